@@ -1,0 +1,1 @@
+"""Runs of a numerical experiment, in parallel on one machine."""

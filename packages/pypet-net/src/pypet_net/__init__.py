@@ -1,0 +1,1 @@
+"""Runs of a numerical experiment across a network."""

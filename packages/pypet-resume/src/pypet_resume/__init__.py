@@ -1,0 +1,1 @@
+"""Resume a numerical experiment after a crash."""

@@ -1,0 +1,1 @@
+"""Trajectories of numerical experiments in HDF5 files."""

@@ -1,0 +1,1 @@
+"""The trajectory of a numerical experiment: a tree of parameters and results."""

@@ -1,0 +1,184 @@
+"""The inner storage seam: what a place that keeps one tree per trajectory must be able to do.
+
+:class:`TreeBackend` is the small interface below
+:class:`~pypet_trajectory.storage.tree_service.TreeStorageService`. The service walks trees,
+follows store and load modes and speaks pypet's messages; a back end only reads and writes
+single records. In memory, archive and HDF5 files are three back ends of the same service and
+so behave alike.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from pypet_trajectory.storage.records import NodeKind, NodeRecord, TrajectoryMeta, WriteRequest
+
+if TYPE_CHECKING:
+    from pypet_trajectory.runs.table import RunTable
+
+
+class TreeBackend(ABC):
+    """Keeps trajectories as trees of records.
+
+    A back end is opened, a trajectory is selected, then nodes are read and written by their
+    full names (``'results.runs.run_00000000.z'``; ``''`` is the root). All node methods
+    concern the selected trajectory.
+
+    Notes
+    -----
+    Three promises hold for every implementation. A leaf becomes visible only when it is
+    complete. A write that fails removes what it added and nothing else. Reading never writes.
+    """
+
+    # ---------------------------------------------------------------- session
+
+    @property
+    @abstractmethod
+    def is_open(self) -> bool:
+        """Whether the back end holds its file (or whatever it writes to) open."""
+
+    @abstractmethod
+    def open(self, *, writable: bool) -> None:
+        """Open for reading, or for reading and writing.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is nothing to read.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Make everything durable and close; does nothing if closed."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Make everything written so far visible to other readers."""
+
+    # ----------------------------------------------------------- trajectories
+
+    @abstractmethod
+    def trajectory_names(self) -> list[str]:
+        """Names of the trajectories kept, sorted."""
+
+    @abstractmethod
+    def select(self, name: str, *, create: bool = False) -> None:
+        """Make `name` the trajectory that all further calls concern.
+
+        Raises
+        ------
+        KeyError
+            If it is not there and `create` is false.
+        """
+
+    @abstractmethod
+    def remove_trajectory(self, name: str) -> None:
+        """Remove a trajectory with everything below it."""
+
+    @abstractmethod
+    def read_meta(self) -> TrajectoryMeta:
+        """Meta data of the selected trajectory.
+
+        Raises
+        ------
+        DataNotInStorageError
+            If there is none, so that the trajectory cannot be loaded.
+        """
+
+    @abstractmethod
+    def write_meta(self, meta: TrajectoryMeta) -> None:
+        """Replace the meta data of the selected trajectory."""
+
+    @abstractmethod
+    def read_runs(self) -> RunTable:
+        """The run table of the selected trajectory."""
+
+    @abstractmethod
+    def count_runs(self) -> int:
+        """Number of runs, without reading the table."""
+
+    @abstractmethod
+    def write_runs(self, table: RunTable, rows: Collection[int] | None = None) -> None:
+        """Write the run table: missing rows are appended, `rows` rewritten (``None``: all)."""
+
+    # ------------------------------------------------------------------ nodes
+
+    @abstractmethod
+    def kind_of(self, full_name: str) -> NodeKind | None:
+        """Kind of a node, ``None`` if it is not there."""
+
+    @abstractmethod
+    def children(self, full_name: str) -> Iterable[tuple[str, NodeKind]]:
+        """Short names and kinds of everything directly below a group."""
+
+    @abstractmethod
+    def read_node(
+        self,
+        full_name: str,
+        *,
+        items: bool,
+        load_only: Collection[str] | None = None,
+        load_except: Collection[str] | None = None,
+        load_flags: Mapping[str, str] | None = None,
+    ) -> NodeRecord:
+        """Read one node.
+
+        Parameters
+        ----------
+        full_name : str
+            Which node.
+        items : bool
+            Whether to read a leaf's data; if not, ``record.items`` is ``None``.
+        load_only, load_except : collection of str, optional
+            Restrict the items by name; unknown names are ignored with a warning.
+        load_flags : mapping, optional
+            Storage kinds by item name that replace the stored ones.
+
+        Raises
+        ------
+        DataNotInStorageError
+            If the node is not there.
+        """
+
+    @abstractmethod
+    def item_names(self, full_name: str) -> list[str]:
+        """Names of a leaf's items, dotted where nested."""
+
+    @abstractmethod
+    def write_node(self, request: WriteRequest) -> None:
+        """Write one group, leaf or link; parents that are missing are created as groups."""
+
+    @abstractmethod
+    def delete_node(self, full_name: str) -> None:
+        """Remove a group or leaf with everything below it, or a link.
+
+        Raises
+        ------
+        DataNotInStorageError
+            If the node is not there.
+        """
+
+    @abstractmethod
+    def delete_items(self, full_name: str, names: Collection[str]) -> None:
+        """Remove single items of a leaf; unknown names are ignored with a warning."""
+
+    # ------------------------------------------------------ between back ends
+
+    def copy_from(
+        self, source: TreeBackend, renames: Mapping[str, str], *, move: bool = False
+    ) -> None:
+        """Copy nodes of the trajectory selected in `source` under new full names.
+
+        With `move`, each node is removed from `source` after its copy is complete. Back ends
+        override this where they can copy faster than record by record.
+        """
+        from pypet_trajectory.constants import OVERWRITE_DATA
+        from pypet_trajectory.storage.copying import renamed
+
+        for old_name, new_name in renames.items():
+            record = source.read_node(old_name, items=True)
+            self.write_node(WriteRequest(renamed(record, new_name), OVERWRITE_DATA))
+            if move:
+                source.delete_node(old_name)

@@ -1,0 +1,65 @@
+"""The outer storage seam: what a trajectory says to whatever keeps it.
+
+A trajectory knows its storage service only through two methods, ``store(message, what, ...)``
+and ``load(message, what, ...)``. Messages are the strings of
+:mod:`pypet_trajectory.constants`. Anybody may write a service; one that understands little may
+raise :class:`~pypet_trajectory.exceptions.NoSuchServiceError` for the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from pypet_trajectory.storage.records import RunDelta
+
+
+class StorageService:
+    """Base of all storage services.
+
+    Subclasses override :meth:`store` and :meth:`load`, and the two properties where the
+    defaults do not hold.
+    """
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the service keeps its file open between calls."""
+        return False
+
+    @property
+    def multiproc_safe(self) -> bool:
+        """Whether several processes may use the service at once without being wrapped."""
+        return False
+
+    def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
+        """Store `stuff_to_store` as `msg` says.
+
+        Raises
+        ------
+        NoSuchServiceError
+            If the service does not know the message.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement store().")
+
+    def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
+        """Load `stuff_to_load` as `msg` says.
+
+        Raises
+        ------
+        NoSuchServiceError
+            If the service does not know the message.
+        DataNotInStorageError
+            If what is asked for was never stored.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement load().")
+
+
+@runtime_checkable
+class SupportsDeltas(Protocol):
+    """A service that writes the nodes of a run from records, without the trajectory.
+
+    Wrap modes that carry data between processes use this where it is there, and send leaves
+    through :meth:`StorageService.store` where it is not.
+    """
+
+    def store_delta(self, delta: RunDelta) -> None:
+        """Write everything in `delta`; a failed request removes only what it added itself."""

@@ -1,0 +1,1 @@
+"""Tie a numerical experiment to the version of its code."""
