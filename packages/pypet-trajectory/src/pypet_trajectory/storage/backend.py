@@ -13,7 +13,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, TrajectoryMeta, WriteRequest
+from pypet_trajectory.storage.records import (
+    NodeKind,
+    NodeRecord,
+    RunRows,
+    TrajectoryMeta,
+    WriteRequest,
+)
 
 if TYPE_CHECKING:
     from pypet_trajectory.runs.table import RunTable
@@ -102,6 +108,10 @@ class TreeBackend(ABC):
     @abstractmethod
     def write_runs(self, table: RunTable, rows: Collection[int] | None = None) -> None:
         """Write the run table: missing rows are appended, `rows` rewritten (``None``: all)."""
+
+    @abstractmethod
+    def update_runs(self, changed: RunRows) -> None:
+        """Rewrite single rows of a run table that is already there, and their failures."""
 
     # ------------------------------------------------------------------ nodes
 

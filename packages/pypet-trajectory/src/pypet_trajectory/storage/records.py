@@ -112,3 +112,15 @@ class RunFailure:
     host: str = ""
     #: Seconds since the epoch when the last attempt ended.
     timestamp: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRows:
+    """Rows of the run table that changed, on their way to the store."""
+
+    #: Name of the trajectory the rows belong to.
+    trajectory_name: str
+    #: Run index to the fields of its row, as :meth:`RunTable.row` gives them plus ``name``.
+    rows: Mapping[int, Mapping[str, Any]]
+    #: Failures of these runs; a completed run has none.
+    failures: Mapping[int, RunFailure] = field(default_factory=dict)

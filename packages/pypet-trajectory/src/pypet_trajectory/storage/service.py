@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-from pypet_trajectory.storage.records import RunDelta
+from pypet_trajectory.storage.records import RunDelta, RunRows
 
 
 class StorageService:
@@ -63,3 +63,6 @@ class SupportsDeltas(Protocol):
 
     def store_delta(self, delta: RunDelta) -> None:
         """Write everything in `delta`; a failed request removes only what it added itself."""
+
+    def store_run_rows(self, rows: RunRows) -> None:
+        """Rewrite the rows of runs whose state changed."""
