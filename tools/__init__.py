@@ -1,0 +1,1 @@
+"""What the environments, CI and releases of this repository call."""
