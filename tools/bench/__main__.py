@@ -36,6 +36,8 @@ class Row:
     unit: str = "ms"
 
 
+_STORE = "explore_store_load"
+
 ROWS = (
     Row("1", "serial, one scalar a run, per run", "serial_scalar", "per_run", 1000, 1 / 10),
     Row("2", "pool of 2, QUEUE, per run", "pool_queue", "per_run", 1000, 1 / 12),
@@ -43,25 +45,29 @@ ROWS = (
     Row("4", "pool of 2, LOCK, per run", "pool_lock", "per_run", 1000, 1 / 8),
     Row("5", "pool of 2, LOCAL, per run", "pool_local", "per_run", 1000, 1 / 15),
     Row("6", "pool of 2, PIPE, per run", "pool_pipe", "per_run", 1000, 1 / 8),
-    Row("7", "serial, scalar, array, list and dict, per run", "serial_mixed", "per_run", 1000, 1 / 6),
+    Row("7", "serial, scalar, array, list, dict, per run", "serial_mixed", "per_run", 1000, 1 / 6),
     Row("8", "loading all data after 1, per run", "load_data", "load_per_run", 1000, 1 / 4),
     Row("9", "loading the skeleton after 1, per run", "load_data", "skeleton_per_run", 1000, 1 / 4),
     Row("10", "file size after 1, per run", "serial_scalar", "bytes_per_run", 1000, 1.0, "kB"),
     Row("11", "f_get_from_runs('z')", "load_data", "from_runs", 1000, 1 / 4),
     Row("12", "traj.x", "natural_naming", "access", 1, 1 / 4, "µs"),
-    Row("13a", "f_explore, 100,000 runs, per run", "explore_store_load", "explore_per_run", 100_000, 1 / 20, "µs"),
-    Row("13b", "f_explore, 1,000,000 runs, per run", "explore_store_load", "explore_per_run", 1_000_000, 1 / 20, "µs"),
-    Row("14", "first f_store, 300,000 runs, per run", "explore_store_load", "store_per_run", 300_000, 1 / 15, "µs"),
-    Row("15", "loading its meta data, per run", "explore_store_load", "meta_per_run", 300_000, 1 / 20, "µs"),
-    Row("16", "peak memory of 13 to 15, 300,000 runs", "explore_store_load", "peak_bytes", 300_000, 1 / 4, "MB"),
+    Row(
+        "13a", "f_explore, 100,000 runs, per run", _STORE, "explore_per_run", 100_000, 1 / 20, "µs"
+    ),
+    Row("13b", "f_explore, 10^6 runs, per run", _STORE, "explore_per_run", 1_000_000, 1 / 20, "µs"),
+    Row(
+        "14", "first f_store, 300,000 runs, per run", _STORE, "store_per_run", 300_000, 1 / 15, "µs"
+    ),
+    Row("15", "loading its meta data, per run", _STORE, "meta_per_run", 300_000, 1 / 20, "µs"),
+    Row("16", "peak memory of 13 to 15", _STORE, "peak_bytes", 300_000, 1 / 4, "MB"),
     Row("17", "import pypet", "import_time", "import", 1, 1 / 4),
-)  # fmt: skip
+)
 
 _SCALES = {"ms": 1e3, "µs": 1e6, "kB": 1e-3, "MB": 1e-6}
 
 
 def measure(python: str, workload: str, runs: int) -> dict[str, float]:
-    """One process, one workload; what it prints while working goes to a log that is shown on failure."""
+    """Run one workload in a process of its own; its log is shown only if it fails."""
     with tempfile.TemporaryDirectory(prefix="pypet-bench-") as folder:
         answer = subprocess.run(
             [python, "-W", "ignore", str(WORKLOADS_FILE), workload, folder, str(runs)],

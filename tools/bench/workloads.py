@@ -125,7 +125,7 @@ def natural_naming(folder, runs):
 
     traj = Trajectory("bench")
     for index in range(20):
-        traj.f_add_parameter("group_%d.parameter" % index, index)
+        traj.f_add_parameter(f"group_{index}.parameter", index)
     traj.f_add_parameter("x", 1)
     number = 20000
     return {"access": min(timeit.repeat(lambda: traj.x, number=number, repeat=5)) / number}
