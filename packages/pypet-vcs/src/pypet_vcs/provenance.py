@@ -119,7 +119,7 @@ def record_provenance(
 
 def package_versions() -> dict[str, str]:
     """Versions of all installed distributions by normalised name, sorted."""
-    versions = {}
+    versions: dict[str, str] = {}
     for distribution in metadata.distributions():
         name = distribution.name
         # Broken installations leave folders without metadata, whose name is None.
@@ -131,7 +131,7 @@ def package_versions() -> dict[str, str]:
 
 def editable_folders() -> dict[str, str]:
     """Source folders of distributions installed in editable mode, by normalised name."""
-    folders = {}
+    folders: dict[str, str] = {}
     for distribution in metadata.distributions():
         text = distribution.read_text("direct_url.json")
         if not text or not distribution.name:
@@ -220,7 +220,7 @@ def _known(cls: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _state(values: Mapping[str, Any]) -> RepositoryState:
-    known = {
+    known: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in _known(RepositoryState, values).items()
     }
