@@ -1,0 +1,136 @@
+"""Turning whatever ended a run into data that any process can read.
+
+A :class:`~pypet_trajectory.storage.records.RunFailure` is plain text and always travels. The
+exception object itself travels as well if it survives pickling; a caller who catches
+``MyError`` around the engine then gets a ``MyError``, whose cause shows the traceback of the
+process it came from.
+"""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import time
+import traceback
+
+from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.storage.records import RunFailure
+
+FAILED = "failed"
+LOST = "lost"
+TIMED_OUT = "timed_out"
+
+
+class RunError(PypetRuntimeError):
+    """A run failed with an exception that could not be brought to this process."""
+
+
+class RunLostError(PypetRuntimeError):
+    """The process of a run ended before the run did."""
+
+
+class RunTimeoutError(PypetRuntimeError, TimeoutError):
+    """A run took longer than ``run_timeout``."""
+
+
+class StoringFailedError(PypetRuntimeError):
+    """A run completed, but storing its data did not."""
+
+
+class WriterDiedError(PypetRuntimeError):
+    """The process that writes the data of all runs has ended."""
+
+
+class WorkerStartError(PypetRuntimeError):
+    """Worker processes end before they can run anything."""
+
+
+class ResultNotPicklableError(PypetRuntimeError, pickle.PicklingError):
+    """What a run returned cannot be sent to the main process."""
+
+
+class RemoteTraceback(Exception):
+    """Shows the traceback of another process as the cause of an exception."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(text)
+
+    def __str__(self) -> str:
+        return f"\n\n{self.text.rstrip()}"
+
+
+def describe(
+    exception: BaseException, status: str = FAILED, attempts: int = 1
+) -> RunFailure:
+    """The failure record of an exception that is being handled."""
+    return RunFailure(
+        status=status,
+        exception=type(exception).__name__,
+        message=str(exception),
+        traceback="".join(traceback.format_exception(exception)),
+        attempts=attempts,
+        host=socket.gethostname(),
+        timestamp=time.time(),
+    )
+
+
+def lost(cause: str, explanation: str, attempts: int = 1, status: str = LOST) -> RunFailure:
+    """The failure record of a run whose process is gone.
+
+    Parameters
+    ----------
+    cause : str
+        Short name of what happened, for instance ``'exit code -9'``.
+    explanation : str
+        One sentence for the user.
+    attempts : int
+        How often the run was tried.
+    status : str
+        ``'lost'`` or ``'timed_out'``.
+    """
+    return RunFailure(
+        status=status,
+        exception=cause,
+        message=explanation,
+        traceback="",
+        attempts=attempts,
+        host=socket.gethostname(),
+        timestamp=time.time(),
+    )
+
+
+def portable(exception: BaseException) -> BaseException | None:
+    """The exception if it comes out of pickling as what it was, else ``None``.
+
+    Exceptions with unusual constructors pickle well and fail to unpickle, so both directions
+    are tried here, where a failure does no harm.
+    """
+    try:
+        copy = pickle.loads(pickle.dumps(exception))
+    except Exception:
+        return None
+    return exception if type(copy) is type(exception) else None
+
+
+def exception_of(failure: RunFailure, idx: int, exception: BaseException | None) -> BaseException:
+    """What to raise in the main process for a run that failed."""
+    if exception is None:
+        kind = {LOST: RunLostError, TIMED_OUT: RunTimeoutError}.get(failure.status, RunError)
+        exception = kind(f"Run {idx}: {failure.exception}: {failure.message}")
+    if failure.traceback and exception.__traceback__ is None:
+        exception.__cause__ = RemoteTraceback(failure.traceback)
+    return exception
+
+
+def explain_exit(exitcode: int | None) -> str:
+    """What an exit code of a process says, with the usual reasons."""
+    if exitcode is None:
+        return "ended without an exit code"
+    if exitcode == -9:
+        return "was killed (SIGKILL); often the system ran out of memory"
+    if exitcode == -11:
+        return "crashed in compiled code (SIGSEGV)"
+    if exitcode < 0:
+        return f"was ended by signal {-exitcode}"
+    return f"ended by itself with exit code {exitcode} (os._exit or a crash at exit)"
