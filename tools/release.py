@@ -2,6 +2,8 @@
 
 ``wheels [NAME ...]``
     Build wheel and sdist of each distribution into ``dist/``.
+``changes NAME``
+    Turn a distribution's change log fragments into a section of its ``CHANGELOG.md``.
 ``check-tag TAG``
     A tag such as ``pypet-trajectory-v0.1.0`` must name a distribution, its version must be the
     one in ``pyproject.toml``, and its commit must be on ``main``. Prints the distribution's name.
@@ -107,6 +109,15 @@ def check_tag(tag: str, branch: str) -> Distribution:
     return distribution
 
 
+def collect_changes(name: str) -> str:
+    """Run towncrier for one distribution, with its current version."""
+    distribution = read_distributions()[name]
+    return run(
+        sys.executable, "-m", "towncrier", "build", "--yes", "--version", distribution.version,
+        "--dir", distribution.folder, "--config", distribution.folder / "pyproject.toml",
+    )  # fmt: skip
+
+
 def new_environment(folder: Path) -> Path:
     """A fresh virtual environment with pip; gives its Python."""
     venv.create(folder, with_pip=True, clear=True)
@@ -154,6 +165,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     wheels = commands.add_parser("wheels", help="build into dist/")
     wheels.add_argument("names", nargs="*")
+    changes = commands.add_parser("changes", help="fragments to CHANGELOG.md")
+    changes.add_argument("name", choices=list(read_distributions()))
     tag = commands.add_parser("check-tag", help="tag = version, commit on the main branch")
     tag.add_argument("tag")
     tag.add_argument("--branch", default="origin/main")
@@ -163,6 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "wheels":
             for file in build_wheels(options.names):
                 print(file.relative_to(ROOT))
+        elif options.command == "changes":
+            print(collect_changes(options.name))
         elif options.command == "check-tag":
             print(check_tag(options.tag, options.branch).name)
         else:
