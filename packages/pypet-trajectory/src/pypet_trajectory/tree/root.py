@@ -1,0 +1,113 @@
+"""What the tree asks of the trajectory at its root.
+
+The tree modules work on any object that has the attributes of `TreeRoot`; they never import
+the trajectory. Invariant: the tree reads the settings at every call, so that a changed setting
+takes effect at once, and writes only the registers named below. Unlike in pypet 0.7, the
+registers of nodes do not belong to the trajectory: they live in
+:class:`~pypet_trajectory.tree.index.TreeIndex`, and the trajectory shows them.
+
+How a root comes into being::
+
+    NNGroupNode.__init__(self, '', None, comment)   # a group without a tree
+    self._nn_interface = TreeIndex(self)            # now it is the root of an empty tree
+
+Pickling: the index carries the whole structure. A root that defines ``__getstate__`` starts
+from ``super().__getstate__()``, which leaves the children out, and its ``__setstate__`` passes
+the rest on to ``super().__setstate__``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pypet_trajectory.storage.service import StorageService
+    from pypet_trajectory.tree.groups import NNGroupNode
+    from pypet_trajectory.tree.index import TreeIndex
+    from pypet_trajectory.tree.nodes import NNLeafNode, NNTreeNode
+    from pypet_trajectory.wildcards import WildcardFunctions
+
+
+class KnownRuns(Protocol):
+    """Names of the runs that the trajectory has right now."""
+
+    def contains(self, name: str) -> bool:
+        """Whether a run of this exact name exists; the dummy name is none. Called often."""
+
+    def name(self, idx: int) -> str:
+        """Name of the run of index `idx`, a ``KeyError`` if there is no such run."""
+
+
+class TreeRoot(Protocol):
+    """The trajectory as the tree sees it."""
+
+    # ---------------------------------------------------------- settings, read only
+
+    #: Whether natural naming returns values instead of leaves that hold one value.
+    _fast_access: bool
+    #: Whether natural naming may skip groups.
+    _shortcuts: bool
+    #: How deep natural naming searches below the group it starts at; None: no limit.
+    _max_depth: int | None
+    #: Whether natural naming follows links.
+    _with_links: bool
+    #: Whether natural naming loads what is missing or empty.
+    _auto_load: bool
+    #: Whether iterating over a group goes below its children.
+    _iter_recursive: bool
+    #: Whether adding something that exists returns it instead of raising.
+    _no_clobber: bool
+    #: Whether results and derived parameters added during a run go below ``runs.<run name>``.
+    _auto_run_prepend: bool
+    #: Class of parameters, derived parameters and config if none is given.
+    _standard_parameter: type[NNLeafNode]
+    #: Class of results if none is given.
+    _standard_result: type[NNLeafNode]
+    #: Class of leaves outside of the four branches if none is given.
+    _standard_leaf: type[NNLeafNode]
+
+    # ------------------------------------------------------------- state, read only
+
+    #: Name of the trajectory.
+    _name: str
+    #: Whether the trajectory itself was stored.
+    _stored: bool
+    #: Index of the current run, -1 for none.
+    _idx: int
+    #: Whether a single run is being executed.
+    _is_run: bool
+    #: Wildcard functions; ``$`` names the runs.
+    _wildcards: WildcardFunctions
+    #: Names of the present runs.
+    _run_names: KnownRuns
+    #: Where the trajectory is kept; None: nowhere.
+    _storage_service: StorageService | None
+
+    # --------------------------------------------- registers that the tree writes to
+
+    #: Everything the tree knows about its nodes.
+    _nn_interface: TreeIndex
+    #: Full name to explored parameter, or to None if it is not in the tree. Adding a leaf of
+    #: such a name fills the entry. Removing the leaf sets it to None if the trajectory is
+    #: stored, and drops it otherwise.
+    _explored_parameters: MutableMapping[str, NNLeafNode | None]
+    #: (full name of the parent, name) to (parent, node) of what was added during the run.
+    _new_nodes: MutableMapping[tuple[str, str], tuple[NNGroupNode, NNTreeNode]]
+    #: (full name of the parent, name of the link) to (parent, target), likewise.
+    _new_links: MutableMapping[tuple[str, str], tuple[NNGroupNode, NNTreeNode]]
+    #: Presets: full name to the arguments for ``f_set``; consumed when the leaf is added.
+    _changed_default_parameters: MutableMapping[str, tuple[tuple[Any, ...], dict[str, Any]]]
+
+    @property
+    def _logger(self) -> logging.Logger:
+        """Where the tree logs."""
+
+    # ---------------------------------------------------------------- questions back
+
+    def _create_class(self, name: str) -> type:
+        """The class of this name: a built-in one or one of the dynamic imports."""
+
+    def _remove_exploration(self) -> None:
+        """The last explored parameter of a trajectory never stored is gone: back to one run."""
