@@ -1,0 +1,131 @@
+"""One-way pipes that carry whole messages and never block the reader.
+
+A frame is its length in eight bytes and its payload. The reader takes what the pipe holds and
+keeps incomplete frames for later, so a sender that stalls or dies in the middle of a message
+costs that message only. ``multiprocessing.Connection`` would wait for the rest of it for ever.
+
+The reader's ends are closed in every process forked from this one; otherwise a child that was
+started later would keep a pipe alive whose reader is long gone.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+import weakref
+from multiprocessing.connection import Connection
+
+_LENGTH = struct.Struct("<Q")
+_CHUNK = 1 << 18
+
+#: Ends of pipes that belong to this process alone.
+_own_ends: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+def keep_from_children(connection: Connection) -> Connection:
+    """Close this end in processes that are forked from here; returns the connection."""
+    _own_ends.add(connection)
+    return connection
+
+
+def _close_own_ends() -> None:
+    for connection in list(_own_ends):
+        if not connection.closed:
+            connection.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_own_ends)
+
+
+def send_frame(connection: Connection, payload: bytes) -> None:
+    """Send one frame, waiting as long as the pipe is full.
+
+    Raises
+    ------
+    OSError
+        If nobody reads any more.
+    """
+    if sys.platform == "win32":
+        connection.send_bytes(payload)
+        return
+    fd = connection.fileno()
+    header = _LENGTH.pack(len(payload))
+    if len(payload) < _CHUNK:
+        _write_all(fd, memoryview(header + payload))
+    else:
+        _write_all(fd, memoryview(header))
+        _write_all(fd, memoryview(payload))
+
+
+def _write_all(fd: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+class FrameReader:
+    """Takes frames off one end of a pipe.
+
+    Parameters
+    ----------
+    connection : multiprocessing.connection.Connection
+        The reading end; closed by :meth:`close`.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._buffer = bytearray()
+        #: Whether the other side has closed the pipe.
+        self.ended = False
+        if sys.platform != "win32":
+            os.set_blocking(connection.fileno(), False)
+
+    def fileno(self) -> int:
+        """File descriptor, for selectors."""
+        return self._connection.fileno()
+
+    def read(self) -> list[bytes]:
+        """All frames that have arrived completely."""
+        if sys.platform == "win32":
+            return self._read_messages()
+        fd = self._connection.fileno()
+        while not self.ended:
+            try:
+                data = os.read(fd, _CHUNK)
+            except BlockingIOError:
+                break
+            if not data:
+                self.ended = True
+            self._buffer += data
+            if len(data) < _CHUNK:
+                break
+        return self._split()
+
+    def _split(self) -> list[bytes]:
+        frames = []
+        start, available = 0, len(self._buffer)
+        with memoryview(self._buffer) as view:
+            while available - start >= _LENGTH.size:
+                (length,) = _LENGTH.unpack_from(view, start)
+                end = start + _LENGTH.size + length
+                if end > available:
+                    break
+                frames.append(bytes(view[start + _LENGTH.size : end]))
+                start = end
+        if start:
+            del self._buffer[:start]
+        return frames
+
+    def _read_messages(self) -> list[bytes]:
+        frames = []
+        try:
+            while self._connection.poll():
+                frames.append(self._connection.recv_bytes())
+        except (EOFError, OSError):
+            self.ended = True
+        return frames
+
+    def close(self) -> None:
+        """Close the pipe; frames that are incomplete are lost."""
+        self._connection.close()
