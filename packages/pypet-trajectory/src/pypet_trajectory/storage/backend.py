@@ -13,9 +13,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from pypet_trajectory.exceptions import NoSuchServiceError
 from pypet_trajectory.storage.records import (
     NodeKind,
     NodeRecord,
+    RunDelta,
     RunRows,
     TrajectoryMeta,
     WriteRequest,
@@ -160,6 +162,24 @@ class TreeBackend(ABC):
     def write_node(self, request: WriteRequest) -> None:
         """Write one group, leaf or link; parents that are missing are created as groups."""
 
+    def write_delta(self, delta: RunDelta) -> None:
+        """Write the new nodes of one run; every request is tried, the first error raised.
+
+        Back ends override this where they can write many nodes of a run more cheaply than one
+        by one.
+        """
+        errors = []
+        for request in delta.requests:
+            try:
+                self.write_node(request)
+            except Exception as error:
+                errors.append((request.record.full_name, error))
+        if errors:
+            first = errors[0][1]
+            for full_name, error in errors[1:]:
+                first.add_note(f"{full_name!r} could not be stored either: {error!r}")
+            raise first
+
     @abstractmethod
     def delete_node(self, full_name: str) -> None:
         """Remove a group or leaf with everything below it, or a link.
@@ -175,6 +195,29 @@ class TreeBackend(ABC):
         """Remove single items of a leaf; unknown names are ignored with a warning."""
 
     # ------------------------------------------------------ between back ends
+
+    def view(self) -> TreeBackend:
+        """This storage once more, with a selection of its own.
+
+        The view lives within the session of this back end: it is open while this one is open
+        and must not be opened or closed by itself.
+
+        Raises
+        ------
+        NoSuchServiceError
+            If this kind of storage holds one selection only; then it cannot merge in place.
+        """
+        raise NoSuchServiceError(f"{type(self).__name__} cannot select two trajectories at once.")
+
+    def at(self, location: str) -> TreeBackend:
+        """A closed back end of the same kind and settings on another file.
+
+        Raises
+        ------
+        NoSuchServiceError
+            If this kind of storage knows no other places.
+        """
+        raise NoSuchServiceError(f"{type(self).__name__} cannot use another file, here {location!r}.")
 
     def copy_from(
         self, source: TreeBackend, renames: Mapping[str, str], *, move: bool = False

@@ -1,0 +1,496 @@
+"""Bringing records back into a tree: load modes, links, partial loading.
+
+Invariant: loading reads the store and changes the tree, never the other way round; and nothing
+in the tree is emptied before its replacement was read. One might expect a version number to
+decide whether a trajectory loads. It does not: only a file format that is unknown stops loading,
+and that is the back end's to say. Other versions are noted and reported at debug level.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from pypet_trajectory.constants import (
+    LOAD_DATA,
+    LOAD_NOTHING,
+    LOAD_SKELETON,
+    OVERWRITE_DATA,
+    VERSION,
+    python_version_string,
+)
+from pypet_trajectory.exceptions import (
+    DataNotInStorageError,
+    ParameterLockedException,
+    PickleRefusedError,
+    PypetError,
+    PypetImportError,
+    PypetTypeError,
+    PypetValueError,
+)
+from pypet_trajectory.runs.table import RunTable
+from pypet_trajectory.storage.backend import TreeBackend
+from pypet_trajectory.storage.records import NodeKind, NodeRecord, TrajectoryMeta
+
+_logger = logging.getLogger(__name__)
+
+_MODES = frozenset((LOAD_NOTHING, LOAD_SKELETON, LOAD_DATA, OVERWRITE_DATA))
+
+
+class TreeLoader:
+    """Loads from one selected trajectory; made anew for each load call.
+
+    Parameters
+    ----------
+    backend : TreeBackend
+        Open, with the trajectory selected.
+    allow_pickle : bool
+        Whether leaves that unpickle their data may be loaded.
+    generic_classes : bool
+        Whether nodes of unknown classes are loaded as `Result` or plain group.
+    """
+
+    def __init__(
+        self, backend: TreeBackend, *, allow_pickle: bool = True, generic_classes: bool = False
+    ) -> None:
+        self._backend = backend
+        self._allow_pickle = allow_pickle
+        self._generic_classes = generic_classes
+        self._as_new = False
+        self._classes: dict[str, type | None] = {}
+        #: Links met on the way: they wait until all nodes are there.
+        self._links: list[tuple[Any, str]] = []
+
+    # ------------------------------------------------------------- messages
+
+    def load_trajectory(
+        self,
+        traj: Any,
+        as_new: bool,
+        load_parameters: int,
+        load_derived_parameters: int,
+        load_results: int,
+        load_other_data: int,
+        recursive: bool,
+        max_depth: int | None,
+        with_run_information: bool,
+        with_meta_data: bool,
+        force: bool,
+        after_meta: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Load meta data and then the branches, each with its own mode.
+
+        Raises
+        ------
+        ValueError
+            If a mode is unknown, or contradicts `as_new`.
+        """
+        del force  # nothing is refused any more that could be forced
+        modes = {
+            "parameters": load_parameters, "config": load_parameters,
+            "derived_parameters": load_derived_parameters, "results": load_results,
+        }
+        for mode in (*modes.values(), load_other_data):
+            _check_mode(mode, traj)
+        if as_new:
+            if (load_parameters, load_derived_parameters, load_results, load_other_data) != (
+                LOAD_DATA, LOAD_NOTHING, LOAD_NOTHING, LOAD_NOTHING
+            ):
+                raise PypetValueError(
+                    "as_new=True loads parameters with their data and nothing else: the modes "
+                    f"must be 2, 0, 0, 0, not {load_parameters}, {load_derived_parameters}, "
+                    f"{load_results}, {load_other_data}.")
+            modes["config"] = LOAD_NOTHING
+        self._as_new = bool(as_new)
+        self._load_root(traj, max(modes.values()) == OVERWRITE_DATA)
+        if with_meta_data:
+            self._load_meta(traj, with_run_information)
+            after_meta()
+        if not as_new:
+            traj._stored = True
+        if max_depth is not None and max_depth < 1:
+            return
+        remaining = None if max_depth is None else max_depth - 1
+        for name, kind in self._backend.children(""):
+            mode = modes.get(name, load_other_data)
+            if mode == LOAD_NOTHING:
+                continue
+            self._load_entry(traj, name, kind, mode, True, bool(recursive), remaining)
+        self._load_links(max(*modes.values(), load_other_data))
+
+    def load_leaf(
+        self,
+        leaf: Any,
+        load_data: int = LOAD_DATA,
+        load_only: str | Iterable[str] | None = None,
+        load_except: str | Iterable[str] | None = None,
+        load_flags: Mapping[str, str] | None = None,
+        with_links: bool = True,
+        recursive: bool = False,
+        max_depth: int | None = None,
+    ) -> None:
+        """Load one leaf; the last three arguments mean nothing here.
+
+        Raises
+        ------
+        DataNotInStorageError
+            If the leaf is not in the store.
+        ParameterLockedException
+            If the leaf is a locked parameter and has to take data.
+        ValueError
+            If both `load_only` and `load_except` are given.
+        """
+        del with_links, recursive, max_depth
+        _check_mode(load_data, leaf)
+        if load_only is not None and load_except is not None:
+            raise PypetValueError(
+                f"Loading {leaf.v_full_name!r}: give load_only or load_except, not both.")
+        self._require(leaf.v_full_name, NodeKind.LEAF)
+        if load_only is None and load_except is None:
+            self._load_leaf(leaf, load_data, load_flags)
+            return
+        if leaf.v_is_parameter and leaf.v_locked:
+            raise ParameterLockedException(
+                f"Parts of {leaf.v_full_name!r} cannot be loaded: the parameter is locked. "
+                "Call f_unlock() first.")
+        record = self._backend.read_node(
+            leaf.v_full_name, items=True, load_only=_names(load_only),
+            load_except=_names(load_except), load_flags=load_flags or leaf._load_flags() or None)
+        self._describe(leaf, record, load_data == OVERWRITE_DATA)
+        self._give_items(leaf, record)
+
+    def load_group(
+        self,
+        group: Any,
+        load_data: int = LOAD_DATA,
+        with_links: bool = True,
+        recursive: bool = False,
+        max_depth: int | None = None,
+    ) -> None:
+        """Load comment and annotations of a group, and with `recursive` all that is below.
+
+        Raises
+        ------
+        DataNotInStorageError
+            If the group is not in the store.
+        """
+        _check_mode(load_data, group)
+        if load_data == LOAD_NOTHING:
+            return
+        self._require(group.v_full_name, NodeKind.GROUP)
+        self._load_group(group, load_data)
+        if recursive:
+            self._load_below(group, load_data, with_links, max_depth)
+            self._load_links(load_data)
+
+    def load_child(
+        self,
+        parent: Any,
+        child_name: str,
+        load_data: int = LOAD_DATA,
+        with_links: bool = True,
+        recursive: bool = False,
+        max_depth: int | None = None,
+    ) -> None:
+        """Load the nodes along a path, and with `recursive` all that is below the last one.
+
+        Raises
+        ------
+        DataNotInStorageError
+            If a node on the path is not in the store.
+        """
+        _check_mode(load_data, parent)
+        if load_data == LOAD_NOTHING:
+            return
+        components = child_name.split(".")
+        node = parent
+        for depth, name in enumerate(components, start=1):
+            if max_depth is not None and depth > max_depth:
+                return
+            full_name = _joined(node, name)
+            kind = self._backend.kind_of(full_name) if node.v_is_group else None
+            if kind is None:
+                raise DataNotInStorageError(
+                    f"Cannot load {child_name!r} below {parent.v_full_name!r}: {full_name!r} is "
+                    "not in the store.")
+            child = self._load_entry(node, name, kind, load_data, with_links, False, None)
+            if child is None:  # a link
+                self._load_links(load_data)
+                child = (node._links or {}).get(name)
+                if child is None:
+                    raise DataNotInStorageError(f"The link {full_name!r} points to nothing.")
+            node = child
+        if recursive and node.v_is_group:
+            remaining = None if max_depth is None else max_depth - len(components)
+            self._load_below(node, load_data, with_links, remaining)
+        self._load_links(load_data)
+
+    # ------------------------------------------------------------ meta data
+
+    def _load_root(self, traj: Any, overwrite: bool) -> None:
+        record = self._backend.read_node("", items=False)
+        if record.annotations and (overwrite or _has_no_annotations(traj)):
+            _annotate(traj, record)
+        if record.comment and not traj.v_comment:
+            traj._comment = record.comment
+
+    def _load_meta(self, traj: Any, with_run_information: bool) -> None:
+        meta = self._backend.read_meta()
+        _report_versions(meta)
+        if self._as_new:
+            traj._run_table = RunTable(self._backend.count_runs())
+        else:
+            traj._name = meta.name
+            traj._comment = meta.comment
+            traj._timestamp = meta.timestamp
+            traj._time = meta.time
+            traj._version = meta.version
+            traj._python = meta.python
+            if with_run_information:
+                traj._run_table = self._backend.read_runs()
+            else:
+                table = RunTable(self._backend.count_runs())
+                table.known = frozenset((0,))
+                traj._run_table = table
+        for name in meta.explored:
+            if name not in traj._explored_parameters:
+                parameter = traj._parameters.get(name) or traj._derived_parameters.get(name)
+                traj._explored_parameters[name] = parameter
+                if parameter is not None:
+                    parameter._explored = True
+
+    # -------------------------------------------------------------- walking
+
+    def _load_entry(
+        self, parent: Any, name: str, kind: NodeKind, mode: int, with_links: bool,
+        recursive: bool, max_depth: int | None,
+    ) -> Any:
+        """Load one child and return it; links are put off and give ``None``."""
+        if kind is NodeKind.LINK:
+            if with_links:
+                self._links.append((parent, name))
+            return None
+        child = (parent._children or {}).get(name)
+        if child is not None and child.v_is_leaf is not (kind is NodeKind.LEAF):
+            raise PypetTypeError(
+                f"Cannot load {_joined(parent, name)!r}: it is a {kind.value} in the store, but "
+                "not in the trajectory. Remove it from the trajectory first.")
+        if kind is NodeKind.LEAF:
+            if child is None:
+                return self._new_leaf(parent, name, mode)
+            self._load_leaf(child, mode, None)
+            return child
+        if child is None:
+            child = self._new_group(parent, name)
+        else:
+            self._load_group(child, mode)
+        if recursive:
+            self._load_below(child, mode, with_links, max_depth)
+        return child
+
+    def _load_below(self, group: Any, mode: int, with_links: bool, max_depth: int | None) -> None:
+        if max_depth is not None and max_depth < 1:
+            return
+        remaining = None if max_depth is None else max_depth - 1
+        for name, kind in self._backend.children(group.v_full_name):
+            self._load_entry(group, name, kind, mode, with_links, True, remaining)
+
+    # ---------------------------------------------------------------- nodes
+
+    def _new_group(self, parent: Any, name: str) -> Any:
+        record = self._backend.read_node(_joined(parent, name), items=False)
+        args: tuple[Any, ...] = (name,)
+        cls = self._class_of(parent.v_root, record)
+        if cls is not None:
+            args = (cls, name)
+        group = parent._add_group_from_storage(args=args, kwargs={})
+        self._describe(group, record, overwrite=False)
+        return group
+
+    def _new_leaf(self, parent: Any, name: str, mode: int) -> Any:
+        with_data = mode != LOAD_SKELETON
+        record = self._backend.read_node(_joined(parent, name), items=with_data)
+        cls = self._class_of(parent.v_root, record)
+        leaf = parent._add_leaf_from_storage(args=(cls, name), kwargs={})
+        self._describe(leaf, record, overwrite=False)
+        if with_data:
+            self._give_items(leaf, record)
+        return leaf
+
+    def _load_group(self, group: Any, mode: int) -> None:
+        overwrite = mode == OVERWRITE_DATA
+        if overwrite or not group.v_comment or _has_no_annotations(group):
+            record = self._backend.read_node(group.v_full_name, items=False)
+            self._describe(group, record, overwrite)
+        elif not self._as_new:
+            group._stored = True
+
+    def _load_leaf(self, leaf: Any, mode: int, load_flags: Mapping[str, str] | None) -> None:
+        """A leaf that is in the tree already."""
+        if mode == LOAD_NOTHING:
+            return
+        overwrite = mode == OVERWRITE_DATA
+        if overwrite and leaf.v_is_parameter and leaf.v_locked:
+            _logger.debug("%r is locked, so its data is kept.", leaf.v_full_name)
+            return
+        with_data = overwrite or (mode == LOAD_DATA and leaf.f_is_empty())
+        if not with_data and leaf.v_comment and not _has_no_annotations(leaf):
+            leaf._stored = leaf._stored or not self._as_new
+            return
+        record = self._backend.read_node(
+            leaf.v_full_name, items=with_data,
+            load_flags=(load_flags or leaf._load_flags() or None) if with_data else None)
+        self._describe(leaf, record, overwrite)
+        if with_data:
+            if overwrite and not leaf.f_is_empty():
+                leaf.f_empty()
+            self._give_items(leaf, record)
+
+    def _describe(self, node: Any, record: NodeRecord, overwrite: bool) -> None:
+        """Comment and annotations, where there are none or with `overwrite` all of them."""
+        if record.comment and (overwrite or not node._comment):
+            node._comment = record.comment
+        if record.annotations and (overwrite or _has_no_annotations(node)):
+            _annotate(node, record)
+        if not self._as_new:
+            node._stored = True
+
+    def _give_items(self, leaf: Any, record: NodeRecord) -> None:
+        if not record.items:
+            return
+        if not self._allow_pickle and _unpickles(leaf):
+            raise PickleRefusedError(
+                f"{leaf.v_full_name!r} is a {type(leaf).__name__}, so loading it would execute "
+                "a pickle. Use allow_pickle=True if you trust whoever wrote the data.")
+        leaf._load(dict(record.items))
+        if leaf.v_is_parameter:
+            if self._as_new:
+                leaf.f_unlock()
+            else:
+                leaf.f_lock()
+
+    def _class_of(self, traj: Any, record: NodeRecord) -> type | None:
+        """The node's class; ``None`` for groups of the standard class of their branch."""
+        name = record.class_name
+        if name not in self._classes:
+            self._classes[name] = self._found_class(traj, record)
+        return self._classes[name]
+
+    def _found_class(self, traj: Any, record: NodeRecord) -> type | None:
+        from pypet_trajectory.leaves.result import Result
+
+        is_leaf = record.kind is NodeKind.LEAF
+        if not is_leaf and record.class_name in _STANDARD_GROUPS:
+            return None
+        try:
+            cls: type = traj._create_class(record.class_name)
+        except ImportError as error:
+            if not self._generic_classes:
+                raise PypetImportError(
+                    f"Cannot load {record.full_name!r}, a {record.class_name!r}: {error} Name "
+                    "the class in dynamic_imports.") from error
+            _logger.warning(
+                "%r has the unknown class %r and is loaded without it.",
+                record.full_name, record.class_name)
+            return Result if is_leaf else None
+        return cls
+
+    def _require(self, full_name: str, kind: NodeKind) -> None:
+        found = self._backend.kind_of(full_name)
+        if found is not kind:
+            what = "not in the store" if found is None else f"a {found.value} in the store"
+            raise DataNotInStorageError(f"Cannot load the {kind.value} {full_name!r}: it is {what}.")
+
+    # ---------------------------------------------------------------- links
+
+    def _load_links(self, mode: int) -> None:
+        links, self._links = self._links, []
+        for group, name in links:
+            try:
+                self._load_link(group, name, mode)
+            except (PypetError, AttributeError, ValueError) as error:
+                _logger.error("The link %r cannot be loaded: %s", _joined(group, name), error)
+
+    def _load_link(self, group: Any, name: str, mode: int) -> None:
+        present = (group._links or {}).get(name)
+        if present is None and name in (group._children or {}):
+            _logger.warning(
+                "The link %r is not loaded: there is a node of that name.", _joined(group, name))
+            return
+        if present is not None and mode != OVERWRITE_DATA:
+            return
+        target_name = self._backend.read_node(_joined(group, name), items=False).target
+        target = self._target(group.v_root, target_name)
+        if target is None:
+            _logger.warning(
+                "The link %r is not loaded: there is no %r.", _joined(group, name), target_name)
+            return
+        if present is not None:
+            if present is target:
+                return
+            group.f_remove_link(name)
+        group._add_link_from_storage(name, target)
+
+    def _target(self, traj: Any, full_name: str) -> Any:
+        """The node a link points to, loaded as skeleton if it is not in the tree."""
+        node = traj
+        for name in full_name.split("."):
+            child = (node._children or {}).get(name) if node.v_is_group else None
+            if child is None or name in (node._links or ()):
+                kind = None if self._as_new else self._backend.kind_of(_joined(node, name))
+                if kind in (None, NodeKind.LINK):
+                    return None
+                child = self._load_entry(node, name, kind, LOAD_SKELETON, False, False, None)
+            node = child
+        return node
+
+
+#: Groups whose class follows from the branch they are in.
+_STANDARD_GROUPS = frozenset((
+    "", "NNGroupNode", "ParameterGroup", "DerivedParameterGroup", "ConfigGroup", "ResultGroup"))
+
+
+def _joined(group: Any, name: str) -> str:
+    prefix = group.v_full_name
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _names(names: str | Iterable[str] | None) -> Collection[str] | None:
+    """Names as a collection of our own; the caller's is not touched."""
+    if names is None:
+        return None
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _has_no_annotations(node: Any) -> bool:
+    annotations = node._annotations
+    return annotations is None or annotations.f_is_empty()
+
+
+def _annotate(node: Any, record: NodeRecord) -> None:
+    annotations = node.v_annotations
+    annotations.f_empty()
+    for name, value in record.annotations.items():
+        annotations.f_set_single(name, value)
+
+
+def _unpickles(leaf: Any) -> bool:
+    from pypet_trajectory.leaves.pickle_parameter import PickleParameter
+    from pypet_trajectory.leaves.pickle_result import PickleResult
+
+    return isinstance(leaf, (PickleParameter, PickleResult))
+
+
+def _check_mode(mode: int, node: Any) -> None:
+    if mode not in _MODES:
+        raise PypetValueError(
+            f"Cannot load {node.v_full_name or 'the trajectory'!r}: a load mode is 0 (nothing), "
+            f"1 (skeleton), 2 (data) or 3 (overwrite), not {mode!r}.")
+
+
+def _report_versions(meta: TrajectoryMeta) -> None:
+    if (meta.version, meta.python) != (VERSION, python_version_string):
+        _logger.debug(
+            "%r was written by pypet %s under Python %s; here run %s and %s.",
+            meta.name, meta.version, meta.python, VERSION, python_version_string)
