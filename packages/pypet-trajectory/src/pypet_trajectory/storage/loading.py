@@ -400,7 +400,8 @@ class TreeLoader:
         found = self._backend.kind_of(full_name)
         if found is not kind:
             what = "not in the store" if found is None else f"a {found.value} in the store"
-            raise DataNotInStorageError(f"Cannot load the {kind.value} {full_name!r}: it is {what}.")
+            raise DataNotInStorageError(
+                f"Cannot load the {kind.value} {full_name!r}: it is {what}.")
 
     # ---------------------------------------------------------------- links
 
