@@ -7,7 +7,7 @@ trajectory comes back: what a run stored has reached the storage when its outcom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 

@@ -60,9 +60,7 @@ class RemoteTraceback(Exception):
         return f"\n\n{self.text.rstrip()}"
 
 
-def describe(
-    exception: BaseException, status: str = FAILED, attempts: int = 1
-) -> RunFailure:
+def describe(exception: BaseException, status: str = FAILED, attempts: int = 1) -> RunFailure:
     """The failure record of an exception that is being handled."""
     return RunFailure(
         status=status,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
-from pypet_trajectory.storage.records import RunRows, RunDelta
+from pypet_trajectory.storage.records import RunDelta, RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 if TYPE_CHECKING:
