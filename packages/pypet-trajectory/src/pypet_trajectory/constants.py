@@ -2,7 +2,7 @@
 
 Invariant: the values are part of the file format and of user scripts; they never change.
 Importing this module costs numpy only. `VERSIONS_TO_STORE` is therefore not a constant but
-computed when it is first asked for.
+computed when it is asked for.
 """
 
 from __future__ import annotations
@@ -83,6 +83,14 @@ WRAP_MODE_PIPE: Final = "PIPE"
 WRAP_MODE_LOCAL: Final = "LOCAL"
 WRAP_MODE_NETLOCK: Final = "NETLOCK"
 WRAP_MODE_NETQUEUE: Final = "NETQUEUE"
+#: Older names of the same modes.
+MULTIPROC_MODE_QUEUE: Final = WRAP_MODE_QUEUE
+MULTIPROC_MODE_LOCK: Final = WRAP_MODE_LOCK
+MULTIPROC_MODE_NONE: Final = WRAP_MODE_NONE
+MULTIPROC_MODE_PIPE: Final = WRAP_MODE_PIPE
+MULTIPROC_MODE_LOCAL: Final = WRAP_MODE_LOCAL
+MULTIPROC_MODE_NETLOCK: Final = WRAP_MODE_NETLOCK
+MULTIPROC_MODE_NETQUEUE: Final = WRAP_MODE_NETQUEUE
 
 # Kinds of stored data items
 ARRAY: Final = "ARRAY"
@@ -175,6 +183,7 @@ _DISTRIBUTIONS: Final = {
 }
 
 
+@functools.cache
 def _installed_version(distribution: str) -> str:
     """Version of an installed distribution without importing it, ``'N/A'`` if there is none."""
     try:
@@ -183,14 +192,12 @@ def _installed_version(distribution: str) -> str:
         return "N/A"
 
 
-@functools.cache
 def library_version() -> str:
     """Version of this library, as opposed to `VERSION`: pypet's, else pypet-trajectory's."""
     version = _installed_version("pypet")
     return _installed_version("pypet-trajectory") if version == "N/A" else version
 
 
-@functools.cache
 def versions_to_store() -> dict[str, str]:
     """Versions of everything that may influence results, as stored with an environment.
 

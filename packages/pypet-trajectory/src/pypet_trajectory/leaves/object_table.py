@@ -1,0 +1,29 @@
+"""`ObjectTable`: the pandas table whose cells keep their exact types.
+
+Importing this module imports pandas; nothing in this distribution does so before a user asks for
+the class or loads a result that holds one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+
+class ObjectTable(pd.DataFrame):
+    """A data frame whose columns hold Python objects.
+
+    Unlike in a plain data frame, an ``int`` stays an ``int`` and an array may be a cell. Slices
+    are plain data frames.
+
+    Parameters
+    ----------
+    data, index, columns, copy
+        As for a pandas data frame.
+    """
+
+    def __init__(
+        self, data: Any = None, index: Any = None, columns: Any = None, copy: bool = False
+    ) -> None:
+        super().__init__(data=data, index=index, columns=columns, dtype=object, copy=copy)

@@ -1,0 +1,108 @@
+"""`PickleParameter`: any value that can be pickled.
+
+Explored values are told apart by identity, not by equality, since nothing is known about them;
+ranges therefore keep the very objects. Pickles are opened when the parameter is loaded.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from pypet_trajectory.leaves.distinct import distinct_values, expand_values
+from pypet_trajectory.leaves.parameter import DATA, EXPLORED_DATA, Parameter
+from pypet_trajectory.leaves.pickles import guess_protocol, load_pickle
+from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_trajectory.leaves.types import exact_scalars
+
+
+class PickleParameter(Parameter):
+    """A parameter of anything that can be pickled.
+
+    Parameters
+    ----------
+    full_name
+        Names from the root down, joined by dots.
+    data
+        The value; None leaves the parameter empty.
+    comment
+        Any text.
+    protocol
+        The pickle protocol to store with.
+    """
+
+    __slots__ = ("_protocol",)
+
+    PROTOCOL = "__pckl_prtcl__"
+
+    _protocol: int
+
+    def __init__(
+        self, full_name: str, data: Any = None, comment: str = "", protocol: int = 2
+    ) -> None:
+        super().__init__(full_name, data, comment)
+        self._protocol = protocol
+
+    @property
+    def v_protocol(self) -> int:
+        """The pickle protocol to store with."""
+        return self._protocol
+
+    @v_protocol.setter
+    def v_protocol(self, protocol: int) -> None:
+        self._protocol = protocol
+
+    @exact_scalars
+    def f_supports(self, data: Any) -> bool:
+        """Return True: whether data can be pickled shows when it is stored."""
+        return True
+
+    def _make_range(self, values: list[Any]) -> CompactRange:
+        return CompactRange.from_objects(values)
+
+    def _store(self) -> dict[str, Any]:
+        """Return pickles of the value and of each distinct explored object; locks."""
+        stored: dict[str, Any] = {}
+        if self._default is not None:
+            self.f_lock()
+            stored[DATA] = pickle.dumps(self._default, protocol=self._protocol)
+            stored[self.PROTOCOL] = self._protocol
+        if self.f_has_range():
+            # The list keeps the objects alive, so that an id stands for one object only.
+            explored = self._explored_range.tolist()
+            values, numbers = distinct_values(explored, id)
+            for number, value in enumerate(values):
+                stored[self._item_name(number)] = pickle.dumps(value, protocol=self._protocol)
+            stored[EXPLORED_DATA] = numbers
+        return stored
+
+    @staticmethod
+    def _item_name(number: int) -> str:
+        return f"xp_{number:08d}"
+
+    def _load(self, load_dict: dict[str, Any]) -> None:
+        """Open the pickles from storage, take over their protocol, and lock.
+
+        Raises
+        ------
+        ParameterLockedException
+            If the parameter is locked.
+        PickleRefusedError
+            If pickles are refused at the moment.
+        """
+        self._check_unlocked("loaded")
+        if DATA in load_dict:
+            self._take_default(load_pickle(load_dict[DATA], self._full_name))
+        elif self._data is None:
+            self._warn_without_data()
+        if self.PROTOCOL in load_dict:
+            self._protocol = int(load_dict[self.PROTOCOL])
+        elif DATA in load_dict:
+            self._protocol = guess_protocol(load_dict[DATA])
+        if EXPLORED_DATA in load_dict:
+            values = expand_values(
+                load_dict[EXPLORED_DATA],
+                lambda number: load_pickle(load_dict[self._item_name(number)], self._full_name),
+            )
+            self._take_range(CompactRange.from_objects(values))
+        self.f_lock()

@@ -1,0 +1,247 @@
+"""An explored range: a sequence of Python values over one numpy array.
+
+A million Python floats cost 32 bytes each in a list and 8 here. Invariant: what comes out is what
+went in, exact type included; values that do not fit an array (text, arrays, mixed types, integers
+beyond 64 bits) are kept as they are. Unlike a list, a range never changes: copies and pickles of
+parameters share it, and extending it gives a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from pypet_trajectory.constants import PARAMETER_SUPPORTED_DATA
+
+#: Types whose values fit an array without loss, to the dtype of that array.
+_DTYPES: Final[dict[type, np.dtype[Any]]] = {
+    bool: np.dtype(np.bool_),
+    int: np.dtype(np.int64),
+    float: np.dtype(np.float64),
+    complex: np.dtype(np.complex128),
+    **{
+        kind: np.dtype(kind)
+        for kind in PARAMETER_SUPPORTED_DATA
+        if issubclass(kind, np.generic) and kind is not np.str_
+    },
+}
+_PYTHON_KINDS: Final = frozenset((bool, int, float, complex))
+#: Values turned into Python objects at a time when iterating.
+_CHUNK: Final = 8192
+
+
+class CompactRange(Sequence[Any]):
+    """An immutable sequence of values, compact if they are numbers of one type.
+
+    Parameters
+    ----------
+    values
+        Any iterable; consumed once.
+
+    Examples
+    --------
+    >>> numbers = CompactRange([1, 2, 3])
+    >>> numbers.array
+    array([1, 2, 3])
+    >>> numbers[0], numbers.kind
+    (1, <class 'int'>)
+    >>> CompactRange(['a', 1]).array is None
+    True
+    """
+
+    __slots__ = ("_kind", "_values")
+
+    _values: np.ndarray[Any, Any] | list[Any]
+    _kind: type | None
+
+    def __init__(self, values: Iterable[Any] = ()) -> None:
+        if isinstance(values, CompactRange):
+            self._values, self._kind = values._values, values._kind
+            return
+        as_list = list(values)
+        kinds = set(map(type, as_list))
+        self._values, self._kind = as_list, None
+        if len(kinds) == 1:
+            self._compact(kinds.pop())
+
+    def _compact(self, kind: type) -> None:
+        """Pack values, all of type `kind`, into an array if they fit."""
+        dtype = _DTYPES.get(kind)
+        if dtype is None:
+            return
+        try:
+            array = np.array(self._values, dtype=dtype)
+        except OverflowError:  # integers beyond 64 bits stay in the list
+            return
+        array.flags.writeable = False
+        self._values, self._kind = array, kind
+
+    @classmethod
+    def from_objects(cls, values: Iterable[Any]) -> CompactRange:
+        """Keep the very objects, where identity matters more than memory."""
+        new = cls()
+        new._values = list(values)
+        return new
+
+    @classmethod
+    def from_array(cls, array: npt.NDArray[Any], kind: type) -> CompactRange | None:
+        """Take the values of a one-dimensional array as values of type `kind`.
+
+        Parameters
+        ----------
+        array : (n,)
+            Copied, so that later changes of it do not matter.
+        kind
+            The type of the values handed out: the dtype's own scalar type or the Python type
+            of the same kind (float for float64, int for any integer, bool, complex for
+            complex128, str for text).
+
+        Returns
+        -------
+        CompactRange or None
+            None if values of this type would not be what is in the array.
+
+        Examples
+        --------
+        >>> CompactRange.from_array(np.linspace(0, 1, 3), float).tolist()
+        [0.0, 0.5, 1.0]
+        >>> CompactRange.from_array(np.arange(3), float) is None
+        True
+        """
+        if array.ndim != 1:
+            return None
+        dtype = array.dtype
+        if kind is str:
+            return cls.from_objects(array.tolist()) if dtype.kind == "U" else None
+        if kind is np.str_:
+            return cls.from_objects(array) if dtype.kind == "U" else None
+        wanted = _DTYPES.get(kind)
+        if wanted is None:
+            return None
+        if kind is int and dtype.kind in "iu":
+            if dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
+                return cls.from_objects(array.tolist())
+        elif dtype.newbyteorder("=") != wanted:
+            return None
+        new = cls()
+        values = np.array(array, dtype=wanted)
+        values.flags.writeable = False
+        new._values, new._kind = values, kind
+        return new
+
+    # ---------------------------------------------------------------- what it is made of
+
+    @property
+    def array(self) -> npt.NDArray[Any] | None:
+        """The values as a read-only array, shape (n,); None if they are kept as objects."""
+        return None if self._kind is None else self._values  # type: ignore[return-value]
+
+    @property
+    def kind(self) -> type | None:
+        """The exact type that all values have.
+
+        None if values differ in type or there are none.
+        """
+        if self._kind is not None:
+            return self._kind
+        kinds = set(map(type, self._values))
+        return kinds.pop() if len(kinds) == 1 else None
+
+    def tolist(self) -> list[Any]:
+        """Return all values as a new list."""
+        return self._values.tolist() if self._kind in _PYTHON_KINDS else list(self._values)  # type: ignore[union-attr]
+
+    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if dtype is not None or copy:
+            return np.array(self._values, dtype=dtype)
+        return np.asarray(self._values)
+
+    # ---------------------------------------------------------------- sequence
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> CompactRange: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return self._derived(self._values[index])
+        value = self._values[index]
+        return value.item() if self._kind in _PYTHON_KINDS else value
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._kind not in _PYTHON_KINDS:
+            yield from self._values
+            return
+        for start in range(0, len(self._values), _CHUNK):
+            yield from self._values[start : start + _CHUNK].tolist()  # type: ignore[union-attr]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, CompactRange):
+            if self._kind is not None and self._kind is other._kind:
+                return bool(np.array_equal(self._values, other._values))
+            return self.tolist() == other.tolist()
+        if isinstance(other, (list, tuple)):
+            return self.tolist() == list(other)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        if len(self) <= 10:
+            return f"CompactRange({self.tolist()!r})"
+        shown = ", ".join(map(repr, self[:3].tolist()))
+        return f"CompactRange([{shown}, ...], {len(self)} values)"
+
+    # ---------------------------------------------------------------- deriving
+
+    def _derived(self, values: np.ndarray[Any, Any] | list[Any]) -> CompactRange:
+        """Return a range of part of the same values."""
+        new = CompactRange()
+        new._values, new._kind = values, self._kind
+        if self._kind is not None:
+            values.flags.writeable = False  # type: ignore[union-attr]
+        return new
+
+    def take(self, indices: npt.NDArray[np.intp]) -> CompactRange:
+        """Return the values at these indices, in their order."""
+        if self._kind is not None:
+            return self._derived(self._values[indices])  # type: ignore[call-overload]
+        return self._derived([self._values[index] for index in indices.tolist()])
+
+    def extended(self, values: CompactRange) -> CompactRange:
+        """Return a new range with further values at the end."""
+        if not len(self):
+            return values
+        if self._kind is not None and self._kind is values._kind:
+            return self._derived(np.concatenate((self._values, values._values)))
+        return self.from_objects([*self, *values])
+
+    # ---------------------------------------------------------------- copies share
+
+    def __copy__(self) -> CompactRange:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CompactRange:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._values, self._kind)
+
+
+def _restore(values: np.ndarray[Any, Any] | list[Any], kind: type | None) -> CompactRange:
+    """Rebuild a pickled range; arrays come back writeable from pickles."""
+    new = CompactRange()
+    new._values, new._kind = values, kind
+    if isinstance(values, np.ndarray):
+        values.flags.writeable = False
+    return new
+
+
+#: The range of a parameter that has none.
+NO_RANGE: Final = CompactRange()
