@@ -1,0 +1,309 @@
+"""The `.traj` container: a zip of JSON and ``.npy`` members that changes atomically.
+
+Any zip tool opens an archive and ``numpy.load`` reads its arrays. One member, ``index.<n>.json``,
+says what belongs to which trajectory and node; everything else is only ever referred to by it.
+Of several such members the one with the largest number counts.
+
+Crash story: a session that writes works on a temporary file beside the archive, which starts as a
+copy of it; new members are appended there, old ones never touched. :meth:`ArchiveFile.commit`
+writes the next index, syncs, and renames the temporary file over the archive. If the process
+dies at any moment, the archive is what it was after the last commit. What remains is at most a
+file ``.<name>.<random>.tmp``, which may be deleted.
+
+Invariant: members are never changed, so replaced data stays in the file, unreferenced, until it
+outweighs the rest; then a commit copies what is referred to and leaves the rest behind. One
+might expect a commit to cost what was written. It costs a copy of the file: keep the store open
+over many small writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from pypet_trajectory.exceptions import (
+    DataNotInStorageError,
+    PypetOSError,
+    PypetRuntimeError,
+    VersionMismatchError,
+)
+
+#: Number of the format written here; archives of a larger number are refused.
+FORMAT = 1
+
+#: Unreferenced bytes below this never cause the archive to be rewritten.
+_TOLERATED_WASTE = 1 << 16
+
+
+class ArchiveFile:
+    """One archive during one session, from opening to closing.
+
+    Parameters
+    ----------
+    path : path-like
+        The archive.
+    writable : bool
+        Whether members may be added. Then the file need not exist yet.
+    complevel : int
+        Deflate level of new members, 0 (stored) to 9.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing to read.
+    OSError
+        If the file is no archive, or damaged.
+    VersionMismatchError
+        If the archive has a newer format.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, writable: bool, complevel: int) -> None:
+        self.path = Path(path)
+        self.writable = writable
+        self._complevel = complevel
+        self._zip: zipfile.ZipFile | None = None
+        self._temporary: Path | None = None
+        self._found = _identity(self.path)
+        #: The content of the index: ``{'trajectories': {name: {...}}, ...}``.
+        self.index: dict[str, Any] = {"format": FORMAT, "generation": 0, "trajectories": {}}
+        self.changed = False
+        if self._found is not None:
+            self._zip = _opened(self.path, "r")
+            try:
+                self.index = self._read_index()
+            except BaseException:
+                self._zip.close()
+                raise
+        elif not writable:
+            raise FileNotFoundError(f"There is no archive {str(self.path)!r}.")
+        #: Number that makes names of members unique; goes up with each member written.
+        self._next_member: int = self.index.setdefault("members", 0)
+
+    # --------------------------------------------------------------- reading
+
+    def read_json(self, member: str) -> Any:
+        """Content of a JSON member."""
+        return json.loads(self._read(member))
+
+    def read_array(self, member: str) -> np.ndarray[Any, Any]:
+        """Content of an array member; never executes anything."""
+        array: np.ndarray[Any, Any] = np.lib.format.read_array(
+            BytesIO(self._read(member)), allow_pickle=False)
+        return array
+
+    def _read(self, member: str) -> bytes:
+        if self._zip is None:
+            raise DataNotInStorageError(f"The archive {self.path} has no member {member!r}.")
+        try:
+            return self._zip.read(member)
+        except KeyError as error:
+            raise DataNotInStorageError(
+                f"The archive {self.path} has no member {member!r}, which its index names. The "
+                "file is damaged.") from error
+        except (zipfile.BadZipFile, EOFError, OSError) as error:
+            raise PypetOSError(
+                f"The member {member!r} of the archive {self.path} is damaged: {error}") from error
+
+    def _read_index(self) -> dict[str, Any]:
+        assert self._zip is not None
+        generations = []
+        for name in self._zip.namelist():
+            parts = name.split(".")
+            if len(parts) == 3 and parts[0] == "index" and parts[2] == "json":
+                generations.append((int(parts[1]), name))
+        if not generations:
+            raise PypetOSError(
+                f"{self.path} is a zip file, but no archive of trajectories: it has no index.")
+        index: dict[str, Any] = json.loads(self._read(max(generations)[1]))
+        if index.get("format") != FORMAT:
+            raise VersionMismatchError(
+                f"The archive {self.path} has the format {index.get('format')!r}, this version "
+                f"of pypet knows format {FORMAT}. Read it with a newer version.")
+        return index
+
+    # --------------------------------------------------------------- writing
+
+    def add_json(self, stem: str, content: Any) -> str:
+        """Add a JSON member and return its name, `stem` made unique."""
+        data = json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+        return self._add(stem, "json", lambda file: file.write(data))
+
+    def add_array(self, stem: str, array: np.ndarray[Any, Any]) -> str:
+        """Add an array as ``.npy`` member and return its name, `stem` made unique."""
+        def write(file: Any) -> None:
+            np.lib.format.write_array(file, array, allow_pickle=False)
+
+        return self._add(stem, "npy", write)
+
+    def _add(self, stem: str, extension: str, write: Callable[[Any], Any]) -> str:
+        target = self._writable_zip()
+        number = self._next_member
+        self._next_member += 1
+        name = f"{stem}.{number}.{extension}"
+        try:
+            with target.open(name, "w", force_zip64=True) as file:
+                write(file)
+        except OSError as error:
+            raise PypetOSError(
+                f"Cannot write {name!r} into the archive {self.path}: {error}") from error
+        self.changed = True
+        return name
+
+    def _writable_zip(self) -> zipfile.ZipFile:
+        """The temporary file, begun as a copy of the archive at the first write."""
+        if self._temporary is None:
+            if not self.writable:
+                raise PypetRuntimeError(f"The archive {self.path} is open for reading only.")
+            temporary = self._temporary_path()
+            try:
+                if self._found is not None:
+                    shutil.copyfile(self.path, temporary)
+                fresh = _opened(temporary, "a", self._complevel)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            if self._zip is not None:
+                self._zip.close()
+            self._zip, self._temporary = fresh, temporary
+        assert self._zip is not None
+        return self._zip
+
+    def _temporary_path(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)
+        os.close(descriptor)
+        return Path(name)
+
+    # ------------------------------------------------------------ committing
+
+    def commit(self, live: Iterable[str]) -> None:
+        """Make all changes visible at once and durable.
+
+        Parameters
+        ----------
+        live : iterable of str
+            Names of all members the index refers to.
+
+        Raises
+        ------
+        OSError
+            If writing fails; the archive is then what it was.
+        RuntimeError
+            If somebody else changed the archive since it was opened.
+        """
+        if not self.changed:
+            return
+        if _identity(self.path) != self._found:
+            raise PypetRuntimeError(
+                f"The archive {self.path} was changed by somebody else while this session was "
+                "writing to it, so these changes are not kept. Let one process write at a time.")
+        try:
+            self._drop_waste(set(live))
+            target = self._writable_zip()
+            self.index["generation"] += 1
+            self.index["members"] = self._next_member
+            data = json.dumps(self.index, ensure_ascii=False, allow_nan=False).encode()
+            target.writestr(f"index.{self.index['generation']}.json", data)
+            target.close()
+            assert self._temporary is not None
+            _sync(self._temporary)
+            _take_over_mode(self.path, self._temporary)
+            os.replace(self._temporary, self.path)
+            _sync(self.path.parent)
+        except OSError as error:
+            self._discard()
+            raise PypetOSError(
+                f"Cannot write the archive {self.path}: {error}. It is what it was before."
+            ) from error
+        self._temporary = None
+        self._found = _identity(self.path)
+        self._zip = _opened(self.path, "r")
+        self.changed = False
+
+    def close(self) -> None:
+        """Close the file; changes not committed are lost."""
+        self._discard()
+
+    def _discard(self) -> None:
+        if self._zip is not None:
+            # Closing writes the directory of a file that is thrown away; a full disk may refuse.
+            with contextlib.suppress(OSError):
+                self._zip.close()
+            self._zip = None
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+            self._temporary = None
+        self.changed = False
+
+    def _drop_waste(self, live: set[str]) -> None:
+        """Rewrite the temporary file without unreferenced members if these outweigh the rest."""
+        source = self._writable_zip()
+        sizes = {info.filename: info.compress_size for info in source.infolist()}
+        used = sum(size for name, size in sizes.items() if name in live)
+        if sum(sizes.values()) - used <= max(used, _TOLERATED_WASTE):
+            return
+        temporary = self._temporary_path()
+        try:
+            with _opened(temporary, "a", self._complevel) as target:
+                for name in sizes:
+                    if name in live:
+                        with (
+                            source.open(name) as old,
+                            target.open(name, "w", force_zip64=True) as new,
+                        ):
+                            shutil.copyfileobj(old, new)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        self._discard()
+        self._zip, self._temporary, self.changed = (
+            _opened(temporary, "a", self._complevel), temporary, True)
+
+
+def _opened(path: Path, mode: Literal["r", "a"], complevel: int = 0) -> zipfile.ZipFile:
+    compression = zipfile.ZIP_DEFLATED if complevel else zipfile.ZIP_STORED
+    try:
+        return zipfile.ZipFile(path, mode, compression, compresslevel=complevel or None)
+    except zipfile.BadZipFile as error:
+        raise PypetOSError(
+            f"{path} is no archive of trajectories, or it is damaged: {error}") from error
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """Changes whenever the file at `path` is replaced; ``None`` if there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _take_over_mode(path: Path, temporary: Path) -> None:
+    """Permissions of the archive so far, or those a new file would have."""
+    if path.exists():
+        shutil.copymode(path, temporary)
+        return
+    mask = os.umask(0)
+    os.umask(mask)
+    temporary.chmod(0o666 & ~mask)
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":  # Windows cannot sync folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

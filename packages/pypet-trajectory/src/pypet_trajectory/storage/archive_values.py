@@ -1,0 +1,286 @@
+"""Values as JSON, with exact types: the codec of archives.
+
+Whatever JSON knows is written as JSON: ``None``, booleans, 64-bit integers, finite floats, text
+and lists. Everything else is an object with a single key, the name of its form::
+
+    {"tuple": [1, 2]}    {"array": "<member>"}    {"dict": [["key", "value"], ...]}
+
+Invariant: decoding what was encoded gives the same value of the same type, or encoding refuses.
+Nothing is approximated, and nothing in the JSON is executed: a pickle is written and read only
+where the caller allowed it. Arrays never become text, they are members of their own.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from pypet_trajectory.constants import PARAMETERTYPEDICT
+from pypet_trajectory.exceptions import NoSuchServiceError, PickleRefusedError
+from pypet_trajectory.leaves.column_table import ColumnTable
+from pypet_trajectory.leaves.ranges import CompactRange
+
+#: Longer byte strings become members instead of base64 text.
+_LONGEST_INLINE_BYTES = 1024
+_INT64 = range(-(2**63), 2**64)
+_TYPE_NAMES = {kind: name for name, kind in PARAMETERTYPEDICT.items()}
+
+
+class ValueEncoder:
+    """Turns values into what ``json.dump`` takes.
+
+    Parameters
+    ----------
+    add_array : callable
+        Takes an array without objects in it, keeps it, and returns the name of its member.
+    allow_pickle : bool
+        Whether values without a form of their own are pickled.
+    place : str
+        Where the values belong, for error messages.
+    """
+
+    def __init__(
+        self, add_array: Callable[[np.ndarray[Any, Any]], str], allow_pickle: bool, place: str
+    ) -> None:
+        self._add_array = add_array
+        self._allow_pickle = allow_pickle
+        self._place = place
+
+    def encode(self, value: Any) -> Any:
+        """The value as JSON.
+
+        Raises
+        ------
+        NoSuchServiceError
+            If there is no form for values of this type, and pickles are not allowed.
+        """
+        form = _ENCODERS.get(type(value))
+        if form is not None:
+            return form(self, value)
+        if isinstance(value, np.generic):
+            return self._scalar(value)
+        package = type(value).__module__.partition(".")[0]
+        if package in ("pandas", "scipy", "pypet_trajectory"):
+            # Imported late: whoever has such a value has the package, nobody else needs it.
+            from pypet_trajectory.storage.archive_extras import encode_extra
+
+            extra = encode_extra(value, self)
+            if extra is not None:
+                return extra
+        return self._pickled(value)
+
+    def array(self, value: np.ndarray[Any, Any]) -> dict[str, Any]:
+        """An array as a member, or its objects one by one."""
+        if value.dtype.kind == "O":
+            items = [self.encode(item) for item in value.ravel()]
+            return {"objects": {"shape": list(value.shape), "items": items}}
+        if value.dtype.hasobject or value.dtype.kind not in "biufcSUVmM":
+            return self._pickled(value)
+        return {"array": self._add_array(value)}
+
+    # ------------------------------------------------------------------ forms
+
+    def _plain(self, value: Any) -> Any:
+        return value
+
+    def _integer(self, value: int) -> Any:
+        return value if value in _INT64 else {"int": hex(value)}
+
+    def _float(self, value: float) -> Any:
+        return value if math.isfinite(value) else {"float": repr(value)}
+
+    def _text(self, value: str) -> Any:
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # lone surrogates, which JSON would join
+            return {"surrogates": _as_text(value.encode("utf-8", "surrogatepass"))}
+        return value
+
+    def _complex(self, value: complex) -> Any:
+        return {"complex": [self._float(value.real), self._float(value.imag)]}
+
+    def _bytes(self, value: bytes) -> Any:
+        if len(value) > _LONGEST_INLINE_BYTES:
+            return {"blob": self._add_array(np.frombuffer(value, dtype=np.uint8))}
+        return {"bytes": _as_text(value)}
+
+    def _list(self, value: list[Any]) -> Any:
+        return [self.encode(item) for item in value]
+
+    def _tuple(self, value: tuple[Any, ...]) -> Any:
+        return {"tuple": [self.encode(item) for item in value]}
+
+    def _set(self, value: set[Any]) -> Any:
+        return {"set": [self.encode(item) for item in value]}
+
+    def _frozenset(self, value: frozenset[Any]) -> Any:
+        return {"frozenset": [self.encode(item) for item in value]}
+
+    def _dict(self, value: dict[Any, Any]) -> Any:
+        return {"dict": [[self.encode(key), self.encode(item)] for key, item in value.items()]}
+
+    def _numpy_text(self, value: np.str_) -> Any:
+        return {"numpy_str": self._text(str(value))}
+
+    def _numpy_bytes(self, value: np.bytes_) -> Any:
+        return {"numpy_bytes": _as_text(bytes(value))}
+
+    def _scalar(self, value: np.generic) -> Any:
+        if value.dtype.hasobject:
+            return self._pickled(value)
+        # Through an array, because scalars of structured types have no bytes of their own.
+        description = np.lib.format.dtype_to_descr(value.dtype)
+        return {"scalar": [
+            self.encode(description), _as_text(np.array(value, dtype=value.dtype).tobytes())]}
+
+    def _matrix(self, value: np.matrix[Any, Any]) -> Any:
+        return {"matrix": self.array(np.asarray(value))}
+
+    def _range(self, value: CompactRange) -> Any:
+        if value.array is None or value.kind not in _TYPE_NAMES:
+            return {"range": [self.encode(item) for item in value]}
+        return {"compact_range": [self.array(value.array), _TYPE_NAMES[value.kind]]}
+
+    def _table(self, value: ColumnTable) -> Any:
+        return {"table": [[name, self.encode(column)] for name, column in value.items()]}
+
+    def _pickled(self, value: Any) -> Any:
+        if not self._allow_pickle:
+            kind = type(value)
+            dtype = f" of dtype {value.dtype}" if isinstance(value, np.ndarray) else ""
+            raise NoSuchServiceError(
+                f"An archive has no form for data of type {kind.__module__}.{kind.__qualname__}"
+                f"{dtype}, met in {self._place!r}. Store it as basic types, or allow pickles "
+                "with allow_pickle=True.")
+        return {"pickle": _as_text(pickle.dumps(value, protocol=4))}
+
+
+_ENCODERS: Mapping[type, Callable[[ValueEncoder, Any], Any]] = {
+    type(None): ValueEncoder._plain,
+    bool: ValueEncoder._plain,
+    int: ValueEncoder._integer,
+    float: ValueEncoder._float,
+    str: ValueEncoder._text,
+    complex: ValueEncoder._complex,
+    bytes: ValueEncoder._bytes,
+    list: ValueEncoder._list,
+    tuple: ValueEncoder._tuple,
+    set: ValueEncoder._set,
+    frozenset: ValueEncoder._frozenset,
+    dict: ValueEncoder._dict,
+    np.str_: ValueEncoder._numpy_text,
+    np.bytes_: ValueEncoder._numpy_bytes,
+    np.ndarray: ValueEncoder.array,
+    np.matrix: ValueEncoder._matrix,
+    CompactRange: ValueEncoder._range,
+    ColumnTable: ValueEncoder._table,
+}
+
+
+class ValueDecoder:
+    """Turns JSON back into values; the counterpart of :class:`ValueEncoder`.
+
+    Parameters
+    ----------
+    read_array : callable
+        Returns the array of a member.
+    allow_pickle : bool
+        Whether pickles may be loaded, which executes what they say.
+    place : str
+        Where the values belong, for error messages.
+    """
+
+    def __init__(
+        self, read_array: Callable[[str], np.ndarray[Any, Any]], allow_pickle: bool, place: str
+    ) -> None:
+        self._read_array = read_array
+        self._allow_pickle = allow_pickle
+        self._place = place
+
+    def decode(self, data: Any) -> Any:
+        """The value.
+
+        Raises
+        ------
+        ValueError
+            If it is a pickle, and pickles are not allowed.
+        NoSuchServiceError
+            If the form is unknown.
+        """
+        if isinstance(data, list):
+            return [self.decode(item) for item in data]
+        if not isinstance(data, dict):
+            return data
+        ((form, content),) = data.items()
+        decoder = _DECODERS.get(form)
+        if decoder is not None:
+            return decoder(self, content)
+        from pypet_trajectory.storage.archive_extras import decode_extra
+
+        return decode_extra(form, content, self, self._place)
+
+    # ------------------------------------------------------------------ forms
+
+    def _array(self, member: str) -> np.ndarray[Any, Any]:
+        return self._read_array(member)
+
+    def _objects(self, content: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+        array = np.empty(math.prod(content["shape"]), dtype=object)
+        for position, item in enumerate(content["items"]):
+            array[position] = self.decode(item)
+        return array.reshape(content["shape"])
+
+    def _scalar(self, content: list[Any]) -> np.generic:
+        description, data = content
+        dtype = np.lib.format.descr_to_dtype(self.decode(description))
+        scalar: np.generic = np.frombuffer(base64.b64decode(data), dtype=dtype)[0]
+        return scalar
+
+    def _compact_range(self, content: list[Any]) -> Any:
+        array, kind = content
+        values = self.decode(array)
+        compact = CompactRange.from_array(values, PARAMETERTYPEDICT[kind])
+        return CompactRange.from_objects(values) if compact is None else compact
+
+    def _pickled(self, content: str) -> Any:
+        if not self._allow_pickle:
+            raise PickleRefusedError(
+                f"{self._place!r} holds a pickle, and loading it would execute what it says. "
+                "Use allow_pickle=True if you trust whoever wrote the archive.")
+        return pickle.loads(base64.b64decode(content))
+
+
+_DECODERS: Mapping[str, Callable[[ValueDecoder, Any], Any]] = {
+    "int": lambda _, content: int(content, 16),
+    "float": lambda _, content: float(content),
+    "surrogates": lambda _, content: base64.b64decode(content).decode("utf-8", "surrogatepass"),
+    "complex": lambda decoder, content: complex(*map(decoder.decode, content)),
+    "bytes": lambda _, content: base64.b64decode(content),
+    "blob": lambda decoder, content: decoder._array(content).tobytes(),
+    "tuple": lambda decoder, content: tuple(map(decoder.decode, content)),
+    "set": lambda decoder, content: set(map(decoder.decode, content)),
+    "frozenset": lambda decoder, content: frozenset(map(decoder.decode, content)),
+    "dict": lambda decoder, content: {
+        decoder.decode(key): decoder.decode(item) for key, item in content},
+    "numpy_str": lambda decoder, content: np.str_(decoder.decode(content)),
+    "numpy_bytes": lambda _, content: np.bytes_(base64.b64decode(content)),
+    "scalar": ValueDecoder._scalar,
+    "array": ValueDecoder._array,
+    "objects": ValueDecoder._objects,
+    "matrix": lambda decoder, content: np.asmatrix(decoder.decode(content)),
+    "range": lambda decoder, content: CompactRange.from_objects(map(decoder.decode, content)),
+    "compact_range": ValueDecoder._compact_range,
+    "table": lambda decoder, content: ColumnTable(
+        {name: decoder.decode(column) for name, column in content}),
+    "pickle": ValueDecoder._pickled,
+}
+
+
+def _as_text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
