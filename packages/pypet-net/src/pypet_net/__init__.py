@@ -1,1 +1,31 @@
-"""Runs of a numerical experiment across a network."""
+"""Runs of a numerical experiment across a network.
+
+Servers that give out locks or collect data, and their clients. Every server binds to the
+loopback interface unless it is given another address, and talks to clients whose key it knows.
+"""
+
+from pypet_net.addresses import candidate_urls
+from pypet_net.client import ForkDetector, ReliableClient, ServerSilentError
+from pypet_net.keys import ClientKeys, ServerKeys, SessionKeys, user_keys
+from pypet_net.lock_client import ForkAwareLockerClient, LockerClient, LockLostError
+from pypet_net.lock_server import LockerServer, TimeOutLockerServer
+from pypet_net.server import ZMQServer
+from pypet_net.serving import ServerProcess
+
+__all__ = [
+    "ClientKeys",
+    "ForkAwareLockerClient",
+    "ForkDetector",
+    "LockLostError",
+    "LockerClient",
+    "LockerServer",
+    "ReliableClient",
+    "ServerKeys",
+    "ServerProcess",
+    "ServerSilentError",
+    "SessionKeys",
+    "TimeOutLockerServer",
+    "ZMQServer",
+    "candidate_urls",
+    "user_keys",
+]
