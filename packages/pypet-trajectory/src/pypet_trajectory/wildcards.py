@@ -78,18 +78,17 @@ class WildcardFunctions:
     ('half_2', 'run_00000005')
     """
 
-    __slots__ = ("_cache", "_functions", "_synonyms")
+    __slots__ = ("_cache", "_functions", "synonyms")
 
-    def __init__(
-        self, functions: Mapping[str | Synonyms, WildcardFunction] | None = None
-    ) -> None:
+    #: Every name that is a wildcard, to the tuple of names it shares its function with.
+    synonyms: dict[str, Synonyms]
+
+    def __init__(self, functions: Mapping[str | Synonyms, WildcardFunction] | None = None) -> None:
         self._functions: dict[Synonyms, WildcardFunction] = {
             RUN_SYNONYMS: make_run_name,
             SET_SYNONYMS: make_set_name,
         }
-        self._synonyms: dict[str, Synonyms] = {
-            name: synonyms for synonyms in self._functions for name in synonyms
-        }
+        self.synonyms = {name: synonyms for synonyms in self._functions for name in synonyms}
         self._cache: dict[tuple[Synonyms, int], str] = {}
         for key, function in (functions or {}).items():
             if key in self._functions:
@@ -106,7 +105,7 @@ class WildcardFunctions:
             If one of the names is a wildcard already; nothing is added then.
         """
         new: dict[Synonyms, WildcardFunction] = {}
-        taken = dict(self._synonyms)
+        taken = dict(self.synonyms)
         for key, function in functions.items():
             synonyms = (key,) if isinstance(key, str) else tuple(key)
             for name in synonyms:
@@ -118,7 +117,7 @@ class WildcardFunctions:
                 taken[name] = synonyms
             new[synonyms] = function
         self._functions.update(new)
-        self._synonyms = taken
+        self.synonyms = taken
 
     def translate(self, wildcard: str, idx: int) -> str:
         """Return what `wildcard` stands for in the run of index `idx`.
@@ -128,11 +127,11 @@ class WildcardFunctions:
         PypetKeyError
             If `wildcard` is none.
         """
-        synonyms = self._synonyms.get(wildcard)
+        synonyms = self.synonyms.get(wildcard)
         if synonyms is None:
             raise PypetKeyError(
                 f"`{wildcard}` is no wildcard of this trajectory. Its wildcards are "
-                f"{', '.join(f'`{name}`' for name in self._synonyms)}."
+                f"{', '.join(f'`{name}`' for name in self.synonyms)}."
             )
         key = (synonyms, idx)
         name = self._cache.get(key)
@@ -146,7 +145,7 @@ class WildcardFunctions:
     @property
     def run_function(self) -> WildcardFunction:
         """The function behind ``$``, which names the runs."""
-        return self._functions[self._synonyms[RUN_WILDCARD]]
+        return self._functions[self.synonyms[RUN_WILDCARD]]
 
     @property
     def functions(self) -> dict[Synonyms, WildcardFunction]:
@@ -156,13 +155,13 @@ class WildcardFunctions:
     @property
     def names(self) -> list[str]:
         """All synonyms, those of ``$`` first."""
-        return list(self._synonyms)
+        return list(self.synonyms)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._synonyms
+        return name in self.synonyms
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._synonyms)
+        return iter(self.synonyms)
 
     def __getstate__(self) -> dict[Synonyms, WildcardFunction]:
         # Translations are recomputed where they are needed; they only cost bytes on the way.
@@ -170,5 +169,5 @@ class WildcardFunctions:
 
     def __setstate__(self, functions: dict[Synonyms, WildcardFunction]) -> None:
         self._functions = functions
-        self._synonyms = {name: synonyms for synonyms in functions for name in synonyms}
+        self.synonyms = {name: synonyms for synonyms in functions for name in synonyms}
         self._cache = {}

@@ -1,0 +1,357 @@
+"""Adding leaves and groups: from whatever an adder was called with to a node in its place.
+
+Every adder goes the same way: see what is to be added, translate and complete its name, check it,
+make missing groups, make or take over the node, register it. Checks come before changes; only
+the groups on the way stay behind if the constructor of the last node fails.
+
+Two doors lead here. `add` is for users. `add_from_storage` is for storage services, which bring
+back what was checked once: names are taken as they are, runs may not be guarded against, and
+presets do not apply twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pypet_trajectory import names
+from pypet_trajectory.exceptions import (
+    NotInRunError,
+    PypetAttributeError,
+    PypetTypeError,
+    PypetValueError,
+)
+from pypet_trajectory.tree.kinds import (
+    BRANCHES,
+    ELSEWHERE,
+    GROUP_CLASSES,
+    RESULTS,
+    Branch,
+    branch_of,
+)
+from pypet_trajectory.tree.nodes import NNTreeNode
+from pypet_trajectory.wildcards import RUN_WILDCARD
+
+if TYPE_CHECKING:
+    from pypet_trajectory.tree.groups import NNGroupNode
+    from pypet_trajectory.tree.index import TreeIndex
+
+#: Group below a branch that keeps one group per run.
+RUNS_GROUP = "runs"
+
+
+class NewNode(NamedTuple):
+    """What an adder was asked to add."""
+
+    #: Name as given, not translated.
+    name: str
+    #: The node itself if it exists already.
+    instance: NNTreeNode | None
+    #: Class to construct; None: the standard one of the place.
+    cls: type | None
+    #: Arguments for the constructor, without the name.
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def read_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> NewNode:
+    """Make out instance, class and name among the arguments of an adder.
+
+    Raises
+    ------
+    PypetValueError
+        If there is no name, or an instance comes with further arguments.
+    """
+    if args and isinstance(args[0], NNTreeNode):
+        node = args[0]
+        if len(args) > 1 or kwargs:
+            raise PypetValueError(
+                f"`{node.v_full_name}` is already constructed: it is added without further "
+                "arguments, but some were given. Change it before or after adding."
+            )
+        return NewNode(node._full_name, node, None, (), {})
+    cls: type | None = None
+    if args and isinstance(args[0], type):
+        cls, args = args[0], args[1:]
+    if args and isinstance(args[0], str):
+        return NewNode(args[0], None, cls, args[1:], kwargs)
+    for keyword in ("name", "full_name"):
+        if isinstance(kwargs.get(keyword), str):
+            kwargs = dict(kwargs)
+            return NewNode(kwargs.pop(keyword), None, cls, args, kwargs)
+    raise PypetValueError(
+        "What is added needs a name: pass a string as first argument (after the class, if there "
+        f"is one) or as keyword `name`. Given were {args!r} and keywords {sorted(kwargs)}."
+    )
+
+
+# -------------------------------------------------------------------------------- two doors
+
+
+def add(
+    group: NNGroupNode,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    leaf: bool,
+    branch: Branch | None = None,
+) -> Any:
+    """Add a leaf or a group below `group` and return it.
+
+    Parameters
+    ----------
+    group
+        Where to add.
+    args, kwargs
+        What a user passed to the adder.
+    leaf
+        Whether a leaf is added rather than a group.
+    branch
+        The branch an adder belongs to, with its prefixes; None: take the name as it is.
+
+    Raises
+    ------
+    PypetValueError
+        If the name is not admissible or missing.
+    PypetAttributeError
+        If something of that name exists, or the path leads through a leaf or a link.
+    PypetTypeError
+        If node and place do not fit, or a run adds parameters or configuration.
+    """
+    index = group._index
+    new = read_arguments(args, kwargs)
+    root = index.root
+    path = [names.translate(part, root._wildcards, root._idx) for part in new.name.split(".")]
+    if branch is not None:
+        path = _complete(group, branch, path, root, leaf)
+    names.check(path, group._full_name, index.members, stacklevel=3)
+    place = branch_of(group._branch or path[0])
+    if root._is_run and not (place.open_to_runs and (branch or ELSEWHERE).open_to_runs):
+        raise NotInRunError(
+            f"`{_join(group, path)}` cannot be added during a single run: runs read parameters "
+            "and configuration, and add derived parameters and results."
+        )
+    if new.instance is not None:
+        _check_instance(index, new.instance, place, _join(group, path), leaf)
+    parent = make_groups(group, path[:-1], place)
+    name = path[-1]
+    if name in parent._children:
+        return _existing(parent, name, root)
+    full_name = _join(parent, path[-1:])
+    node = new.instance
+    if node is None:
+        cls = new.cls or _standard_class(root, branch or place, leaf)
+        node = construct(cls, full_name, root, new.args, new.kwargs)
+        _check_kind(node, full_name, leaf)
+        return _register(index, parent, node, place, presets=True)
+    old_name = node._full_name
+    node._rename(full_name)
+    try:
+        return _register(index, parent, node, place, presets=True)
+    except BaseException:
+        node._rename(old_name)
+        raise
+
+
+def add_from_storage(
+    group: NNGroupNode, args: tuple[Any, ...], kwargs: dict[str, Any], *, leaf: bool
+) -> Any:
+    """Add what a storage service read: no translation, no prefixes, no checks of the name.
+
+    Raises
+    ------
+    PypetAttributeError
+        If something of that name exists, or the path leads through a leaf or a link.
+    """
+    index = group._index
+    new = read_arguments(args, kwargs)
+    path = new.name.split(".")
+    place = branch_of(group._branch or path[0])
+    parent = make_groups(group, path[:-1], place)
+    full_name = _join(parent, path[-1:])
+    if path[-1] in parent._children:
+        raise _occupied(parent, path[-1])
+    node = new.instance
+    if node is None:
+        cls = new.cls or _standard_class(index.root, place, leaf)
+        node = construct(cls, full_name, index.root, new.args, new.kwargs)
+    else:
+        node._rename(full_name)
+    _check_kind(node, full_name, leaf)
+    return _register(index, parent, node, place, presets=False)
+
+
+# --------------------------------------------------------------------------------- name
+
+
+def _complete(
+    group: NNGroupNode, branch: Branch, path: list[str], root: Any, leaf: bool
+) -> list[str]:
+    """Put the name of the branch, and that of the run, in front where they belong."""
+    explicit = group.v_is_root and path[0] == branch.name
+    if branch.sorted_by_run and root._is_run and root._auto_run_prepend and not explicit:
+        path = _below_run(group, path, root, leaf)
+    if group.v_is_root and not explicit:
+        return [branch.name, *path]
+    return path
+
+
+def _below_run(group: NNGroupNode, path: list[str], root: Any, leaf: bool) -> list[str]:
+    dummy = root._wildcards.translate(RUN_WILDCARD, -1)
+    if any(part == dummy or root._run_names.contains(part) for part in path):
+        return path
+    run = root._wildcards.translate(RUN_WILDCARD, root._idx)
+    if group._depth == 1 and not leaf and path == [RUNS_GROUP]:
+        return path  # the group of all runs itself
+    if group._depth < 2:
+        return [RUNS_GROUP, run, *path]
+    if group._depth == 2 and group._name == RUNS_GROUP:
+        return [run, *path]
+    return path
+
+
+def _join(group: NNGroupNode, path: list[str]) -> str:
+    name = path[0] if len(path) == 1 else ".".join(path)
+    return f"{group._full_name}.{name}" if group._full_name else name
+
+
+# --------------------------------------------------------------------------------- place
+
+
+def make_groups(group: NNGroupNode, path: list[str], place: Branch) -> NNGroupNode:
+    """Return the group at the end of `path`, making the groups that are missing.
+
+    Raises
+    ------
+    PypetAttributeError
+        If a leaf or a link is in the way. Nothing was made in this case.
+    """
+    for depth, name in enumerate(path):
+        child = group._children.get(name)
+        if child is None:
+            cls = GROUP_CLASSES[place.name]
+            for missing in path[depth:]:
+                root = group._index.root
+                node = construct(cls, _join(group, [missing]), root, (), {})
+                group = _register(group._index, group, node, place, presets=False)
+            return group
+        if name in group._links:
+            raise _behind_link(group, name)
+        if child._is_leaf:
+            raise PypetAttributeError(
+                f"Nothing can be added below `{child._full_name}`: it is a leaf "
+                f"({type(child).__name__}), and only groups have children. Choose another name."
+            )
+        group = child  # type: ignore[assignment]
+    return group
+
+
+def make_branch(root: NNGroupNode, name: str) -> bool:
+    """Make one of the four groups below the root; whether that was possible.
+
+    A single run cannot make the groups of parameters and configuration.
+    """
+    branch = BRANCHES[name]
+    if root._index.root._is_run and not branch.open_to_runs:
+        return False
+    make_groups(root, [name], branch)
+    return True
+
+
+def _existing(parent: NNGroupNode, name: str, root: Any) -> NNTreeNode:
+    """What to do if the end of a path exists: return it, or raise."""
+    if name in parent._links:
+        raise _behind_link(parent, name)
+    if not root._no_clobber:
+        raise _occupied(parent, name)
+    node = parent._children[name]
+    root._logger.warning(
+        "`%s` exists already: the existing node is used and the new arguments are ignored, "
+        "because `v_no_clobber` is set.",
+        node._full_name,
+    )
+    return node
+
+
+def _occupied(parent: NNGroupNode, name: str) -> PypetAttributeError:
+    return PypetAttributeError(
+        f"`{_join(parent, [name])}` cannot be added: there already is a "
+        f"{type(parent._children[name]).__name__} of this name. Remove it first, choose another "
+        "name, or set `v_no_clobber` to get the existing node."
+    )
+
+
+def _behind_link(group: NNGroupNode, name: str) -> PypetAttributeError:
+    return PypetAttributeError(
+        f"Nothing can be added at or below `{_join(group, [name])}` by its name: it is a link "
+        f"to `{group._links[name]._full_name}`. Add to that node itself, or remove the link."
+    )
+
+
+# ---------------------------------------------------------------------------------- node
+
+
+def construct(
+    cls: type, full_name: str, root: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> NNTreeNode:
+    """Make a node; classes that know the trajectory get it as second argument."""
+    if getattr(cls, "KNOWS_TRAJECTORY", False):
+        return cls(full_name, root, *args, **kwargs)  # type: ignore[no-any-return]
+    return cls(full_name, *args, **kwargs)  # type: ignore[no-any-return]
+
+
+def _standard_class(root: Any, branch: Branch, leaf: bool) -> type:
+    if leaf:
+        return getattr(root, branch.standard_leaf)  # type: ignore[no-any-return]
+    return GROUP_CLASSES[branch.name]
+
+
+def _check_kind(node: Any, full_name: str, leaf: bool) -> None:
+    if not isinstance(node, NNTreeNode) or node._is_leaf != leaf:
+        wanted = "leaf (a parameter or a result)" if leaf else "group"
+        raise PypetTypeError(
+            f"`{full_name}` was to become a {wanted}, but {type(node).__name__} is none. Use the "
+            f"adder for {'groups' if leaf else 'leaves'}, or another class."
+        )
+
+
+def _check_instance(
+    index: TreeIndex, node: NNTreeNode, place: Branch, full_name: str, leaf: bool
+) -> None:
+    """Refuse nodes that belong elsewhere."""
+    _check_kind(node, full_name, leaf)
+    if index.holds(node) and node._full_name != full_name:
+        raise PypetAttributeError(
+            f"`{node._full_name}` is in the tree already and cannot hang at `{full_name}` as "
+            "well. Remove it first, or add a link to it."
+        )
+    if leaf:
+        return
+    other: TreeIndex | None = node._nn_interface  # type: ignore[attr-defined]
+    if other is not None and other is not index and other.holds(node):
+        raise PypetTypeError(
+            f"Group `{node._full_name}` belongs to trajectory `{other.root._name}` and cannot be "
+            f"added as `{full_name}` here. Remove it there first, or make a new group."
+        )
+    if type(node) in GROUP_CLASSES.values() and type(node) is not GROUP_CLASSES[place.name]:
+        where = f"`{place.name}`" if place.name else "the four branches"
+        raise PypetTypeError(
+            f"A {type(node).__name__} cannot be added as `{full_name}`: groups "
+            f"{'below' if place.name else 'outside of'} {where} are of class "
+            f"{GROUP_CLASSES[place.name].__name__}, or of a class of your own."
+        )
+
+
+def _register(
+    index: TreeIndex, parent: NNGroupNode, node: NNTreeNode, place: Branch, *, presets: bool
+) -> Any:
+    if node._is_leaf:
+        root = index.root
+        marks = root._changed_default_parameters
+        if presets and place is not RESULTS and node._full_name in marks:
+            args, kwargs = marks.pop(node._full_name)
+            node.f_set(*args, **kwargs)  # type: ignore[attr-defined]
+        if node._full_name in root._explored_parameters and node.v_is_parameter:  # type: ignore[attr-defined]
+            node._explored = True  # type: ignore[attr-defined]
+            root._explored_parameters[node._full_name] = node
+    index.add(parent, node)
+    return node

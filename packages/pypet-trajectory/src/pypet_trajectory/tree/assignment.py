@@ -1,0 +1,78 @@
+"""``group.name = value`` and ``group['a.name'] = value``.
+
+Assigning a node adds it, or a link if it is in this tree already; assigning anything else sets
+the value of a leaf that exists. Invariant: nothing new comes into being from a plain value, so
+that a misspelt name is an error and not a new parameter. An assignment that fails changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pypet_trajectory import names
+from pypet_trajectory.exceptions import PypetAttributeError
+from pypet_trajectory.tree import adding, links, lookup
+from pypet_trajectory.tree.nodes import NNTreeNode
+
+if TYPE_CHECKING:
+    from pypet_trajectory.tree.groups import NNGroupNode
+
+
+def assign(group: NNGroupNode, key: Any, value: Any) -> None:
+    """Carry out an assignment to a child of `group`, or to one further below.
+
+    Raises
+    ------
+    PypetAttributeError
+        If there is nothing to assign to, or name and node do not fit, or the name is taken.
+    PypetTypeError
+        If the leaf is locked or does not take the value.
+    """
+    path = names.split(key, group._index.root._wildcards)
+    if not isinstance(value, NNTreeNode):
+        _set_value(lookup.get(group, key), value)
+        return
+    if len(path) > 1:
+        above = lookup.get(group, path[:-1])
+        if above._is_leaf:
+            raise PypetAttributeError(
+                f"{key!r} leads through leaf `{above._full_name}`: only groups have children."
+            )
+        group = above
+    if group._index.holds(value):
+        links.add_link(group, path[-1], value)
+    else:
+        _add(group, path[-1], value)
+
+
+def _set_value(node: Any, value: Any) -> None:
+    if not node._is_leaf:
+        raise PypetAttributeError(
+            f"`{node._full_name}` is a group: only leaves have values. Use one of its adders to "
+            f"add something below."
+        )
+    if not (node.v_is_parameter or node.f_supports_fast_access()):
+        raise PypetAttributeError(
+            f"`{node._full_name}` does not hold exactly one value called `{node._name}`, so it "
+            f"is not clear what to assign to. Use its f_set with a name."
+        )
+    node.f_set(value)
+
+
+def _add(group: NNGroupNode, key: str, node: NNTreeNode) -> None:
+    root = group._index.root
+    name = names.translate(key, root._wildcards, root._idx)
+    old_name = node._full_name
+    if old_name and old_name != name and not old_name.startswith(f"{name}."):
+        raise PypetAttributeError(
+            f"A {type(node).__name__} called `{old_name}` cannot be assigned to `{name}` below "
+            f"`{group._full_name}`: its name must be empty, `{name}`, or begin with `{name}.`."
+        )
+    node._rename(old_name or name)
+    try:
+        added = adding.add(group, (node,), {}, leaf=node._is_leaf)
+    except BaseException:
+        node._rename(old_name)
+        raise
+    if added is not node:  # v_no_clobber kept what was there
+        node._rename(old_name)

@@ -1,0 +1,686 @@
+"""`NNGroupNode`: the face of a tree. What a group can do is said here and done next door.
+
+Children are attributes of their group, so every public member carries a prefix, ``f_`` for
+methods and ``v_`` for properties. Invariant: a group owns nothing but the dictionaries of its
+children; what spans the tree is in the index, which a group without a tree does not have.
+"""
+
+from __future__ import annotations
+
+import copy as copying
+import itertools
+import sys
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pypet_trajectory.constants import LOAD_DATA, LOAD_SKELETON, STORE_DATA
+from pypet_trajectory.deprecation import kwargs_api_change
+from pypet_trajectory.exceptions import (
+    DataNotInStorageError,
+    PypetAttributeError,
+    PypetTypeError,
+    PypetValueError,
+)
+from pypet_trajectory.tree import (
+    adding,
+    assignment,
+    dictionaries,
+    iteration,
+    links,
+    lookup,
+    removal,
+    storage_calls,
+)
+from pypet_trajectory.tree.kinds import ELSEWHERE, group_class
+from pypet_trajectory.tree.nodes import KnowsTrajectory, NNLeafNode, NNTreeNode
+from pypet_trajectory.tree.proxies import NNTreeNodeKids
+
+if TYPE_CHECKING:
+    from pypet_trajectory.tree.index import TreeIndex
+
+#: Children shown by ``str(group)``.
+MAX_CHILDREN_SHOWN = 6
+_NOT_THERE = object()
+
+
+class NoNodes(dict[str, Any]):
+    """The children of groups without children, one object for all of them."""
+
+    def __setitem__(self, name: str, node: Any) -> NoReturn:
+        raise PypetTypeError(f"{name!r} was put into the dictionary that all groups share.")
+
+    def __reduce__(self) -> str:
+        return "NO_NODES"  # pickles and copies as this very object
+
+
+NO_NODES = NoNodes()
+
+
+@group_class(ELSEWHERE)
+class NNGroupNode(NNTreeNode, KnowsTrajectory):
+    """A group: a node with children.
+
+    Parameters
+    ----------
+    full_name
+        Names from the root down, joined by dots.
+    trajectory
+        The root of the tree; the tree passes itself.
+    comment
+        Any text.
+    """
+
+    __slots__ = ("_children", "_groups", "_leaves", "_links", "_nn_interface")
+
+    #: Name to node, links included, in order of adding; the other three are parts of it.
+    _children: dict[str, NNTreeNode]
+    _groups: dict[str, NNGroupNode]
+    _leaves: dict[str, NNLeafNode]
+    _links: dict[str, NNTreeNode]
+    #: The index of the tree; None outside of one.
+    _nn_interface: TreeIndex | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> NNGroupNode:
+        # Set here and not in __init__, because unpickling fills them before any state is set.
+        self: NNGroupNode = super().__new__(cls)
+        object.__setattr__(self, "_children", NO_NODES)
+        object.__setattr__(self, "_groups", NO_NODES)
+        object.__setattr__(self, "_leaves", NO_NODES)
+        object.__setattr__(self, "_links", NO_NODES)
+        return self
+
+    def __init__(self, full_name: str = "", trajectory: Any = None, comment: str = "") -> None:
+        super().__init__(full_name, comment, is_leaf=False)
+        self._nn_interface = None if trajectory is None else trajectory._nn_interface
+
+    @property
+    def _index(self) -> TreeIndex:
+        """The index of the tree, which must exist."""
+        index = self._nn_interface
+        if index is None:
+            raise PypetTypeError(str(lookup.no_tree(self)))
+        return index
+
+    def _own(self, register: str) -> Any:
+        """Return one of the four dictionaries of children for changing."""
+        nodes = getattr(self, register)
+        if nodes is NO_NODES:
+            nodes = {}
+            object.__setattr__(self, register, nodes)
+        return nodes
+
+    @property
+    def v_root(self) -> Any:
+        """The root of the tree, None outside of one."""
+        return None if self._nn_interface is None else self._nn_interface.root
+
+    @property
+    def kids(self) -> NNTreeNodeKids:
+        """Direct children as attributes, always the nodes themselves."""
+        return NNTreeNodeKids(self)
+
+    # ----------------------------------------------------------------- natural naming
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise PypetAttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
+        if self._nn_interface is None:
+            raise lookup.no_tree(self)
+        return lookup.natural(self, name)
+
+    def __getitem__(self, key: Any) -> Any:
+        root = self._index.root
+        return lookup.get(
+            self,
+            key,
+            root._fast_access,
+            root._with_links,
+            root._shortcuts,
+            root._max_depth,
+            root._auto_load,
+        )
+
+    def __contains__(self, item: Any) -> bool:
+        root = self._index.root
+        return lookup.contains(self, item, root._with_links, root._shortcuts, root._max_depth)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+            return
+        member = getattr(type(self), name, _NOT_THERE)
+        if member is _NOT_THERE:
+            assignment.assign(self, name, value)
+        elif hasattr(type(member), "__set__"):
+            object.__setattr__(self, name, value)
+        else:
+            raise PypetAttributeError(
+                f"`{name}` is a member of {type(self).__name__} and cannot be assigned to "
+                f"(group `{self._full_name}`)."
+            )
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(key, str) and hasattr(type(self), key):
+            setattr(self, key, value)
+        else:
+            assignment.assign(self, key, value)
+
+    @kwargs_api_change("backwards_search")
+    def f_get(
+        self,
+        name: Any,
+        fast_access: bool = False,
+        with_links: bool = True,
+        shortcuts: bool = True,
+        max_depth: int | None = None,
+        auto_load: bool = False,
+    ) -> Any:
+        """Return the node that `name` means below this group.
+
+        The settings of the trajectory do not matter here, only the arguments.
+
+        Parameters
+        ----------
+        name
+            A dotted name, a run index, or a list or tuple of these.
+        fast_access
+            Whether to return the value of a leaf that holds one.
+        with_links
+            Whether links are followed.
+        shortcuts
+            Whether groups may be left out.
+        max_depth
+            How deep to search below this group, inclusive; None: no limit.
+        auto_load
+            Whether to load what is missing, and the data of an empty leaf.
+
+        Raises
+        ------
+        PypetAttributeError
+            If there is no such node (`NodeNotFoundError`), or several at the same depth
+            (`NotUniqueNodeError`).
+        PypetValueError
+            If `name` has more components than `max_depth`, or loading without links is asked for.
+        DataNotInStorageError
+            If `auto_load` and what is missing was not stored either.
+        """
+        return lookup.get(self, name, fast_access, with_links, shortcuts, max_depth, auto_load)
+
+    @kwargs_api_change("backwards_search")
+    def f_get_default(
+        self,
+        name: Any,
+        default: Any = None,
+        fast_access: bool = True,
+        with_links: bool = True,
+        shortcuts: bool = True,
+        max_depth: int | None = None,
+        auto_load: bool = False,
+    ) -> Any:
+        """Like `f_get`, but return `default` for what is missing or not unique."""
+        return lookup.get_default(
+            self, name, default, fast_access, with_links, shortcuts, max_depth, auto_load
+        )
+
+    @kwargs_api_change("backwards_search")
+    def f_contains(
+        self,
+        item: Any,
+        with_links: bool = True,
+        shortcuts: bool = False,
+        max_depth: int | None = None,
+    ) -> bool:
+        """Whether a node of this name, or exactly this node, hangs below this group.
+
+        Unlike ``item in group`` this takes no shortcuts unless asked to.
+        """
+        return lookup.contains(self, item, with_links, shortcuts, max_depth)
+
+    def f_get_all(
+        self, name: Any, max_depth: int | None = None, shortcuts: bool = True
+    ) -> list[Any]:
+        """Return all nodes below this group whose real path matches `name`.
+
+        Parameters
+        ----------
+        name
+            A dotted name, a run index, or a list or tuple of these.
+        max_depth
+            How deep to search below this group, inclusive; None: no limit.
+        shortcuts
+            Whether other groups may be in between; otherwise the path must end with `name`.
+        """
+        return lookup.get_all(self, name, max_depth, shortcuts)
+
+    def f_get_parent(self) -> Any:
+        """Return the group above.
+
+        Raises
+        ------
+        PypetTypeError
+            If this is the root.
+        """
+        index = self._index
+        if index.root is self:
+            raise PypetTypeError(f"Trajectory `{index.root._name}` is the root and has no parent.")
+        return index.parent(self)
+
+    # ------------------------------------------------------------------ direct children
+
+    def f_children(self) -> int:
+        """Return the number of direct children, links included."""
+        return len(self._children)
+
+    def f_has_children(self) -> bool:
+        """Whether there are direct children, links included."""
+        return bool(self._children)
+
+    def f_get_children(self, copy: bool = True) -> dict[str, Any]:
+        """Return name to child, links included; the live dictionary if not `copy`."""
+        return dict(self._children) if copy else self._own("_children")  # type: ignore[no-any-return]
+
+    def f_groups(self) -> int:
+        """Return the number of direct groups, without links."""
+        return len(self._groups)
+
+    def f_has_groups(self) -> bool:
+        """Whether there are direct groups, not counting links."""
+        return bool(self._groups)
+
+    def f_get_groups(self, copy: bool = True) -> dict[str, Any]:
+        """Return name to group, without links; the live dictionary if not `copy`."""
+        return dict(self._groups) if copy else self._own("_groups")  # type: ignore[no-any-return]
+
+    def f_leaves(self) -> int:
+        """Return the number of direct leaves, without links."""
+        return len(self._leaves)
+
+    def f_has_leaves(self) -> bool:
+        """Whether there are direct leaves, not counting links."""
+        return bool(self._leaves)
+
+    def f_get_leaves(self, copy: bool = True) -> dict[str, Any]:
+        """Return name to leaf, without links; the live dictionary if not `copy`."""
+        return dict(self._leaves) if copy else self._own("_leaves")  # type: ignore[no-any-return]
+
+    def f_links(self) -> int:
+        """Return the number of direct links."""
+        return len(self._links)
+
+    def f_has_links(self) -> bool:
+        """Whether there are direct links."""
+        return bool(self._links)
+
+    def f_get_links(self, copy: bool = True) -> dict[str, Any]:
+        """Return name of link to the node it points to; the live dictionary if not `copy`."""
+        return dict(self._links) if copy else self._own("_links")  # type: ignore[no-any-return]
+
+    # ---------------------------------------------------------------- everything below
+
+    def __iter__(self) -> Iterator[Any]:
+        root = self._index.root
+        return iteration.iterate(self, recursive=root._iter_recursive, with_links=root._with_links)
+
+    def f_iter_nodes(
+        self,
+        recursive: bool = True,
+        with_links: bool = True,
+        max_depth: int | None = None,
+        predicate: Callable[[Any], object] | Collection[Any] | None = None,
+    ) -> Iterator[Any]:
+        """Go through the nodes below, breadth-first, every one once.
+
+        Parameters
+        ----------
+        recursive
+            Whether to go below the direct children.
+        with_links
+            Whether links are followed.
+        max_depth
+            How deep to go below this group, inclusive; None: no limit.
+        predicate
+            A function: nodes it refuses are left out together with everything below. Or a
+            list or tuple of run names and indices: nodes below other runs are left out.
+
+        Raises
+        ------
+        PypetKeyError
+            If `predicate` contains an index that no run has.
+        """
+        return iteration.iterate(self, recursive, with_links, max_depth, predicate)
+
+    def f_iter_leaves(self, with_links: bool = True) -> Iterator[Any]:
+        """Go through the leaves below, breadth-first, every one once."""
+        return iteration.iterate_leaves(self, with_links)
+
+    def f_to_dict(
+        self,
+        fast_access: bool = False,
+        short_names: bool = False,
+        nested: bool = False,
+        with_links: bool = True,
+    ) -> dict[str, Any]:
+        """Return the leaves below as a dictionary by full name.
+
+        Parameters
+        ----------
+        fast_access
+            Whether leaves that hold one value are replaced by it.
+        short_names
+            Whether keys are the last components only.
+        nested
+            Whether groups become dictionaries in dictionaries, starting below this group.
+        with_links
+            Whether links are followed.
+
+        Raises
+        ------
+        PypetValueError
+            If two leaves share a short name, or keys are to be both short and nested.
+        """
+        leaves = dictionaries.leaves_below(self, with_links)
+        return dictionaries.to_dict(leaves, fast_access, short_names, nested, self._full_name)
+
+    def f_debug(self) -> Any:
+        """Return plain objects that mirror what is below, for debuggers to show.
+
+        Attributes are called like the children. Leaves are the real ones; changing anything
+        else has no effect on the tree.
+        """
+        return self._debug()
+
+    def _debug(self) -> dictionaries.Bunch:
+        return dictionaries.debug(self)
+
+    def f_dir_data(self) -> list[str]:
+        """Return the names of the children; with ``v_auto_load`` also of those not yet loaded."""
+        root = self._index.root
+        if root._auto_load:
+            try:
+                self.f_load(recursive=True, load_data=LOAD_SKELETON, max_depth=1)
+            except Exception as error:  # completion must never get in the way
+                root._logger.debug("`%s` cannot be listed from storage: %s", self._full_name, error)
+        return list(self._children)
+
+    def __dir__(self) -> list[str]:
+        names = list(super().__dir__())
+        if self._nn_interface is None or "pydevd" in sys.modules:
+            return names  # debuggers evaluate all they find, which would load the whole tree
+        return sorted({*names, *self.f_dir_data()})
+
+    # -------------------------------------------------------------------------- adding
+
+    def f_add_group(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a group of the class that fits the place and return it.
+
+        Takes a name and a comment, or a class first, or a group that is not in a tree yet.
+        Missing groups on the way are added as well.
+
+        Raises
+        ------
+        PypetValueError
+            If the name is not admissible or missing.
+        PypetAttributeError
+            If something of that name exists, or the path leads through a leaf or a link.
+        PypetTypeError
+            If group and place do not fit, or a run adds to parameters or configuration.
+        """
+        return adding.add(self, args, kwargs, leaf=False)
+
+    def f_add_leaf(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a parameter or result, by the place, and return it.
+
+        Takes a name and what the class takes, or a class first, or a leaf that is not in the
+        tree yet. No run name is put in front.
+
+        Raises
+        ------
+        PypetValueError
+            If the name is not admissible or missing.
+        PypetAttributeError
+            If something of that name exists, or the path leads through a leaf or a link.
+        PypetTypeError
+            If leaf and place do not fit, or a run adds to parameters or configuration.
+        """
+        return adding.add(self, args, kwargs, leaf=True)
+
+    def f_add_link(self, name_or_item: Any, full_name_or_item: Any = None) -> Any:
+        """Add a link and return the node it points to.
+
+        Parameters
+        ----------
+        name_or_item
+            Name of the link, or the node, which then also gives the name.
+        full_name_or_item
+            The node, or a name that is searched for from the root.
+
+        Raises
+        ------
+        PypetValueError
+            If there is no node to link to, it is not in this tree, or the name is not admissible.
+        PypetAttributeError
+            If the name is taken, or the node is not found.
+        """
+        return links.add_link(self, name_or_item, full_name_or_item)
+
+    def _add_group_from_storage(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Add a group that was read from a storage: names are neither translated nor checked."""
+        return adding.add_from_storage(self, args, kwargs, leaf=False)
+
+    def _add_leaf_from_storage(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Add a leaf that was read from a storage: names are neither translated nor checked."""
+        return adding.add_from_storage(self, args, kwargs, leaf=True)
+
+    def _add_link_from_storage(self, name: str, target: NNTreeNode) -> None:
+        """Add a link that was read from a storage, unless it is there already."""
+        links.add_link_from_storage(self, name, target)
+
+    # ------------------------------------------------------------------------ removing
+
+    def f_remove(
+        self, recursive: bool = True, predicate: Callable[[Any], object] | None = None
+    ) -> None:
+        """Remove this group from memory; a storage keeps what it has.
+
+        Parameters
+        ----------
+        recursive
+            Whether to remove a group with children, together with everything below.
+        predicate
+            Asked for every node from the top down. What it refuses stays, with everything below;
+            a group it accepts goes if nothing below stays.
+
+        Raises
+        ------
+        PypetTypeError
+            If there are children and not `recursive`.
+        PypetValueError
+            If this is the root and not `recursive`.
+        """
+        index = self._index
+        if index.root is not self:
+            removal.remove_node(index, self, recursive, predicate)
+        elif recursive:
+            removal.remove_all(index, predicate)
+        else:
+            raise PypetValueError(
+                f"Trajectory `{index.root._name}` is the root and cannot be removed itself: "
+                "`recursive=True` removes everything below."
+            )
+
+    def f_remove_child(
+        self,
+        name: str,
+        recursive: bool = False,
+        predicate: Callable[[Any], object] | None = None,
+    ) -> None:
+        """Remove a direct child from memory, or a direct link without what it points to.
+
+        Parameters
+        ----------
+        name
+            Name of the child; no shortcuts.
+        recursive
+            Whether to remove a group with children, together with everything below.
+        predicate
+            As in `f_remove`.
+
+        Raises
+        ------
+        PypetValueError
+            If there is no such child.
+        PypetTypeError
+            If the child has children and not `recursive`.
+        """
+        removal.remove_child(self, name, recursive, predicate)
+
+    def f_remove_link(self, name: str) -> None:
+        """Remove a direct link from memory, and not what it points to.
+
+        Raises
+        ------
+        PypetValueError
+            If there is no such link.
+        """
+        links.remove_link(self, name)
+
+    # ------------------------------------------------------------------ storing, loading
+
+    def f_store(
+        self, recursive: bool = True, store_data: int = STORE_DATA, max_depth: int | None = None
+    ) -> None:
+        """Store this group.
+
+        Parameters
+        ----------
+        recursive
+            Whether to store everything below as well.
+        store_data
+            One of the store modes of :mod:`pypet_trajectory.constants`.
+        max_depth
+            How deep to go below this group, inclusive; 0 stores the group alone.
+
+        Raises
+        ------
+        PypetAttributeError
+            If the trajectory has no storage service.
+        """
+        storage_calls.store_group(self, recursive, store_data, max_depth)
+
+    def f_store_child(
+        self,
+        name: str,
+        recursive: bool = False,
+        store_data: int = STORE_DATA,
+        max_depth: int | None = None,
+    ) -> None:
+        """Store a node below this group, and the groups on the way to it.
+
+        Parameters
+        ----------
+        name
+            Path to the node; no shortcuts.
+        recursive, store_data, max_depth
+            As in `f_store`; depth is counted from this group.
+
+        Raises
+        ------
+        PypetValueError
+            If there is no such node.
+        PypetAttributeError
+            If the trajectory has no storage service.
+        """
+        path = lookup.find_path(self, name)
+        if path is None:
+            raise PypetValueError(
+                f"`{name}` is not below group `{self._full_name}` and cannot be stored. Write "
+                "the whole path from this group: storing takes no shortcuts."
+            )
+        storage_calls.store_child(self, path, recursive, store_data, max_depth)
+
+    def f_load(
+        self, recursive: bool = True, load_data: int = LOAD_DATA, max_depth: int | None = None
+    ) -> Any:
+        """Load this group and return it.
+
+        Parameters
+        ----------
+        recursive
+            Whether to load everything below as well; otherwise comment and annotations only.
+        load_data
+            One of the load modes of :mod:`pypet_trajectory.constants`.
+        max_depth
+            How deep to go below this group, inclusive.
+
+        Raises
+        ------
+        DataNotInStorageError
+            If the group was not stored.
+        PypetAttributeError
+            If the trajectory has no storage service.
+        """
+        storage_calls.load_group(self, recursive, load_data, max_depth)
+        return self
+
+    def f_load_child(
+        self,
+        name: str,
+        recursive: bool = False,
+        load_data: int = LOAD_DATA,
+        max_depth: int | None = None,
+    ) -> Any:
+        """Load a node below this group, and the groups on the way, and return it.
+
+        Parameters
+        ----------
+        name
+            Path to the node; no shortcuts.
+        recursive, load_data, max_depth
+            As in `f_load`; depth is counted from this group.
+
+        Raises
+        ------
+        DataNotInStorageError
+            If there is no such node in the storage.
+        PypetAttributeError
+            If the trajectory has no storage service.
+        """
+        first: DataNotInStorageError | None = None
+        for path in lookup.translations(self, name):
+            try:
+                storage_calls.load_child(self, ".".join(path), recursive, load_data, max_depth)
+            except DataNotInStorageError as error:
+                first = first or error
+            else:
+                return lookup.get(self, path, shortcuts=False)
+        raise first  # type: ignore[misc]  # there is at least one translation
+
+    # ------------------------------------------------------------------ text, copies
+
+    def _children_text(self) -> str:
+        """The first children with their classes."""
+        first = itertools.islice(self._children.items(), MAX_CHILDREN_SHOWN)
+        shown = ", ".join(f"({name}: {type(node)})" for name, node in first)
+        return shown if len(self._children) < MAX_CHILDREN_SHOWN else f"{shown}, ..."
+
+    def __str__(self) -> str:
+        comment = f" (`{self._comment}`)" if self._comment else ""
+        return f"{type(self).__name__} {self._full_name}{comment}: {self._children_text()}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        for register in ("_children", "_groups", "_leaves", "_links"):
+            state.pop(register, None)  # the index carries them, without recursion
+        return state
+
+    def __copy__(self) -> Any:
+        """Copy the whole tree and return this group of the copy."""
+        if self._nn_interface is None:
+            clone = type(self).__new__(type(self))
+            clone.__setstate__(self.__getstate__())
+            return clone
+        root = copying.copy(self._nn_interface.root)
+        return lookup.get(root, self._full_name, shortcuts=False)

@@ -1,0 +1,40 @@
+"""Names close to one that was not found, for error messages.
+
+Work is bounded: near nodes are looked at first, and only so many names are compared, because
+``hasattr`` and completion tools ask for names that do not exist, and often.
+"""
+
+from __future__ import annotations
+
+import difflib
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pypet_trajectory.tree.groups import NNGroupNode
+
+#: Names looked at, and names of these compared letter by letter.
+MAX_NAMES = 500
+MAX_COMPARED = 60
+
+
+def near_names(group: NNGroupNode, name: str) -> str:
+    """Return a sentence with up to three names like `name`, ``''`` if there are none.
+
+    For names with the prefixes ``f_`` and ``v_`` the members of the group are compared,
+    otherwise its children and then all names of the tree.
+    """
+    if name.startswith(("f_", "v_")):
+        known = (member for member in dir(type(group)) if member.startswith(name[:2]))
+    else:
+        known = islice(chain(group._children, group._index.names), MAX_NAMES)
+    # Names that differ much in length, or in first and last letter, are hardly misspellings.
+    likely = dict.fromkeys(
+        other
+        for other in known
+        if abs(len(other) - len(name)) <= 2 and (other[:1] == name[:1] or other[-1:] == name[-1:])
+    )
+    near = difflib.get_close_matches(name, islice(likely, MAX_COMPARED), n=3, cutoff=0.7)
+    if not near:
+        return ""
+    return f" Did you mean {' or '.join(f'`{other}`' for other in near)}?"
