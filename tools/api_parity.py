@@ -262,6 +262,11 @@ def read_deviations(path: Path = DEVIATIONS_FILE) -> dict[str, str]:
     return {entry["name"]: entry["reason"] for entry in entries}
 
 
+def reason_for(difference: Difference, reasons: Mapping[str, str]) -> str | None:
+    """The pattern that excuses a difference, ``None`` if nobody explained it."""
+    return next((p for p in reasons if fnmatch.fnmatchcase(difference.name, p)), None)
+
+
 def differences(api: Mapping[str, Any], modules: list[str]) -> list[Difference]:
     """All differences in the given modules, or in all."""
     found: list[Difference] = []
@@ -293,7 +298,7 @@ def main(arguments: list[str] | None = None) -> int:
     used: set[str] = set()
     unexplained: dict[str, list[Difference]] = {}
     for difference in found:
-        pattern = next((p for p in reasons if fnmatch.fnmatch(difference.name, p)), None)
+        pattern = reason_for(difference, reasons)
         if pattern is not None:
             used.add(pattern)
             continue

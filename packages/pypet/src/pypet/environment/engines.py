@@ -1,0 +1,69 @@
+"""From the arguments of an environment to the engine that executes its runs.
+
+The engine knows one machine; what needs a network is added here to its tables of wrap modes
+and of ways to run. This is the only module that knows which distribution brings which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from pypet_multiproc.engine import RunEngine
+
+from pypet.environment.arguments import NETWORK_WRAP_MODES, EnvironmentArguments
+from pypet.environment.pipelines import Plan
+from pypet_multiproc.settings import EngineSettings
+from pypet_trajectory.exceptions import PypetRuntimeError
+
+
+def check_plan(arguments: EnvironmentArguments, plan: Plan) -> None:
+    """Refuse runs where none were announced, and no runs where some were.
+
+    Raises
+    ------
+    RuntimeError
+        If the plan and ``do_single_runs`` contradict one another.
+    """
+    if plan.runfunc is not None and not arguments.do_single_runs:
+        raise PypetRuntimeError(
+            "The environment was made with do_single_runs=False, so no runs can be executed. "
+            "Make one with do_single_runs=True."
+        )
+    if plan.runfunc is None and arguments.do_single_runs:
+        raise PypetRuntimeError(
+            "The pipeline function returned no run function. Return (runfunc, args, kwargs), or "
+            "make the environment with do_single_runs=False."
+        )
+
+
+def settings_for(arguments: EnvironmentArguments) -> EngineSettings:
+    """Settings of the engine, each under the name the environment has for it."""
+    values = {field.name: getattr(arguments, field.name, None) for field in fields(EngineSettings)}
+    values["keep_deltas"] = arguments.resumable
+    return EngineSettings(**values)
+
+
+def engine_for(arguments: EnvironmentArguments, logging_manager: Any, url: str | None) -> RunEngine:
+    """The engine that executes the runs of an environment."""
+    wrap_modes = network_wrap_modes(url) if arguments.wrap_mode in NETWORK_WRAP_MODES else None
+    return RunEngine(settings_for(arguments), logging_manager, wrap_modes=wrap_modes)
+
+
+def network_wrap_modes(url: str | None) -> dict[str, Any]:
+    """Factories of the wrap modes that need a network, bound to an address."""
+    from pypet_net.wrapping import NetlockWrapMode, NetqueueWrapMode
+
+    def at_address(wrap_mode: Any) -> Any:
+        return lambda settings: wrap_mode(replace(settings, port=url))
+
+    return {"NETLOCK": at_address(NetlockWrapMode), "NETQUEUE": at_address(NetqueueWrapMode)}
+
+
+def server_url(arguments: EnvironmentArguments) -> str | None:
+    """Address for the server of a network wrap mode, ``None`` for the other modes."""
+    if not arguments.multiproc or arguments.wrap_mode not in NETWORK_WRAP_MODES:
+        return None
+    from pypet_net.addresses import port_to_tcp
+
+    return port_to_tcp(arguments.port)

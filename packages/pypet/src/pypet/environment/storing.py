@@ -1,0 +1,98 @@
+"""What an environment stores by itself: everything fixed before the first run, the rest after.
+
+Before the first run meta data, run table, explorations, parameters and config are in the file,
+so that an experiment that dies leaves a file that loads and says truthfully how far it came.
+Results that exist by then wait until the end, since post-processing may still change them;
+config that post-processing changes is written again. Pypet 0.7 stored all of it at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pypet_trajectory import constants
+
+logger = logging.getLogger("pypet")
+
+#: Branches whose content does not change once runs have begun.
+FIXED_BRANCHES = ("parameters", "derived_parameters", "config")
+
+
+class ExperimentStore:
+    """Stores a trajectory around its runs.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        What to store.
+    automatic : bool
+        Whether nodes are stored; meta data and run table always are.
+    """
+
+    def __init__(self, trajectory: Any, automatic: bool) -> None:
+        self._trajectory = trajectory
+        self._automatic = automatic
+        #: Config that the user has not locked, with the values that are in the file.
+        self._open_config: dict[str, tuple[Any, Any]] = {}
+
+    def before_runs(self) -> None:
+        """Lock parameters and store what runs depend on.
+
+        If the process dies in here, the file holds a trajectory none of whose runs is done and
+        perhaps not all of its parameters.
+
+        Raises
+        ------
+        PresettingError
+            If a preset was never used.
+        """
+        traj = self._trajectory
+        traj._prepare_experiment()
+        if not self._automatic:
+            self.meta_data()
+            return
+        unlocked = {
+            name: leaf
+            for name, leaf in traj.f_get_config(copy=False).items()
+            if not leaf.v_locked and not leaf.f_is_empty()
+        }
+        self.meta_data()
+        for branch in FIXED_BRANCHES:
+            if traj.f_contains(branch, shortcuts=False):
+                traj.f_store_item(branch, recursive=True, store_data=constants.STORE_DATA_SKIPPING)
+        for name, leaf in unlocked.items():
+            leaf.f_unlock()
+            self._open_config[name] = (leaf, leaf.f_get())
+
+    def meta_data(self) -> None:
+        """Store meta data and the changed rows of the run table."""
+        self._trajectory.f_store(only_init=True)
+
+    def after_runs(self, times: list[Any]) -> None:
+        """Store everything that is in memory and not in the file.
+
+        Parameters
+        ----------
+        times : list of Parameter
+            Config leaves that replace what the file holds of them.
+        """
+        if not self._automatic:
+            return
+        changed = [
+            leaf
+            for leaf, stored in self._open_config.values()
+            if not leaf.v_locked and not leaf.f_is_empty() and not _same(leaf, stored)
+        ]
+        self._open_config.clear()
+        logger.info("Storing what is left of trajectory `%s`.", self._trajectory.v_name)
+        self._trajectory.f_store_items([*changed, *times], store_data=constants.OVERWRITE_DATA)
+        self._trajectory.f_store()
+        logger.info("Trajectory `%s` is stored.", self._trajectory.v_name)
+
+
+def _same(leaf: Any, stored: Any) -> bool:
+    """Whether a config leaf still has the value that was stored, without locking it."""
+    value = leaf.f_get()
+    leaf.f_unlock()
+    return bool(leaf._equal_values(value, stored))

@@ -1,0 +1,44 @@
+"""The trajectory of an environment: a new one from a name, or the one it is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pypet.environment.arguments import EnvironmentArguments
+from pypet_trajectory.exceptions import PypetAttributeError, PypetTypeError
+from pypet_trajectory.trajectory import Trajectory
+
+
+class NoTrajectoryError(PypetTypeError, PypetAttributeError):
+    """What was passed as trajectory is none; pypet 0.7 raised an AttributeError."""
+
+
+def trajectory_for(arguments: EnvironmentArguments) -> tuple[Any, bool]:
+    """The trajectory and whether it is new.
+
+    Comment, dynamic imports, wildcard functions and the time in the name are for new
+    trajectories only. A new one has no storage service yet.
+
+    Raises
+    ------
+    ValueError
+        If the name is no valid one, or wildcard functions clash.
+    TypeError
+        If dynamic imports are neither classes nor names, or `trajectory` is something else.
+    """
+    given = arguments.trajectory
+    if isinstance(given, str):
+        trajectory = Trajectory(
+            given,
+            add_time=arguments.add_time,
+            comment=arguments.comment,
+            dynamic_imports=arguments.dynamic_imports,
+            wildcard_functions=arguments.wildcard_functions,
+        )
+        return trajectory, True
+    if not isinstance(given, Trajectory):
+        raise NoTrajectoryError(
+            "trajectory is the name of a new trajectory or an existing Trajectory, but is "
+            f"{given!r}."
+        )
+    return given, False

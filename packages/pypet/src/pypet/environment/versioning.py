@@ -1,0 +1,58 @@
+"""The state of the user's code: committed before an experiment, noted in the trajectory.
+
+Everything about git lives in :mod:`pypet_vcs`; here is only when it happens. The commit is the
+first thing an environment does to the world, after all arguments have been checked.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pypet.environment.arguments import EnvironmentArguments
+
+logger = logging.getLogger("pypet.environment.Environment")
+
+
+def commit_code(arguments: EnvironmentArguments, trajectory: Any, moment: str) -> Any:
+    """Commit changes of the user's repository and note the commit in the trajectory.
+
+    Parameters
+    ----------
+    arguments : EnvironmentArguments
+        Which repository, with what message, and whether changes are an error.
+    trajectory : Trajectory
+        Gets the entries below ``config.git``.
+    moment : str
+        Time for the message.
+
+    Returns
+    -------
+    pypet_vcs.CommitOutcome or None
+        ``None`` if there is no repository to look at.
+
+    Raises
+    ------
+    GitDiffError
+        If there are changes and ``git_fail`` is set; nothing is committed then.
+    """
+    if arguments.git_repository is None:
+        return None
+    from pypet_vcs.commit import add_commit_variables, commit_changes, compose_message
+
+    message = compose_message(
+        arguments.git_message, trajectory.v_name, moment, trajectory.v_comment
+    )
+    outcome = commit_changes(arguments.git_repository, message, fail_if_dirty=arguments.git_fail)
+    add_commit_variables(trajectory, outcome.commit)
+    return outcome
+
+
+def log_commit(outcome: Any) -> None:
+    """Say in the log which commit the code is in."""
+    if outcome is None:
+        return
+    if outcome.is_new:
+        logger.info("Committed the changes of your code as %s.", outcome.commit.hexsha)
+    else:
+        logger.info("Your code is unchanged; noted its last commit %s.", outcome.commit.hexsha)

@@ -1,0 +1,5 @@
+"""Names of pypet 0.7's module of this name; they are defined in :mod:`pypet.config_files`."""
+
+from pypet.config_files import ConfigInterpreter, parse_config
+
+__all__ = ["ConfigInterpreter", "parse_config"]

@@ -1,0 +1,162 @@
+"""Arguments of an environment are checked before anything happens."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import pypet.environment
+from pypet import Environment, LazyStorageService, Trajectory
+from pypet_trajectory.exceptions import PypetError
+
+QUIET = {"log_config": None, "report_progress": False, "storage_service": LazyStorageService}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ({"use_pool": True, "immediate_postproc": True}, "immediate_postproc"),
+        ({"use_pool": True, "use_scoop": True}, "exclude"),
+        ({"use_scoop": True, "immediate_postproc": True}, "immediate_postproc"),
+        ({"resumable": True, "automatic_storing": False}, "automatic_storing"),
+        ({"sumatra_label": "a.b"}, "sumatra_label"),
+        ({"freeze_input": True}, "freeze_input"),
+        ({"freeze_input": True, "multiproc": True}, "freeze_input"),
+        ({"cpu_cap": 0.0}, "cpu_cap"),
+        ({"swap_cap": 100.1}, "swap_cap"),
+        ({"memory_cap": (0.0, 100)}, "memory_cap"),
+        ({"memory_cap": (50.0, 100, 3)}, "memory_cap"),
+        ({"port": 7777}, "port"),
+        ({"wrap_mode": "LOCKED"}, "wrap_mode"),
+        ({"ncores": -1}, "ncores"),
+        ({"retries": -1}, "retries"),
+        ({"on_run_error": "ignore"}, "on_run_error"),
+        ({"run_timeout": 0}, "run_timeout"),
+        ({"start_method": "teleport"}, "start_method"),
+        ({"gc_interval": 0}, "gc_interval"),
+        ({"queue_maxsize": -2}, "queue_maxsize"),
+        ({"v_bogus": True}, "v_bogus"),
+        ({"logger_nmes": ("pypet",)}, "logger_nmes"),
+        ({"trajectory": "no.dots"}, "no.dots"),
+        ({"log_config": "missing.ini"}, "missing.ini"),
+        ({"config": "missing.ini"}, "missing.ini"),
+        ({"wildcard_functions": {("$", "foo"): str}}, "\\$"),
+    ],
+)
+def test_a_wrong_argument_is_a_value_error_that_names_it(arguments, word, folder: Path):
+    with pytest.raises(ValueError, match=word) as caught:
+        Environment(**{**QUIET, **arguments})
+    assert isinstance(caught.value, PypetError)
+    assert os.listdir(folder) == []
+
+
+def test_several_wrong_arguments_leave_nothing_on_disk(folder: Path):
+    with pytest.raises(ValueError):
+        Environment("t", filename="t.hdf5", log_folder="somewhere", misspelled=1)
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.claim(48)
+@pytest.mark.parametrize("cap", ["cpu_cap", "memory_cap", "swap_cap"])
+def test_caps_lie_above_0_and_up_to_100(cap):
+    for value in (0, 100.1, -5.0):
+        with pytest.raises(ValueError, match=cap):
+            Environment(**QUIET, **{cap: value})
+    Environment(**QUIET, **{cap: 100})
+
+
+@pytest.mark.claim(157)
+def test_only_the_memory_cap_may_be_a_pair():
+    with pytest.raises(TypeError, match="cpu_cap"):
+        Environment(**QUIET, cpu_cap=(50, 1))
+    Environment(**QUIET, memory_cap=[50, 1])
+
+
+@pytest.mark.claim(275)
+def test_old_names_of_arguments_are_accepted_with_a_warning(folder: Path):
+    with pytest.warns(DeprecationWarning, match="continuable"):
+        env = Environment(**QUIET, continuable=True)
+    assert env.trajectory.f_get_config(fast_access=True)[f"config.environment.{env.name}.resumable"]
+    with pytest.warns(DeprecationWarning, match="pandas_append"):
+        Environment(**QUIET, pandas_append=True)
+    with pytest.warns(DeprecationWarning, match="delete_continue"):
+        Environment(**QUIET, delete_continue=False)
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments"),
+    [
+        ("dill", {"resumable": True}),
+        ("git", {"git_repository": "."}),
+        ("load_project", {"sumatra_project": "."}),
+        ("zmq", {"wrap_mode": "NETLOCK"}),
+        ("psutil", {"ncores": 0}),
+        ("psutil", {"cpu_cap": 50.0}),
+        ("scoop", {"use_scoop": True, "wrap_mode": "LOCAL"}),
+    ],
+)
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    package, arguments, monkeypatch
+):
+    monkeypatch.setattr(pypet.environment, package, None)
+    with pytest.raises(ValueError, match="pip install"):
+        Environment(**QUIET, **arguments)
+
+
+@pytest.mark.claim(56)
+def test_caps_need_psutil(monkeypatch):
+    monkeypatch.setattr(pypet.environment, "psutil", None)
+    with pytest.raises(ValueError, match="psutil"):
+        Environment(**QUIET, cpu_cap=99.0)
+
+
+@pytest.mark.claim(55)
+def test_caps_of_100_need_no_psutil(monkeypatch):
+    monkeypatch.setattr(pypet.environment, "psutil", None)
+    Environment(**QUIET, multiproc=True, ncores=2)
+
+
+@pytest.mark.claim(179)
+@pytest.mark.claim(181)
+@pytest.mark.parametrize("wrap_mode", ["NETLOCK", "NETQUEUE"])
+def test_network_wrap_modes_need_pyzmq(wrap_mode, monkeypatch):
+    monkeypatch.setattr(pypet.environment, "zmq", None)
+    with pytest.raises(ValueError, match="pyzmq"):
+        Environment(**QUIET, wrap_mode=wrap_mode)
+
+
+@pytest.mark.claim(184)
+@pytest.mark.parametrize("wrap_mode", ["LOCK", "QUEUE", "PIPE"])
+def test_scoop_works_with_wrap_modes_without_shared_memory_only(wrap_mode, monkeypatch):
+    monkeypatch.setattr(pypet.environment, "scoop", object())
+    with pytest.raises(ValueError, match="use_scoop"):
+        Environment(**QUIET, use_scoop=True, multiproc=True, wrap_mode=wrap_mode)
+
+
+@pytest.mark.claim(35)
+def test_no_cores_means_all_cores():
+    import psutil
+
+    env = Environment(**QUIET, multiproc=True, ncores=0)
+    assert env.trajectory.f_get("config.environment.ncores").f_get() == psutil.cpu_count()
+
+
+def test_something_else_than_a_trajectory_is_refused():
+    for wrong in (None, 42):
+        with pytest.raises(AttributeError, match="trajectory"):
+            Environment(wrong, **QUIET)
+
+
+def test_an_executor_is_an_alternative_to_a_pool():
+    with pytest.raises(ValueError, match="executor"):
+        Environment(**QUIET, executor=object(), multiproc=True, use_pool=True)
+    with pytest.raises(TypeError, match="submit"):
+        Environment(**QUIET, executor=object(), multiproc=True)
+
+
+def test_a_service_of_the_trajectory_takes_no_keywords():
+    traj = Trajectory("t", storage_service=LazyStorageService)
+    with pytest.raises(ValueError, match="filename"):
+        Environment(traj, filename="x.hdf5", log_config=None)

@@ -1,0 +1,273 @@
+"""Log files, standard output and progress of an environment."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from pypet import Environment, LazyStorageService, rename_log_file
+
+pytestmark = pytest.mark.timeout(60)
+
+LAZY = {"storage_service": LazyStorageService, "report_progress": False}
+
+
+def log_files(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*.txt")}
+
+
+@pytest.mark.claim(20)
+@pytest.mark.claim(127)
+def test_two_log_files_appear_by_default(folder: Path):
+    with Environment("t", **LAZY) as env:
+        logging.getLogger("mine").error("bad")
+        logging.getLogger("mine").info("good")
+    logs = folder / "logs" / "t" / env.name
+    assert {path.name for path in logs.iterdir()} == {"LOG.txt", "ERROR.txt"}
+    assert "good" in (logs / "LOG.txt").read_text()
+    assert "bad" in (logs / "ERROR.txt").read_text()
+    assert "good" not in (logs / "ERROR.txt").read_text()
+
+
+@pytest.mark.claim(19)
+def test_without_log_config_logging_is_left_alone(folder: Path):
+    before = list(logging.getLogger().handlers)
+    env = Environment("t", log_config=None, **LAZY)
+    assert logging.getLogger().handlers == before
+    assert env._logging_manager._sp_config is None
+    assert not (folder / "logs").exists()
+
+
+@pytest.mark.claim(21)
+@pytest.mark.claim(133)
+@pytest.mark.claim(134)
+@pytest.mark.claim(135)
+def test_folder_names_and_levels_adjust_the_default(folder: Path):
+    names, levels = ("pypet", "MyCustomLogger"), (logging.ERROR, logging.INFO)
+    before = list(logging.getLogger().handlers)
+    with Environment("t", log_folder="mylogs", logger_names=names, log_levels=levels, **LAZY):
+        for name, level in zip(names, levels, strict=True):
+            assert logging.getLogger(name).level == level
+            assert len(logging.getLogger(name).handlers) == 3
+        assert logging.getLogger().handlers == before
+        logging.getLogger("MyCustomLogger").info("mine")
+    assert log_files(folder / "mylogs") == {"LOG.txt", "ERROR.txt"}
+    assert not logging.getLogger("MyCustomLogger").handlers
+
+
+def test_two_ways_to_configure_logging_exclude_one_another():
+    with pytest.raises(ValueError, match="log_config"):
+        Environment("t", log_config=None, log_folder="x", **LAZY)
+
+
+@pytest.mark.claim(17)
+@pytest.mark.claim(137)
+@pytest.mark.claim(138)
+@pytest.mark.claim(139)
+@pytest.mark.claim(144)
+def test_an_ini_file_configures_logging_and_its_folders_are_made(folder: Path):
+    (folder / "log.ini").write_text(
+        "[loggers]\nkeys=root\n[handlers]\nkeys=file\n[formatters]\nkeys=plain\n"
+        "[logger_root]\nlevel=INFO\nhandlers=file\n"
+        "[handler_file]\nclass=FileHandler\nformatter=plain\nargs=('a/b/$traj/$env.log',)\n"
+        "[formatter_plain]\nformat=%(levelname)s %(message)s\n"
+    )
+    with Environment("t", log_config="log.ini", **LAZY) as env:
+        logging.getLogger("any").info("heard")
+    assert "INFO heard" in (folder / "a" / "b" / "t" / f"{env.name}.log").read_text()
+
+
+@pytest.mark.claim(18)
+def test_a_dictionary_configures_logging(folder: Path):
+    config = {
+        "version": 1,
+        "formatters": {},
+        "handlers": {"file": {"class": "logging.FileHandler", "filename": "x/$traj.log"}},
+        "root": {"level": "INFO", "handlers": ["file"]},
+    }
+    with Environment("t", log_config=config, **LAZY):
+        logging.getLogger("any").info("heard")
+    assert "heard" in (folder / "x" / "t.log").read_text()
+
+
+@pytest.mark.claim(146)
+def test_the_shipped_default_can_be_given_explicitly(folder: Path):
+    from pypet_multiproc.logs import shipped_config
+
+    with Environment("t", log_config=str(shipped_config("default.ini")), **LAZY):
+        pass
+    assert log_files(folder / "logs") == {"LOG.txt", "ERROR.txt"}
+
+
+def job(traj):
+    logging.getLogger("inside").info("run %d speaks", traj.v_idx)
+    print("printed in", traj.v_crun)
+
+
+@pytest.mark.claim(22)
+@pytest.mark.claim(136)
+def test_processes_have_no_files_if_not_wanted(folder: Path, explored):
+    env = explored(
+        [1, 2], filename="t.hdf5", multiproc=True, log_folder="logs", log_multiproc=False
+    )
+    env.run(job)
+    env.disable_logging()
+    assert log_files(folder / "logs") == {"LOG.txt", "ERROR.txt"}
+
+
+@pytest.mark.claim(140)
+@pytest.mark.claim(142)
+@pytest.mark.claim(143)
+@pytest.mark.claim(145)
+def test_every_process_has_two_files_of_its_own(folder: Path, explored):
+    env = explored([1, 2], filename="t.hdf5", multiproc=True, ncores=2, log_folder="logs")
+    env.run(job)
+    env.disable_logging()
+    files = log_files(folder / "logs") - {"LOG.txt", "ERROR.txt"}
+    assert len(files) == 4
+    run_0 = [name for name in files if name.startswith("run_00000000_") and "LOG" in name]
+    assert len(run_0) == 1
+    text = next((folder / "logs").rglob(run_0[0])).read_text()
+    assert "run 0 speaks" in text
+    assert "run 1 speaks" not in text
+    main = next((folder / "logs").rglob("LOG.txt")).read_text()
+    assert "speaks" not in main
+
+
+@pytest.mark.claim(138)
+@pytest.mark.claim(141)
+@pytest.mark.claim(142)
+@pytest.mark.claim(143)
+def test_wildcards_in_names_of_log_files_are_replaced(explored):
+    import multiprocessing
+    import socket
+
+    env = explored([1, 2])
+    traj = env.trajectory
+    host = socket.getfqdn().replace(".", "-")
+    process = f"{multiprocessing.current_process().name}-{os.getpid()}"
+    assert rename_log_file("$env/$traj/$run/$set", trajectory=traj) == (
+        f"{env.name}/t/run_ALL/run_set_ALL"
+    )
+    assert rename_log_file("$host/$proc", trajectory=traj) == f"{host}/{process}"
+    traj.v_idx = 1
+    assert rename_log_file("$run/$set", trajectory=traj) == "run_00000001/run_set_00000"
+
+
+# ------------------------------------------------------------------------ standard output
+
+
+def read_log(folder: Path) -> str:
+    return next((folder / "logs").rglob("LOG.txt")).read_text()
+
+
+@pytest.mark.claim(23)
+@pytest.mark.claim(24)
+@pytest.mark.claim(128)
+def test_what_is_printed_can_be_logged(folder: Path):
+    with Environment("t", log_stdout=True, **LAZY):
+        print("spoken")
+    assert "STDOUT INFO     spoken" in read_log(folder)
+
+
+@pytest.mark.claim(129)
+@pytest.mark.claim(130)
+@pytest.mark.parametrize(
+    ("log_stdout", "expected"),
+    [
+        (("mylogger", 50), "mylogger CRITICAL spoken"),
+        ("mylogger", "mylogger INFO     spoken"),
+        (30, "STDOUT WARNING  spoken"),
+    ],
+)
+def test_name_and_level_of_printed_records_are_given(folder: Path, log_stdout, expected):
+    with Environment("t", log_stdout=log_stdout, **LAZY):
+        print("spoken")
+    assert expected in read_log(folder)
+
+
+@pytest.mark.claim(25)
+def test_standard_output_is_left_alone_otherwise():
+    before = sys.stdout
+    with Environment("t", **LAZY):
+        assert sys.stdout is before
+
+
+@pytest.mark.claim(131)
+@pytest.mark.claim(132)
+def test_disabling_logging_ends_files_and_gives_standard_output_back(folder: Path):
+    before, handlers = sys.stdout, list(logging.getLogger().handlers)
+    env = Environment("t", log_stdout=True, **LAZY)
+    assert sys.stdout is not before
+    env.disable_logging()
+    assert sys.stdout is before
+    assert logging.getLogger().handlers == handlers
+    logging.getLogger("late").error("too late")
+    env.disable_logging()
+    assert "too late" not in read_log(folder)
+
+
+@pytest.mark.claim(147)
+@pytest.mark.claim(148)
+def test_a_with_block_ends_logging_and_swallows_nothing(folder: Path):
+    before = sys.stdout
+    env = Environment("t", log_stdout=True, **LAZY)
+    with pytest.raises(ZeroDivisionError), env as entered:
+        raise ZeroDivisionError(entered is env)
+    assert sys.stdout is before
+
+
+# ------------------------------------------------------------------------------- progress
+
+
+def progress_lines(caplog) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if "PROGRESS" in record.message]
+
+
+@pytest.mark.claim(26)
+@pytest.mark.claim(30)
+@pytest.mark.claim(31)
+def test_progress_counts_finished_runs_and_estimates_the_rest(explored, caplog):
+    with caplog.at_level(logging.INFO):
+        explored(list(range(10)), report_progress=True).run(lambda traj: None)
+    texts = [record.message for record in progress_lines(caplog)]
+    assert "Finished  0/10 runs [" in texts[0]
+    assert "Finished  5/10 runs [==========          ] 50.0%, remaining: 0:00:00" in "\n".join(
+        texts
+    )
+    assert "Finished 10/10 runs [====================]100.0%" in texts[-1]
+
+
+@pytest.mark.claim(26)
+def test_no_progress_if_not_wanted(explored, caplog):
+    with caplog.at_level(logging.INFO):
+        explored([1, 2], report_progress=False).run(lambda traj: None)
+    assert not progress_lines(caplog)
+
+
+@pytest.mark.claim(27)
+@pytest.mark.claim(29)
+def test_progress_has_steps_a_logger_and_a_level(explored, caplog):
+    with caplog.at_level(logging.DEBUG):
+        env = explored(list(range(20)), report_progress=(10, "pypet", logging.WARNING))
+        env.run(lambda traj: None)
+    records = progress_lines(caplog)
+    assert {(record.name, record.levelname) for record in records} == {("pypet", "WARNING")}
+    assert 10 <= len(records) <= 12
+
+
+@pytest.mark.claim(29)
+def test_the_level_of_progress_is_no_filter(explored, caplog):
+    with caplog.at_level(logging.INFO):
+        explored([1, 2], report_progress=(10, "pypet", 10)).run(lambda traj: None)
+    assert not progress_lines(caplog)
+
+
+@pytest.mark.claim(28)
+def test_progress_can_be_printed(explored, capsys):
+    explored([1, 2], report_progress=(10, "print")).run(lambda traj: None)
+    assert "2/2 runs" in capsys.readouterr().out

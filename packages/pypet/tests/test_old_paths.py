@@ -1,0 +1,79 @@
+"""The names, paths and signatures of pypet 0.7 are there, and importing them costs little."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import pypet
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("name", pypet.__all__)
+def test_every_public_name_can_be_imported(name):
+    assert getattr(pypet, name) is not None
+    assert name in dir(pypet)
+
+
+def test_public_names_are_defined_once():
+    assert sorted(pypet._MODULE_OF) == sorted(pypet.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="flight"):
+        _ = pypet.flight
+
+
+@pytest.mark.parametrize("module", pypet._SUBMODULES)
+def test_old_modules_are_attributes(module):
+    assert getattr(pypet, module) is import_module(f"pypet.{module}")
+
+
+@pytest.mark.claim(70)
+def test_wrap_modes_are_constants_under_both_names():
+    from pypet import pypetconstants
+
+    for mode in ("QUEUE", "LOCK", "NONE", "PIPE", "LOCAL", "NETLOCK", "NETQUEUE"):
+        assert getattr(pypetconstants, f"MULTIPROC_MODE_{mode}") == mode
+        assert getattr(pypetconstants, f"WRAP_MODE_{mode}") == mode
+
+
+def test_importing_pypet_imports_nothing_heavy():
+    program = (
+        "import sys, pypet\n"
+        "heavy = {'tables', 'pandas', 'scipy', 'zmq', 'git', 'dill', 'psutil', 'multiprocessing',"
+        " 'tqdm'}\n"
+        "print(sorted(heavy & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_optional_packages_are_globals_that_can_be_replaced(monkeypatch):
+    from pypet import environment
+
+    assert environment.psutil is import_module("psutil")
+    monkeypatch.setattr(environment, "psutil", None)
+    assert environment.psutil is None
+
+
+@pytest.mark.skipif(
+    not (ROOT / "tools" / "api_parity.py").is_file(), reason="needs the whole repository"
+)
+def test_nothing_of_the_interface_of_pypet_0_7_is_missing(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    parity = import_module("tools.api_parity")
+    api = json.loads((ROOT / "tests" / "mission" / "pypet-0.7-api.json").read_text())
+    reasons = parity.read_deviations()
+    found = parity.differences(api, [])
+    assert [
+        str(difference) for difference in found if not parity.reason_for(difference, reasons)
+    ] == []
