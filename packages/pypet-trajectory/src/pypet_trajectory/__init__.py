@@ -1,1 +1,105 @@
-"""The trajectory of a numerical experiment: a tree of parameters and results."""
+"""The trajectory of a numerical experiment: a tree of parameters and results.
+
+Everything meant for users is importable from here. `ObjectTable` is a pandas class and imports
+pandas when it is asked for; nothing else here needs more than numpy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pypet_trajectory.annotations import Annotations
+from pypet_trajectory.exceptions import (
+    DataNotInStorageError,
+    GitDiffError,
+    NoSuchServiceError,
+    NotUniqueNodeError,
+    ParameterLockedException,
+    PresettingError,
+    PypetError,
+    TooManyGroupsError,
+    VersionMismatchError,
+)
+from pypet_trajectory.exploration.combinations import cartesian_product, find_unique_points
+from pypet_trajectory.leaves.array_parameter import ArrayParameter
+from pypet_trajectory.leaves.base import BaseParameter, BaseResult
+from pypet_trajectory.leaves.column_table import ColumnTable
+from pypet_trajectory.leaves.parameter import Parameter
+from pypet_trajectory.leaves.pickle_parameter import PickleParameter
+from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.leaves.result import Result
+from pypet_trajectory.leaves.sparse_parameter import SparseParameter
+from pypet_trajectory.leaves.sparse_result import SparseResult
+from pypet_trajectory.loading import load_trajectory, merge_all_in_folder
+from pypet_trajectory.logger import HasLogger
+from pypet_trajectory.runs.lifecycle import manual_run
+from pypet_trajectory.slots import HasSlots
+from pypet_trajectory.storage.archive import ArchiveStorageService
+from pypet_trajectory.storage.lazy import LazyStorageService
+from pypet_trajectory.storage.memory import InMemoryStorageService
+from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.tree.branch_groups import (
+    ConfigGroup,
+    DerivedParameterGroup,
+    ParameterGroup,
+    ResultGroup,
+)
+from pypet_trajectory.tree.groups import NNGroupNode
+from pypet_trajectory.tree.nodes import KnowsTrajectory, NNLeafNode
+from pypet_trajectory.wildcards import make_run_name, make_set_name
+
+__version__ = "0.1.0"
+
+__all__ = (
+    "Annotations",
+    "ArchiveStorageService",
+    "ArrayParameter",
+    "BaseParameter",
+    "BaseResult",
+    "ColumnTable",
+    "ConfigGroup",
+    "DataNotInStorageError",
+    "DerivedParameterGroup",
+    "GitDiffError",
+    "HasLogger",
+    "HasSlots",
+    "InMemoryStorageService",
+    "KnowsTrajectory",
+    "LazyStorageService",
+    "NNGroupNode",
+    "NNLeafNode",
+    "NoSuchServiceError",
+    "NotUniqueNodeError",
+    "ObjectTable",
+    "Parameter",
+    "ParameterGroup",
+    "ParameterLockedException",
+    "PickleParameter",
+    "PickleResult",
+    "PresettingError",
+    "PypetError",
+    "Result",
+    "ResultGroup",
+    "SparseParameter",
+    "SparseResult",
+    "StorageService",
+    "TooManyGroupsError",
+    "Trajectory",
+    "VersionMismatchError",
+    "cartesian_product",
+    "find_unique_points",
+    "load_trajectory",
+    "make_run_name",
+    "make_set_name",
+    "manual_run",
+    "merge_all_in_folder",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ObjectTable":
+        from pypet_trajectory.leaves.object_table import ObjectTable
+
+        return ObjectTable
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

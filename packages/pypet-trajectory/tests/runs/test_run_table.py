@@ -137,3 +137,15 @@ def test_reset_forgets_everything():
     table.reset(3)
     assert (len(table), table.names, table.changed) == (3, None, set())
     assert table.row(0) == {"idx": 0, **FRESH}
+
+
+def test_rows_of_another_table_can_be_appended():
+    table, other = RunTable(2), RunTable(3)
+    other.set(1, completed=1, timestamp=7.0, short_environment_hexsha="abcdefg")
+    other.failures[2] = RunFailure("failed", "ValueError", "no", "")
+    table.append_rows(other, [2, 1])
+    assert list(table.column("completed")) == [0, 0, 0, 1]
+    assert table.row(3)["short_environment_hexsha"] == "abcdefg"
+    assert table.failures == {2: other.failures[2]}
+    assert table.changed == {2, 3}
+    assert len(other) == 3

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pypet_trajectory.exceptions import PypetIndexError, PypetKeyError, PypetValueError
 from pypet_trajectory.storage.records import RunFailure
 
 #: Values of a row whose run has not started; the texts are what pypet 0.7 writes to its files.
@@ -105,7 +106,7 @@ class RunTable:
     def extend(self, count: int) -> None:
         """Append `count` fresh rows."""
         if count < 0:
-            raise ValueError(f"A run table cannot be extended by {count} rows.")
+            raise PypetValueError(f"A run table cannot be extended by {count} rows.")
         for name in list(self._columns):
             column = self._stored_column(name)
             self._columns[name] = np.concatenate([column, _fresh_column(name, count)])
@@ -116,6 +117,26 @@ class RunTable:
         self._length += count
         if self.known is not None:
             self.known |= frozenset(range(self._length - count, self._length))
+
+    def append_rows(self, other: RunTable, indices: Sequence[int]) -> None:
+        """Append what `other` knows about some of its runs, and mark it changed.
+
+        Explicit names are not taken over; the caller knows how the new runs are called.
+        """
+        first = self._length
+        rows = {name: other._stored_column(name) for name in FRESH if other._has(name)}
+        picked = {name: column[np.asarray(indices, dtype=np.intp)] for name, column in
+                  rows.items()}
+        self.extend(len(indices))
+        for name, values in picked.items():
+            self._own_columns()
+            if name not in NUMERIC_FIELDS:
+                values = np.array([*map(_decoded, values), None], dtype=object)[:-1]
+            self._writable(name)[first:] = values
+        self.changed.update(range(first, self._length))
+        for position, idx in enumerate(indices):
+            if idx in other.failures:
+                self.failures[first + position] = other.failures[idx]
 
     def reset(self, length: int) -> None:
         """Forget everything and hold `length` fresh rows."""
@@ -229,7 +250,7 @@ class RunTable:
         else:
             column = np.array([*values, None], dtype=object)[:-1]
         if column.shape != (self._length,):
-            raise ValueError(
+            raise PypetValueError(
                 f"The run table has {self._length} rows, but column {name!r} was given "
                 f"{column.shape[0]} values.")
         self._columns[name] = column
@@ -252,11 +273,24 @@ class RunTable:
         twin.known = self.known
         return twin
 
+    def only_row(self, idx: int) -> RunTable:
+        """A table of equal length that knows nothing but row `idx`."""
+        table = RunTable(self._length)
+        fields = {name: self._value(name, idx) for name in FRESH if self._has(name)}
+        if fields:
+            table._overrides = {idx: fields}
+        table._shared = True
+        table.names = self.names
+        table.changed = self.changed & {idx}
+        table.failures = {idx: self.failures[idx]} if idx in self.failures else {}
+        table.known = frozenset((idx,))
+        return table
+
     # -------------------------------------------------------------- internal
 
     def _checked(self, idx: int) -> int:
         if not 0 <= idx < self._length:
-            raise IndexError(f"There is no run {idx}; the run table has {self._length} rows.")
+            raise PypetIndexError(f"There is no run {idx}; the run table has {self._length} rows.")
         return int(idx)
 
     def _has(self, name: str) -> bool:
@@ -330,11 +364,14 @@ _DERIVED: Mapping[str, Callable[[float, float], str | None]] = {
 
 
 def _text(name: str, value: Any, start: float, finish: float) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
+    value = _decoded(value)
     if value is None and name in _DERIVED:
         value = _DERIVED[name](start, finish)
     return str(FRESH[name]) if value is None else str(value)
+
+
+def _decoded(value: Any) -> Any:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
 
 
 def _fresh_column(name: str, length: int) -> NDArray[Any]:
@@ -346,4 +383,4 @@ def _fresh_column(name: str, length: int) -> NDArray[Any]:
 def _check_fields(names: Iterable[str]) -> None:
     for name in names:
         if name not in FRESH:
-            raise KeyError(f"The run table has no field {name!r}, only {', '.join(FRESH)}.")
+            raise PypetKeyError(f"The run table has no field {name!r}, only {', '.join(FRESH)}.")

@@ -1,0 +1,191 @@
+"""Results and derived parameters: what is copied where, within the storage or through memory.
+
+The plan is one mapping from names in the other trajectory to names in this one. The storage
+carries it out, best without anything passing through memory; where it cannot, leaves are loaded,
+stored and forgotten in batches. Either way the merged data is in the store afterwards and not in
+memory.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pypet_trajectory import constants
+from pypet_trajectory.exceptions import NoSuchServiceError, PypetValueError
+from pypet_trajectory.merging.links import add_link, load_missing
+from pypet_trajectory.merging.renaming import RunRenaming
+
+if TYPE_CHECKING:
+    from pypet_trajectory.merging.merge import MergeOptions
+    from pypet_trajectory.trajectory import Trajectory
+
+#: Leaves in memory at a time when the storage cannot copy.
+_BATCH = 1000
+
+
+@dataclass
+class DataPlan:
+    """What happens to the data of the other trajectory."""
+
+    #: Full name in the other trajectory to full name in this one.
+    renames: dict[str, str] = field(default_factory=dict)
+    #: Full name of a derived parameter of the first new run to the names by which the other
+    #: new runs link to it.
+    links: dict[str, list[str]] = field(default_factory=dict)
+
+
+def plan_data(
+    traj: Trajectory,
+    other: Trajectory,
+    renaming: RunRenaming,
+    new_indices: range,
+    ignore_data: Collection[str],
+) -> DataPlan:
+    """Decide what is copied where."""
+    plan = DataPlan()
+    for full_name in other._results:
+        if full_name not in ignore_data and not renaming.has_dummy(full_name):
+            _plan_copy(traj, renaming, full_name, plan)
+    for full_name, leaf in other._derived_parameters.items():
+        if full_name in ignore_data:
+            continue
+        if renaming.has_dummy(full_name):
+            _plan_shared(traj, renaming, full_name, leaf, new_indices, plan)
+        elif renaming.run_of(full_name) is not None:
+            _plan_copy(traj, renaming, full_name, plan)
+        else:
+            _check_equal(traj, other, full_name, leaf)
+    return plan
+
+
+def _plan_copy(traj: Trajectory, renaming: RunRenaming, full_name: str, plan: DataPlan) -> None:
+    new_name = renaming.new_name(full_name)
+    if new_name is None:
+        return
+    if traj._nn_interface.node(new_name) is not None:
+        traj._logger.warning(
+            "`%s` is in trajectory `%s` already and stays as it is; the other trajectory's is not "
+            "merged.", new_name, traj.v_name)
+        return
+    plan.renames[full_name] = new_name
+
+
+def _plan_shared(
+    traj: Trajectory,
+    renaming: RunRenaming,
+    full_name: str,
+    leaf: Any,
+    new_indices: range,
+    plan: DataPlan,
+) -> None:
+    """A derived parameter of no particular run: kept by the first new run, linked by others."""
+    mine = traj._derived_parameters.get(full_name)
+    if mine is not None and _equal(mine, leaf):
+        return
+    first, *others = (renaming.for_dummy(full_name, idx) for idx in new_indices)
+    if traj._nn_interface.node(first) is None:
+        plan.renames[full_name] = first
+        plan.links[first] = others
+
+
+def _check_equal(traj: Trajectory, other: Trajectory, full_name: str, leaf: Any) -> None:
+    mine = traj._derived_parameters.get(full_name)
+    if mine is not None and not _equal(mine, leaf):
+        traj._logger.error(
+            "Derived parameter `%s` of trajectory `%s` differs and is not merged: %s here, %s "
+            "there.", full_name, other.v_name, mine.f_val_to_str(), leaf.f_val_to_str())
+
+
+def _equal(mine: Any, theirs: Any) -> bool:
+    if mine.f_is_empty() or theirs.f_is_empty():
+        return bool(mine.f_is_empty() and theirs.f_is_empty())
+    one, two = mine.f_get_default(), theirs.f_get_default()
+    return bool(mine._equal_values(one, two))
+
+
+def carry_out(
+    traj: Trajectory, other: Trajectory, plan: DataPlan, options: MergeOptions
+) -> None:
+    """Copy or move the data, in the storage if it can, and delete the other if asked for."""
+    if options.slow_merge or not _can_copy_in_storage(traj, other):
+        _copy_through_memory(traj, other, plan.renames, options)
+    else:
+        try:
+            _copy_in_storage(traj, other, plan.renames, options)
+        except (NoSuchServiceError, PypetValueError, NotImplementedError) as error:
+            traj._logger.warning(
+                "The storage cannot merge `%s` by itself (%s); its data passes through memory "
+                "now.", other.v_name, error)
+            _copy_through_memory(traj, other, plan.renames, options)
+    # What belongs to no run would clash with the same in the next trajectory to be merged.
+    of_no_run = [new for old, new in plan.renames.items() if new == old]
+    load_missing(traj, [*of_no_run, *plan.links])
+    for target, links in plan.links.items():
+        for link in links:
+            location, _, name = link.rpartition(".")
+            add_link(traj, location, name, target)
+
+
+def _can_copy_in_storage(traj: Trajectory, other: Trajectory) -> bool:
+    """Whether this trajectory's service can reach the other's data by a file name."""
+    mine, theirs = traj._storage_service, other._storage_service
+    if not other._stored or theirs is None:
+        return False
+    return theirs is mine or getattr(theirs, "filename", None) is not None
+
+
+def _copy_in_storage(
+    traj: Trajectory, other: Trajectory, renames: Mapping[str, str], options: MergeOptions
+) -> None:
+    service, theirs = traj._storage_service, other._storage_service
+    service.store(
+        constants.MERGE,
+        "FAST MERGE",
+        trajectory_name=traj.v_name,
+        other_trajectory_name=other.v_name,
+        rename_dict=dict(renames),
+        move_nodes=options.move_data,
+        delete_trajectory=options.delete_other_trajectory,
+        other_filename=None if theirs is service else theirs.filename,
+    )
+
+
+def _copy_through_memory(
+    traj: Trajectory, other: Trajectory, renames: Mapping[str, str], options: MergeOptions
+) -> None:
+    for batch in _batches(renames):
+        leaves = {old: other._nn_interface.leaves[old] for old in batch}
+        empty = [leaf for leaf in leaves.values() if leaf.f_is_empty()]
+        if empty and other._stored:
+            other.f_load_items(empty)
+        added = []
+        for old, leaf in leaves.items():
+            twin: Any = copy.copy(leaf)
+            twin._stored = False
+            added.append(traj._add_leaf_from_storage((renames[old], twin), {}))
+        traj.f_store_items(added, store_data=constants.STORE_DATA)
+        for leaf in added:
+            traj._nn_interface.parent(leaf).f_remove_child(leaf.v_name)
+        _empty(empty)
+        if options.move_data and other._stored and not options.delete_other_trajectory:
+            other.f_delete_items(list(leaves.values()))
+    if options.delete_other_trajectory and other._stored:
+        other.f_delete_item(other, recursive=True)
+
+
+def _empty(leaves: Collection[Any]) -> None:
+    """Bring leaves back to what they were before their data was loaded."""
+    for leaf in leaves:
+        if leaf.v_is_parameter:
+            leaf.f_unlock()
+        leaf.f_empty()
+
+
+def _batches(names: Mapping[str, str]) -> Iterator[list[str]]:
+    remaining = iter(names)
+    while batch := list(itertools.islice(remaining, _BATCH)):
+        yield batch

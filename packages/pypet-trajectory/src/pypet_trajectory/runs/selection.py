@@ -1,0 +1,190 @@
+"""Picking across runs: one result from every run, or the runs whose parameters fit.
+
+Work is proportional to the number of run groups in memory, not to runs times groups: each group
+that holds runs is walked once, instead of being asked for every run. Two finds for one run are
+not an error; the one in the group that came last counts, as in pypet 0.7.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pypet_trajectory.exceptions import (
+    DataNotInStorageError,
+    PypetAttributeError,
+    PypetTypeError,
+)
+from pypet_trajectory.names import translate
+
+if TYPE_CHECKING:
+    from pypet_trajectory.trajectory import Trajectory
+    from pypet_trajectory.tree.groups import NNGroupNode
+
+_NOTHING = object()
+
+
+def get_from_runs(
+    traj: Trajectory,
+    name: str,
+    *,
+    include_default_run: bool,
+    use_indices: bool,
+    fast_access: bool,
+    with_links: bool,
+    shortcuts: bool,
+    max_depth: int | None,
+    auto_load: bool,
+) -> OrderedDict[Any, Any]:
+    """One item from every run where it is found; see :meth:`Trajectory.f_get_from_runs`."""
+    parents = list(traj._run_parent_groups.values())
+    search = _Search(traj, name, fast_access, with_links, shortcuts, max_depth, auto_load)
+    found: OrderedDict[Any, Any] = OrderedDict()
+    with _restored_run_context(traj):
+        groups_of = _all_parents(traj, parents) if auto_load else _run_groups(traj, parents)
+        dummy = traj.f_wildcard("$", -1)
+        dummies = [
+            (parent, dummy)
+            for parent in parents
+            if include_default_run and (auto_load or dummy in (parent._children or ()))
+        ]
+        indices: Iterable[int] = range(len(traj)) if dummies else sorted(groups_of)
+        for idx in indices:
+            run_name = traj._run_names.name(idx)
+            traj._idx, traj._crun = idx, run_name
+            item = search.below([(parent, run_name) for parent in groups_of.get(idx, ())])
+            if item is _NOTHING:
+                item = search.below(dummies)
+            if item is not _NOTHING:
+                found[idx if use_indices else run_name] = item
+    return found
+
+
+def find_idx(
+    traj: Trajectory, name_list: str | Iterable[str], predicate: Callable[..., Any]
+) -> Iterator[int]:
+    """Indices of runs whose parameter values satisfy `predicate`; see
+    :meth:`Trajectory.f_find_idx`."""
+    if traj._is_run and not traj._full_copy:
+        raise PypetTypeError(
+            "`f_find_idx` needs the ranges of the explored parameters, which a single run only "
+            "has with `v_full_copy=True`."
+        )
+    names = [name_list] if isinstance(name_list, str) else list(name_list)
+    columns: list[Iterable[Any]] = []
+    for name in names:
+        parameter: Any = traj.f_get(name)
+        if not parameter.v_is_leaf:
+            raise PypetAttributeError(
+                f"`{name}` stands for group `{parameter.v_full_name}`; only parameters have "
+                f"values to compare.")
+        if not parameter.v_is_parameter:
+            raise PypetTypeError(
+                f"`{name}` stands for result `{parameter.v_full_name}`; `f_find_idx` compares "
+                f"parameters. Use `f_get_from_runs` for results.")
+        if parameter.f_has_range():
+            columns.append(parameter.f_get_range(copy=False))
+        else:
+            columns.append(itertools.repeat(parameter.f_get(), len(traj)))
+    for idx, values in enumerate(zip(*columns, strict=False)):
+        if predicate(*values):
+            yield idx
+
+
+class _Search:
+    """How an item is looked up below one run group."""
+
+    def __init__(
+        self,
+        traj: Trajectory,
+        name: str,
+        fast_access: bool,
+        with_links: bool,
+        shortcuts: bool,
+        max_depth: int | None,
+        auto_load: bool,
+    ) -> None:
+        self._traj = traj
+        self._name = name
+        self._fast_access = fast_access
+        self._options = {
+            "with_links": with_links, "shortcuts": shortcuts, "auto_load": auto_load}
+        self._max_depth = max_depth
+        self._is_simple = (
+            isinstance(name, str)
+            and "." not in name
+            and translate(name, traj._wildcards, 0) == name
+            and not auto_load
+            and (max_depth is None or max_depth >= 2)
+        )
+
+    def below(self, places: Iterable[tuple[NNGroupNode, str]]) -> Any:
+        """What is found in the last of these parents' run groups that has it."""
+        found = _NOTHING
+        for parent, run_name in places:
+            item = self._in_run_group(parent, run_name)
+            if item is not _NOTHING:
+                found = item
+        return found
+
+    def _in_run_group(self, parent: NNGroupNode, run_name: str) -> Any:
+        if self._is_simple:
+            group: Any = parent._groups.get(run_name) if parent._groups else None
+            if group is None:
+                return _NOTHING
+            leaf = group._leaves.get(self._name) if group._leaves else None
+            if leaf is not None:
+                return self._value(leaf)
+        try:
+            node = parent.f_get(
+                f"{run_name}.{self._name}", max_depth=self._max_depth, **self._options)
+        except (AttributeError, DataNotInStorageError):
+            return _NOTHING
+        return self._value(node)
+
+    def _value(self, node: Any) -> Any:
+        if not self._fast_access or not node.v_is_leaf or not node.f_supports_fast_access():
+            return node
+        if node.v_is_parameter and node.f_has_range():
+            node._set_parameter_access(self._traj._idx)
+        return node.f_get()
+
+
+def _run_groups(
+    traj: Trajectory, parents: Iterable[NNGroupNode]
+) -> dict[int, list[NNGroupNode]]:
+    """Run index to the groups that have a child for this run, in order of `parents`."""
+    find = traj._run_names.find
+    groups_of: dict[int, list[NNGroupNode]] = {}
+    for parent in parents:
+        for name in parent._children or ():
+            idx = find(name)
+            if idx is not None:
+                groups_of.setdefault(idx, []).append(parent)
+    return groups_of
+
+
+def _all_parents(
+    traj: Trajectory, parents: list[NNGroupNode]
+) -> dict[int, list[NNGroupNode]]:
+    """Every run to all groups: a run that is not in memory may be in the storage."""
+    return dict.fromkeys(range(len(traj)), parents)
+
+
+@contextmanager
+def _restored_run_context(traj: Trajectory) -> Iterator[None]:
+    idx, name = traj._idx, traj._crun
+    try:
+        yield
+    finally:
+        traj._idx, traj._crun = idx, name
+        for parameter in traj._explored_parameters.values():
+            if parameter is None or not parameter.f_has_range():
+                continue
+            if idx == -1:
+                parameter._restore_default()
+            else:
+                parameter._set_parameter_access(idx)
