@@ -144,7 +144,7 @@ _RULES = (
 
 def _objects_equal(a: Any, b: Any) -> bool:
     """Compare by ``==`` if the objects define it, by attributes otherwise."""
-    if type(a).__eq__ is not object.__eq__ or type(b).__eq__ is not object.__eq__:
+    if any("__eq__" in base.__dict__ for base in (*type(a).__mro__[:-1], *type(b).__mro__[:-1])):
         with contextlib.suppress(TypeError, ValueError):  # no single truth value
             return bool(a == b)
     attributes, others = get_all_attributes(a), get_all_attributes(b)

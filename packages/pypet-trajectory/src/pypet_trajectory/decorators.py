@@ -143,7 +143,7 @@ def prefix_naming(cls: C) -> C:
         raise PypetTypeError(
             f"`{cls.__name__}` defines `__getattr__`, which prefix_naming would replace."
         )
-    plain_setattr: Callable[[Any, str, Any], None] = cls.__setattr__
+    plain_setattr: Any = cls.__setattr__
 
     def __getattr__(self: Any, name: str) -> Any:
         if name.startswith(("f_", "v_")) and not name[2:].startswith(("f_", "v_")):

@@ -21,8 +21,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pypet_trajectory.exceptions import UnsupportedDataError
+from pypet_trajectory.exceptions import PypetValueError, UnsupportedDataError
 from pypet_trajectory.leaves import sparse_data
+from pypet_trajectory.leaves.column_table import Column
 from pypet_trajectory.leaves.ranges import CompactRange
 from pypet_trajectory.leaves.types import is_supported_sparse
 
@@ -190,7 +191,7 @@ def point_hash(point: Mapping[str, Any]) -> str:
     return _digest(_header(names) + encoded)
 
 
-def point_hashes(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]]) -> list[str]:
+def point_hashes(columns: Mapping[str, Column], length: int | None = None) -> list[str]:
     """Return the identities of many points, given column by column.
 
     Gives what `point_hash` gives for each row, about ten times as fast where columns are compact
@@ -200,11 +201,15 @@ def point_hashes(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]]) -> lis
     ----------
     columns
         Parameter names to values, one for each point.
+    length
+        Number of points, needed only if there might be no columns.
 
     Raises
     ------
     TypeError
         If a value has no canonical form; the message names the parameter.
+    ValueError
+        If columns differ in length.
 
     Examples
     --------
@@ -213,9 +218,12 @@ def point_hashes(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]]) -> lis
     """
     names = sorted(columns)
     header = _header(names)
+    lengths = {name: len(columns[name]) for name in names}
+    if len(set(lengths.values())) > 1:
+        raise PypetValueError(f"Points need a value for each parameter, but lengths are {lengths}.")
+    if not names:
+        return [_digest(header)] * (length or 0)
     blocks = [_encode_column(name, columns[name]) for name in names]
-    if not blocks:
-        return []
     if all(isinstance(block, np.ndarray) for block in blocks):
         rows = np.hstack(blocks)
         width = rows.shape[1]
@@ -225,6 +233,33 @@ def point_hashes(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]]) -> lis
         ]
     lists = [_rows(block) for block in blocks]
     return [_digest(header + b"".join(parts)) for parts in zip(*lists, strict=True)]
+
+
+def new_positions(old: Mapping[str, Column], new: Mapping[str, Column]) -> list[int]:
+    """Return the positions of new points that are neither among the old ones nor come earlier.
+
+    Parameters
+    ----------
+    old, new
+        The same parameter names to values, one for each point.
+
+    Raises
+    ------
+    TypeError
+        If a value has no canonical form; the message names the parameter.
+
+    Examples
+    --------
+    >>> new_positions({'x': [1, 2]}, {'x': [2, 3, 3, 4]})
+    [1, 3]
+    """
+    seen = set(point_hashes(old))
+    positions = []
+    for position, identity in enumerate(point_hashes(new)):
+        if identity not in seen:
+            seen.add(identity)
+            positions.append(position)
+    return positions
 
 
 def _digest(content: bytes) -> str:
@@ -244,9 +279,7 @@ def _encode_named(name: str, value: Any) -> bytes:
         raise UnsupportedDataError(f"Parameter `{name}`: {exc}") from None
 
 
-def _encode_column(
-    name: str, column: Sequence[Any] | npt.NDArray[Any]
-) -> npt.NDArray[np.uint8] | list[bytes]:
+def _encode_column(name: str, column: Column) -> npt.NDArray[np.uint8] | list[bytes]:
     """Encode a column: (n, width) bytes if every value takes the same width, else a list."""
     compact = _compact(column)
     array = compact.array
@@ -260,7 +293,7 @@ def _encode_column(
     return np.hstack((head, content))
 
 
-def _compact(column: Sequence[Any] | npt.NDArray[Any]) -> CompactRange:
+def _compact(column: Column) -> CompactRange:
     if isinstance(column, np.ndarray) and column.ndim == 1:
         found = CompactRange.from_array(column, column.dtype.type)
         if found is not None:

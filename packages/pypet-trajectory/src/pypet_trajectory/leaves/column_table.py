@@ -43,7 +43,8 @@ def column_kind(column: Column) -> type | None:
     if isinstance(column, CompactRange):
         return column.kind
     if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind != "O":
-        return column.dtype.type
+        scalar_type: type = column.dtype.type
+        return scalar_type
     kinds = set(map(type, column))
     return kinds.pop() if len(kinds) == 1 else None
 

@@ -30,7 +30,7 @@ def distinct_values(
         The distinct values, and a table whose column ``idx`` gives the number of each run's.
     """
     numbers: dict[Hashable, int] = {}
-    found = []
+    found: list[Any] = []
     column = []
     for value in values:
         number = numbers.setdefault(key(value), len(found))

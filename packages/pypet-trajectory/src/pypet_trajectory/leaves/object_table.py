@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 
-class ObjectTable(pd.DataFrame):
+class ObjectTable(pd.DataFrame):  # type: ignore[misc]
     """A data frame whose columns hold Python objects.
 
     Unlike in a plain data frame, an ``int`` stays an ``int`` and an array may be a cell. Slices

@@ -87,12 +87,10 @@ class PickleParameter(Parameter):
         ------
         ParameterLockedException
             If the parameter is locked.
-        PickleRefusedError
-            If pickles are refused at the moment.
         """
         self._check_unlocked("loaded")
         if DATA in load_dict:
-            self._take_default(load_pickle(load_dict[DATA], self._full_name))
+            self._take_default(load_pickle(load_dict[DATA]))
         elif self._data is None:
             self._warn_without_data()
         if self.PROTOCOL in load_dict:
@@ -102,7 +100,7 @@ class PickleParameter(Parameter):
         if EXPLORED_DATA in load_dict:
             values = expand_values(
                 load_dict[EXPLORED_DATA],
-                lambda number: load_pickle(load_dict[self._item_name(number)], self._full_name),
+                lambda number: load_pickle(load_dict[self._item_name(number)]),
             )
             self._take_range(CompactRange.from_objects(values))
         self.f_lock()

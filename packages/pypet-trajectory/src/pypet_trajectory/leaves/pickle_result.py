@@ -68,17 +68,11 @@ class PickleResult(Result):
         return stored
 
     def _load(self, load_dict: dict[str, Any]) -> None:
-        """Open the pickles, add them to the items that are there, and take over their protocol.
-
-        Raises
-        ------
-        PickleRefusedError
-            If pickles are refused at the moment.
-        """
+        """Open the pickles, add them to the items that are there, and take over their protocol."""
         dumps = {name: dump for name, dump in load_dict.items() if name != self.PROTOCOL}
         if self.PROTOCOL in load_dict:
             self._protocol = int(load_dict[self.PROTOCOL])
         elif dumps:
             self._protocol = max(map(guess_protocol, dumps.values()))
         for name, dump in dumps.items():
-            self._items[name] = load_pickle(dump, self._full_name)
+            self._items[name] = load_pickle(dump)

@@ -8,6 +8,7 @@ parameters share it, and extending it gives a new one.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, overload
 
@@ -154,7 +155,9 @@ class CompactRange(Sequence[Any]):
         """Return all values as a new list."""
         return self._values.tolist() if self._kind in _PYTHON_KINDS else list(self._values)  # type: ignore[union-attr]
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
         if dtype is not None or copy:
             return np.array(self._values, dtype=dtype)
         return np.asarray(self._values)
@@ -211,16 +214,18 @@ class CompactRange(Sequence[Any]):
     def take(self, indices: npt.NDArray[np.intp]) -> CompactRange:
         """Return the values at these indices, in their order."""
         if self._kind is not None:
-            return self._derived(self._values[indices])  # type: ignore[call-overload]
+            return self._derived(self._values[indices])
         return self._derived([self._values[index] for index in indices.tolist()])
 
-    def extended(self, values: CompactRange) -> CompactRange:
-        """Return a new range with further values at the end."""
-        if not len(self):
-            return values
-        if self._kind is not None and self._kind is values._kind:
-            return self._derived(np.concatenate((self._values, values._values)))
-        return self.from_objects([*self, *values])
+    def extended(self, *others: CompactRange) -> CompactRange:
+        """Return a new range with the values of others at the end."""
+        ranges = [values for values in (self, *others) if len(values)]
+        if len(ranges) < 2:
+            return ranges[0] if ranges else self
+        first = ranges[0]
+        if first._kind is not None and all(first._kind is values._kind for values in ranges):
+            return first._derived(np.concatenate([values._values for values in ranges]))
+        return self.from_objects(itertools.chain.from_iterable(ranges))
 
     # ---------------------------------------------------------------- copies share
 
