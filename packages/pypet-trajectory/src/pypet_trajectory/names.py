@@ -50,7 +50,7 @@ def translate(component: str, wildcards: WildcardFunctions, idx: int) -> str:
         return branch
     if component in wildcards.synonyms:
         return wildcards.translate(component, idx)
-    if component[:1] == "r":
+    if component[:1] == "r" and "_" in component:
         for form, wildcard in ((_RUN_FORM, RUN_WILDCARD), (_SET_FORM, SET_WILDCARD)):
             match = form.fullmatch(component)
             if match is not None:
@@ -120,30 +120,29 @@ def check(
         If a component is empty, starts with an underscore, has other characters than
         ``A-Z a-z 0-9 _ -``, if the last one is too long, or the first one is reserved.
     """
-    full_name = ".".join((parent, *components) if parent else components)
     if _ADMISSIBLE.fullmatch(".".join(components)) is None:
-        for component in components:
-            reason = _fault(component)
-            if reason:
-                raise InvalidNameError(f"{full_name!r} is not admissible as a name: {reason}")
-        raise InvalidNameError("A node needs a name, and none was given.")
+        for reason in filter(None, map(_fault, components)):
+            raise _not_admissible(parent, components, reason)
     if len(components[-1]) >= HDF5_STRCOL_MAX_NAME_LENGTH:
-        raise InvalidNameError(
-            f"{full_name!r} is not admissible as a name: its last component has "
-            f"{len(components[-1])} characters, at most {HDF5_STRCOL_MAX_NAME_LENGTH - 1} are "
-            "allowed."
+        raise _not_admissible(
+            parent,
+            components,
+            f"its last component has {len(components[-1])} characters, at most "
+            f"{HDF5_STRCOL_MAX_NAME_LENGTH - 1} are allowed.",
         )
     if not parent and components[0] in RESERVED_AT_ROOT:
-        raise InvalidNameError(
-            f"{full_name!r} is not admissible as a name: `{components[0]}` is reserved directly "
-            "below the root. Choose another name, or put the node into a group."
+        raise _not_admissible(
+            parent,
+            components,
+            f"`{components[0]}` is reserved directly below the root. Choose another name, or put "
+            "the node into a group.",
         )
     if not members.isdisjoint(components):
         for component in components:
             if component in members:
                 warnings.warn(
-                    f"`{component}` in `{full_name}` is a Python keyword or a member of the "
-                    f"trajectory: `group.{component}` will not reach the node, use "
+                    f"`{component}` in `{'.'.join(components)}` is a Python keyword or a member of "
+                    f"the trajectory: `group.{component}` will not reach the node, use "
                     f"`group['{component}']` or `group.f_get('{component}')`.",
                     category=SyntaxWarning,
                     stacklevel=stacklevel + 1,
@@ -163,6 +162,11 @@ def check_trajectory_name(name: str) -> None:
         reason = f"it is longer than {HDF5_STRCOL_MAX_NAME_LENGTH - 1} characters."
     if reason:
         raise InvalidNameError(f"{name!r} is not admissible as a trajectory's name: {reason}")
+
+
+def _not_admissible(parent: str, components: Sequence[str], reason: str) -> InvalidNameError:
+    full_name = ".".join((parent, *components) if parent else components)
+    return InvalidNameError(f"{full_name!r} is not admissible as a name: {reason}")
 
 
 def _fault(component: str) -> str:

@@ -81,8 +81,11 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
     _nn_interface: TreeIndex | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> NNGroupNode:
-        # Set here and not in __init__, because unpickling fills them before any state is set.
+        # Set here and not in __init__, because unpickling fills them before any state is set,
+        # and because __getattr__ must never meet a group without them.
         self: NNGroupNode = super().__new__(cls)
+        object.__setattr__(self, "_full_name", "")
+        object.__setattr__(self, "_nn_interface", None)
         object.__setattr__(self, "_children", NO_NODES)
         object.__setattr__(self, "_groups", NO_NODES)
         object.__setattr__(self, "_leaves", NO_NODES)
@@ -91,7 +94,8 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
 
     def __init__(self, full_name: str = "", trajectory: Any = None, comment: str = "") -> None:
         super().__init__(full_name, comment, is_leaf=False)
-        self._nn_interface = None if trajectory is None else trajectory._nn_interface
+        if trajectory is not None:
+            self._nn_interface = trajectory._nn_interface
 
     @property
     def _index(self) -> TreeIndex:
@@ -122,9 +126,24 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
     # ----------------------------------------------------------------- natural naming
 
     def __getattr__(self, name: str) -> Any:
+        index = self._nn_interface
+        if index is not None:
+            # The short way for what was found before; `lookup.natural` is the same, from scratch.
+            node: Any = index.answers.get((self._full_name, name))
+            if node is not None:
+                root = index.root
+                if (
+                    root._shortcuts
+                    and root._with_links
+                    and root._max_depth is None
+                    and not root._auto_load
+                ):
+                    if root._fast_access and node._is_leaf and node.f_supports_fast_access():
+                        return node.f_get()
+                    return node
         if name.startswith("_"):
             raise PypetAttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
-        if self._nn_interface is None:
+        if index is None:
             raise lookup.no_tree(self)
         return lookup.natural(self, name)
 
@@ -318,8 +337,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
     # ---------------------------------------------------------------- everything below
 
     def __iter__(self) -> Iterator[Any]:
-        root = self._index.root
-        return iteration.iterate(self, recursive=root._iter_recursive, with_links=root._with_links)
+        return iteration.iterate(self, recursive=self._index.root._iter_recursive)
 
     def f_iter_nodes(
         self,
@@ -669,6 +687,10 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
 
     def __repr__(self) -> str:
         return f"<{self}>"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Protocols 0 and 1 would go past __new__, which makes the dictionaries of children.
+        return super().__reduce_ex__(max(protocol, 2))
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

@@ -39,23 +39,25 @@ MAX_CANDIDATES = 32
 
 
 def natural(start: NNGroupNode, name: str) -> Any:
-    """Answer ``start.name`` with the settings of the trajectory.
+    """Answer ``start.name`` with the settings of the trajectory, and remember the answer.
 
     Raises
     ------
     PypetAttributeError
         If there is no such node, or several at the same depth.
     """
-    index: TreeIndex = start._nn_interface  # type: ignore[assignment]  # natural naming has one
+    index = start._index
     root = index.root
-    plain = root._shortcuts and root._with_links and root._max_depth is None
-    node = index.answers.get((start._full_name, name)) if plain and not root._auto_load else None
-    if node is None:
-        node = _get_node(
-            start, name, root._with_links, root._shortcuts, root._max_depth, root._auto_load
-        )
-        if plain and name not in root._wildcards.synonyms and "." not in name:
-            index.remember(start, name, node)
+    node = _get_node(
+        start, name, root._with_links, root._shortcuts, root._max_depth, root._auto_load
+    )
+    if (
+        root._shortcuts
+        and root._with_links
+        and root._max_depth is None
+        and root._wildcards.synonyms.keys().isdisjoint(name.split("."))
+    ):
+        index.remember(start, name, node)
     if root._fast_access and node._is_leaf and node.f_supports_fast_access():  # type: ignore[attr-defined]
         return node.f_get()  # type: ignore[attr-defined]
     return node

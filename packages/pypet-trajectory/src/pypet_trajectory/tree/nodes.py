@@ -12,6 +12,10 @@ from typing import Any, Final
 from pypet_trajectory.annotations import WithAnnotations
 from pypet_trajectory.tree.proxies import NNTreeNodeFunc, NNTreeNodeVars
 
+# Groups and results give assignment a meaning of their own; a node's own state goes past that,
+# which is also what keeps making a node cheap.
+_set = object.__setattr__
+
 #: ``v_run_branch`` of everything that does not hang below a run.
 NO_RUN: Final = "trajectory"
 
@@ -63,20 +67,20 @@ class NNTreeNode(WithAnnotations):
     def __init__(self, full_name: str, comment: str, is_leaf: bool) -> None:
         self._rename(full_name)
         self._set_details(0, None, NO_RUN)
-        self._stored = False
-        self._is_leaf = is_leaf
-        self._comment = str(comment)
+        _set(self, "_stored", False)
+        _set(self, "_is_leaf", is_leaf)
+        _set(self, "_comment", str(comment))
 
     def _rename(self, full_name: str) -> None:
         """Take on another full name; the place in the tree does not change by this."""
-        self._full_name = full_name
-        self._name = full_name[full_name.rfind(".") + 1 :] or None
+        _set(self, "_full_name", full_name)
+        _set(self, "_name", full_name[full_name.rfind(".") + 1 :] or None)
 
     def _set_details(self, depth: int, branch: str | None, run_branch: str) -> None:
         """Note the place in the tree."""
-        self._depth = depth
-        self._branch = branch
-        self._run_branch = run_branch
+        _set(self, "_depth", depth)
+        _set(self, "_branch", branch)
+        _set(self, "_run_branch", run_branch)
 
     # ---------------------------------------------------------------- name and place
 
@@ -181,7 +185,7 @@ class NNLeafNode(NNTreeNode):
 
     def __init__(self, full_name: str, comment: str, is_parameter: bool) -> None:
         super().__init__(full_name, comment, is_leaf=True)
-        self._is_parameter = is_parameter
+        _set(self, "_is_parameter", is_parameter)
 
     @property
     def v_is_parameter(self) -> bool:

@@ -63,3 +63,9 @@ class ShortNames:
 
     def __len__(self) -> int:
         return len(self._nodes)
+
+    def __getstate__(self) -> tuple[dict[str, Any]]:
+        return (self._nodes,)  # a tuple because old pickle protocols skip what is empty
+
+    def __setstate__(self, state: tuple[dict[str, Any]]) -> None:
+        (self._nodes,) = state
