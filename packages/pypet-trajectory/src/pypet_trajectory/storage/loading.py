@@ -32,6 +32,7 @@ from pypet_trajectory.exceptions import (
 from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import NodeKind, NodeRecord, TrajectoryMeta
+from pypet_trajectory.tree.links import add_link_from_storage
 
 _logger = logging.getLogger(__name__)
 
@@ -217,7 +218,7 @@ class TreeLoader:
             child = self._load_entry(node, name, kind, load_data, with_links, False, None)
             if child is None:  # a link
                 self._load_links(load_data)
-                child = (node._links or {}).get(name)
+                child = node._links.get(name)
                 if child is None:
                     raise DataNotInStorageError(f"The link {full_name!r} points to nothing.")
             node = child
@@ -271,7 +272,7 @@ class TreeLoader:
             if with_links:
                 self._links.append((parent, name))
             return None
-        child = (parent._children or {}).get(name)
+        child = parent._children.get(name)
         if child is not None and child.v_is_leaf is not (kind is NodeKind.LEAF):
             raise PypetTypeError(
                 f"Cannot load {_joined(parent, name)!r}: it is a {kind.value} in the store, but "
@@ -414,8 +415,8 @@ class TreeLoader:
                 _logger.error("The link %r cannot be loaded: %s", _joined(group, name), error)
 
     def _load_link(self, group: Any, name: str, mode: int) -> None:
-        present = (group._links or {}).get(name)
-        if present is None and name in (group._children or {}):
+        present = group._links.get(name)
+        if present is None and name in group._children:
             _logger.warning(
                 "The link %r is not loaded: there is a node of that name.", _joined(group, name))
             return
@@ -430,15 +431,15 @@ class TreeLoader:
         if present is not None:
             if present is target:
                 return
-            group.f_remove_link(name)
-        group._add_link_from_storage(name, target)
+            group._index.remove_link(group, name)
+        add_link_from_storage(group, name, target)
 
     def _target(self, traj: Any, full_name: str) -> Any:
         """The node a link points to, loaded as skeleton if it is not in the tree."""
         node = traj
         for name in full_name.split("."):
-            child = (node._children or {}).get(name) if node.v_is_group else None
-            if child is None or name in (node._links or ()):
+            child = node._children.get(name) if node.v_is_group else None
+            if child is None or name in node._links:
                 kind = None if self._as_new else self._backend.kind_of(_joined(node, name))
                 if kind in (None, NodeKind.LINK):
                     return None

@@ -159,11 +159,11 @@ def child_requests(
                 "is a leaf and has no children.")
         if max_depth is not None and depth > max_depth:
             return
-        if name in (node._links or ()):
+        if name in node._links:
             if with_links:
                 yield from _link_requests(node, name, node._links[name])
             return
-        child = (node._children or {}).get(name)
+        child = node._children.get(name)
         if child is None:
             raise PypetValueError(
                 f"Cannot store {child_name!r}: {node.v_full_name!r} has no child {name!r}.")
@@ -206,8 +206,8 @@ def below(
     if max_depth is not None and max_depth < 1:
         return
     remaining = None if max_depth is None else max_depth - 1
-    links = group._links or {}
-    for name, child in list((group._children or {}).items()):
+    links = group._links
+    for name, child in list(group._children.items()):
         if name in links:
             if with_links:
                 yield from _link_requests(group, name, child)
