@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 
@@ -74,6 +75,38 @@ class RunDelta:
     run_index: int
     #: What to write, parents before children.
     requests: tuple[WriteRequest, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A delta is pickled once per run. Plain tuples take a quarter of the time that nested
+        # dataclasses would.
+        rows = [
+            (request.record.kind.value, _fields_of(request.record), _options_of(request))
+            for request in self.requests
+        ]
+        return _delta_from_rows, (self.trajectory_name, self.run_index, rows)
+
+
+#: All fields of a record but its kind.
+_fields_of = attrgetter(
+    "full_name", "class_name", "comment", "annotations", "items", "flags", "is_parameter",
+    "value", "range_length", "target")
+_options_of = attrgetter("mode", "overwrite", "options")
+
+
+def _delta_from_rows(
+    trajectory_name: str,
+    run_index: int,
+    rows: list[tuple[str, tuple[Any, ...], tuple[Any, ...]]],
+) -> RunDelta:
+    """Undo :meth:`RunDelta.__reduce__`."""
+    requests = tuple(
+        WriteRequest(NodeRecord(fields[0], _KINDS[kind], *fields[1:]), *options)
+        for kind, fields, options in rows
+    )
+    return RunDelta(trajectory_name, run_index, requests)
+
+
+_KINDS = {kind.value: kind for kind in NodeKind}
 
 
 @dataclass(frozen=True, slots=True)

@@ -525,14 +525,14 @@ class StorageServiceConformance(ABC):
         again.f_load(
             name="example", load_parameters=0, load_derived_parameters=0, load_results=2,
             load_other_data=1)
-        assert "parameters.cells" not in again
+        assert "parameters.cells.speed" not in again
         assert again.results.noted.value == 7
         assert again.f_get("free.thing").f_is_empty()
 
     def test_max_depth_limits_loading(self, connect, traj):
         again = loaded(connect(), "example", max_depth=2)
         assert "parameters.cells" in again
-        assert "parameters.cells.size" not in again
+        assert "parameters.cells.speed" not in again
         assert not list(loaded(connect(), "example", max_depth=0).f_iter_nodes())
 
     def test_without_recursive_only_branches_are_loaded(self, connect, traj):
@@ -615,13 +615,13 @@ class StorageServiceConformance(ABC):
         assert not service.is_open
         service.store("OPEN_FILE", None, trajectory_name="example")
         assert service.is_open
-        traj.f_add_result("while.open", 1)
+        traj.f_add_result("meanwhile.open", 1)
         traj.f_store()
         service.store("OPEN_FILE", None, trajectory_name="example")
         service.store("FLUSH", None)
         service.store("CLOSE_FILE", None)
         assert not service.is_open
-        assert loaded(connect(), "example")["results.while.open"] == 1
+        assert loaded(connect(), "example")["results.meanwhile.open"] == 1
 
     def test_a_store_held_open_serves_no_other_trajectory(self, connect, traj):
         service = traj.v_storage_service
