@@ -11,7 +11,11 @@ import pypet.environment
 from pypet import Environment, LazyStorageService, Trajectory
 from pypet_trajectory.exceptions import PypetError
 
-QUIET = {"log_config": None, "report_progress": False, "storage_service": LazyStorageService}
+QUIET = {
+    "log_config": None,
+    "report_progress": False,
+    "storage_service": "InMemoryStorageService",
+}
 
 
 @pytest.mark.parametrize(

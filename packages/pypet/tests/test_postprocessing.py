@@ -10,7 +10,7 @@ pytestmark = pytest.mark.timeout(60)
 
 
 def job(traj, factor=1, extra=0):
-    traj.f_add_result("$.z", traj.x * factor + extra)
+    traj.f_add_result("z", traj.x * factor + extra)
     return traj.x * factor + extra
 
 
@@ -163,7 +163,7 @@ def test_data_that_it_loaded_is_gone_in_the_next_runs(explored):
 
     def look(traj):
         seen.append(traj.f_contains("results.runs.run_00000000.z"))
-        traj.f_add_result("$.z", traj.x)
+        traj.f_add_result("z", traj.x)
 
     def load_and_expand(traj, results):
         traj.f_load_skeleton()

@@ -18,7 +18,7 @@ def fortytwo(traj, *args, **kwargs):
 
 
 def multiply(traj, factor=2):
-    traj.f_add_result("$.z", traj.x * factor, comment="A product")
+    traj.f_add_result("z", traj.x * factor, comment="A product")
     return traj.x * factor
 
 
@@ -243,7 +243,7 @@ def test_start_time_is_that_of_the_first_call_and_finish_that_of_the_last(explor
 
 
 def fail_at_two(traj, broken=True):
-    traj.f_add_result("$.z", traj.x)
+    traj.f_add_result("z", traj.x)
     if traj.x == 2 and broken:
         raise ZeroDivisionError("two is too much")
     return traj.x

@@ -14,7 +14,6 @@ from pypet.version import __version__ as __version__
 if TYPE_CHECKING:
     from pypet_multiproc.context import MultiprocContext
     from pypet_storage_hdf5.compaction import compact_hdf5_file
-    from pypet_storage_hdf5.service import HDF5StorageService
     from pypet_storage_hdf5.shared import (
         SharedArray,
         SharedCArray,
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
         make_ordinary_result,
         make_shared_result,
     )
-    from pypet_trajectory.loading import load_trajectory, merge_all_in_folder
 
     from pypet.environment import Environment
     from pypet.selftest import test
     from pypet_multiproc.logs import rename_log_file
     from pypet_multiproc.progress import progressbar
+    from pypet_storage_hdf5.service import HDF5StorageService
     from pypet_trajectory.exceptions import (
         DataNotInStorageError,
         GitDiffError,
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from pypet_trajectory.leaves.result import Result
     from pypet_trajectory.leaves.sparse_parameter import SparseParameter
     from pypet_trajectory.leaves.sparse_result import SparseResult
+    from pypet_trajectory.loading import load_trajectory, merge_all_in_folder
     from pypet_trajectory.logger import HasLogger
     from pypet_trajectory.runs.lifecycle import manual_run
     from pypet_trajectory.slots import HasSlots

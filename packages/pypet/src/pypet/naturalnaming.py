@@ -1,6 +1,5 @@
 """Names of pypet 0.7's module of this name; they are defined in :mod:`pypet_trajectory`."""
 
-from pypet_trajectory.names import CHECK_REGEXP
 from pypet_trajectory.tree.groups import (
     ConfigGroup,
     DerivedParameterGroup,
@@ -9,7 +8,7 @@ from pypet_trajectory.tree.groups import (
     ParameterGroup,
     ResultGroup,
 )
-from pypet_trajectory.tree.index import NaturalNamingInterface
+from pypet_trajectory.tree.index import TreeIndex as NaturalNamingInterface
 from pypet_trajectory.tree.kinds import (
     CONFIG,
     CONFIG_GROUP,
@@ -33,7 +32,6 @@ from pypet_trajectory.tree.nodes import NNLeafNode, NNTreeNode
 from pypet_trajectory.tree.proxies import NNTreeNodeFunc, NNTreeNodeKids, NNTreeNodeVars
 
 __all__ = [
-    "CHECK_REGEXP",
     "CONFIG",
     "CONFIG_GROUP",
     "DERIVED_PARAMETER",

@@ -1,8 +1,8 @@
 """A check of an installation: the same small experiment, executed in every way of one machine.
 
-:func:`check_installation` answers whether pypet works *here*, with this operating system, file system and
-versions of other packages. The test suites of the distributions, which show that the code is
-right, are in the repository.
+:func:`check_installation` answers whether pypet works *here*, with this operating system, file
+system and versions of other packages. The test suites of the distributions, which show that the
+code is right, are in the repository.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def note_wildcards(trajectory: Any, name: str) -> None:
     base = f"environment.{name}.wildcards"
     if trajectory.f_contains(f"config.{base}", shortcuts=False):
         return
-    for number, (wildcards, function) in enumerate(wildcard_functions(trajectory)):
+    for number, (wildcards, function) in enumerate(trajectory._wildcards.functions.items()):
         group = f"{base}.function_{number}"
         for position, wildcard in enumerate(wildcards):
             _add_locked(trajectory, f"{group}.wildcard_{position}", wildcard, "Wildcard symbol")
@@ -216,8 +216,3 @@ def _source(function: Any) -> str:
     except (OSError, TypeError):
         # Functions made in an interactive session, builtins and callable objects have none.
         return ""
-
-
-def wildcard_functions(trajectory: Any) -> list[tuple[tuple[str, ...], Any]]:
-    """Wildcards and their functions, those for runs and run sets first."""
-    return list(trajectory._wildcards.functions)

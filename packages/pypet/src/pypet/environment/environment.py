@@ -223,23 +223,24 @@ class Environment(HasLogger):
         self._identity = Identity.of(
             self._traj, moment, __version__, commit.commit.hexsha if commit else None
         )
-        self._traj._environment_hexsha = self._identity.hexsha
-        self._traj._environment_name = self._identity.name
+        self._identity.mark(self._traj)
         log_files.start(self._logging_manager, self._traj)
         versioning.log_commit(commit)
         services.attach(self._traj, arguments, keywords.service)
         self._traj.f_set_properties(**keywords.properties)
         self._arguments = arguments
         self._url = engines.server_url(arguments)
-        config_entries.add_entries(
-            self._traj,
-            self.name,
-            config_entries.entries_for(arguments, self._identity, self._traj, self._url),
-        )
+        self._add_config()
         self._plan = Plan()
         self._start_timestamp: float | None = None
         self._current_idx = 0
+        self._resume_folder: Any = None
         self._logger.info("Environment `%s` is ready.", self.name)
+
+    def _add_config(self) -> None:
+        """Write down what this environment is below ``config.environment`` of the trajectory."""
+        entries = config_entries.entries_for(self._arguments, self._identity, self._traj, self._url)
+        config_entries.add_entries(self._traj, self.name, entries)
 
     # -------------------------------------------------------------------- identity
 
@@ -407,16 +408,25 @@ class Environment(HasLogger):
         FileNotFoundError
             If there is nothing to resume.
         """
-        return resuming.resume(self, trajectory_name, resume_folder)
+        name = self._traj.v_name if trajectory_name is None else trajectory_name
+        resumption = resuming.resumption_from(self._arguments, name, resume_folder)
+        self._traj = resumption.trajectory
+        self._resume_folder = resumption.folder
+        self._start_timestamp = resumption.start_timestamp
+        self._identity.mark(self._traj)
+        self._add_config()
+        config_entries.note_resumption(self._traj, self.name)
+        return self._execute(lambda traj: resumption.plan, results=resumption.results)
 
     def _execute(
         self,
         make_plan: Callable[[Any], Plan],
         *,
         mapped: bool = False,
-        resumption: Any = None,
+        results: list[Any] | None = None,
     ) -> list[Any]:
         """Execute one experiment; all public methods that execute runs end here."""
+        results = [] if results is None else results
         arguments, traj = self._arguments, self._traj
         resuming.refuse_mapped(arguments, mapped)
         if self._start_timestamp is None:
@@ -427,7 +437,10 @@ class Environment(HasLogger):
         store = ExperimentStore(traj, arguments.automatic_storing)
         store.before_runs()
         engine = engines.engine_for(arguments, self._logging_manager, self._url)
-        with resuming.records(arguments, traj, self._plan, resumption) as recorder:
+        with resuming.recording(
+            arguments, traj, self._plan, self._start_timestamp, self._resume_folder
+        ) as recorder:
+            self._resume_folder = recorder.folder if recorder else None
             loop = BatchLoop(
                 traj,
                 self._plan,
@@ -438,7 +451,7 @@ class Environment(HasLogger):
                 immediate=arguments.immediate_postproc,
                 clean_up=arguments.clean_up_runs,
                 progress=self._logging_manager.show_progress,
-                results=[] if resumption is None else resumption.results,
+                results=results,
                 recorder=recorder,
             )
             try:
@@ -446,17 +459,15 @@ class Environment(HasLogger):
             finally:
                 self._plan = loop.plan
                 self._current_idx = first_open_index(traj)
-        if loop.expanded:
-            config_entries.note_expansion(traj, self.name)
-        if resumption is not None:
-            config_entries.note_resumption(traj, self.name)
-        config_entries.note_wildcards(traj, self.name)
-        times = config_entries.note_times(traj, self.name, self._start_timestamp)
-        store.after_runs(times)
+            if loop.expanded:
+                config_entries.note_expansion(traj, self.name)
+            config_entries.note_wildcards(traj, self.name)
+            times = config_entries.note_times(traj, self.name, self._start_timestamp)
+            store.after_runs(times)
         services.finalize(traj)
         log_summary(traj)
         lab_book.close(self._start_timestamp)
-        return loop.results
+        return results
 
     # --------------------------------------------------------------------- logging
 

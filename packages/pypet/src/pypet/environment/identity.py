@@ -75,6 +75,11 @@ class Identity:
             identity = cls(moment.timestamp, format_time(moment.timestamp + second), hexsha)
         return identity
 
+    def mark(self, trajectory: Any) -> None:
+        """Let a trajectory know by which environment it is run."""
+        trajectory._environment_hexsha = self.hexsha
+        trajectory._environment_name = self.name
+
 
 def digest(
     trajectory_name: str, trajectory_timestamp: float, timestamp: float, version: str

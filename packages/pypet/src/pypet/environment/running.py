@@ -109,7 +109,6 @@ class BatchLoop:
     def _do_batch(self) -> None:
         if self.plan.runfunc is None:
             return
-        first_result = len(self.results)
         experiment = Experiment(
             self._traj, self.plan.runfunc, tuple(self.plan.args), dict(self.plan.kwargs)
         )
@@ -128,7 +127,7 @@ class BatchLoop:
             self._settle_after_error()
             raise
         self._traj.f_restore_default()
-        result_sort(self.results, first_result)
+        result_sort(self.results)
         self._store.meta_data()
 
     def _open_indices(self) -> list[int]:

@@ -8,6 +8,7 @@ created. A service that the trajectory has, or that is passed readily made, take
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ from typing import Any
 from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.debugging import is_debug
 from pypet_trajectory.exceptions import PypetValueError
-from pypet_trajectory.signatures import get_matching_kwargs
 from pypet_trajectory.storage.lazy import LazyStorageService
 from pypet_trajectory.storage.registry import (
     service_by_name,
@@ -60,10 +60,17 @@ def distribute(storage_service: Any, trajectory: Any, kwargs: Mapping[str, Any])
     service_class = None
     if trajectory.v_storage_service is None:
         service_class = _class_to_construct(storage_service, kwargs)
-    for_service = {} if service_class is None else get_matching_kwargs(service_class, kwargs)
-    rest = {name: value for name, value in kwargs.items() if name not in for_service}
-    properties = {name: value for name, value in rest.items() if _is_settable(trajectory, name)}
-    unknown = sorted(rest.keys() - properties.keys())
+    named, takes_any = _parameters_of(service_class)
+    for_service, properties, unknown = {}, {}, []
+    for name, value in kwargs.items():
+        if name in named:
+            for_service[name] = value
+        elif _is_settable(trajectory, name):
+            properties[name] = value
+        elif takes_any and not name.startswith("v_"):
+            for_service[name] = value
+        else:
+            unknown.append(name)
     if unknown:
         taker = "no storage service is constructed"
         if service_class is not None:
@@ -85,6 +92,15 @@ def _class_to_construct(storage_service: Any, kwargs: Mapping[str, Any]) -> type
     if isinstance(storage_service, str):
         return service_by_name(storage_service)
     return storage_service if isinstance(storage_service, type) else None
+
+
+def _parameters_of(service_class: type | None) -> tuple[set[str], bool]:
+    """Names a constructor has parameters for, and whether it takes any others."""
+    if service_class is None:
+        return set(), False
+    parameters = inspect.signature(service_class).parameters.values()
+    named = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return named - {"trajectory"}, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _is_settable(trajectory: Any, name: str) -> bool:
