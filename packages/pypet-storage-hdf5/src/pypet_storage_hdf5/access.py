@@ -1,0 +1,3 @@
+"""x"""
+from typing import Any
+def access_data(*a: Any, **k: Any) -> Any: ...

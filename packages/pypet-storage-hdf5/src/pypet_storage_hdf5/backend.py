@@ -1,0 +1,318 @@
+"""`HDF5Backend`: trajectories in one HDF5 file, record by record. Dispatch only.
+
+Each trajectory is a group below the root. How its nodes lie in it is a layout's affair
+(:mod:`~pypet_storage_hdf5.layout.tree`), its meta data and run table that of
+:mod:`~pypet_storage_hdf5.overview`. Invariant: after every writing call of the service the file is flushed, so
+that a killed process loses nothing that was confirmed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.attributes import write_text
+from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.handles import GROUP
+from pypet_storage_hdf5.layout.tree import OVERVIEW, TreeLayout
+from pypet_storage_hdf5.merging import copy_nodes
+from pypet_storage_hdf5.overview.meta import (
+    read_meta,
+    read_settings,
+    write_explorations,
+    write_info,
+    write_settings,
+)
+from pypet_storage_hdf5.overview.runs import RunsOnDisk
+from pypet_storage_hdf5.overview.summaries import Summaries
+from pypet_storage_hdf5.overview.tables import ensure_group
+from pypet_storage_hdf5.settings import Settings
+from pypet_trajectory.exceptions import PypetKeyError, PypetRuntimeError
+from pypet_trajectory.storage.backend import TreeBackend
+from pypet_trajectory.storage.records import (
+    NodeKind,
+    NodeRecord,
+    RunDelta,
+    RunRows,
+    TrajectoryMeta,
+    WriteRequest,
+)
+
+if TYPE_CHECKING:
+    from pypet_trajectory.runs.table import RunTable
+
+
+class HDF5Backend(TreeBackend):
+    """Keeps trajectories in one HDF5 file.
+
+    Parameters
+    ----------
+    location : str
+        The file.
+    settings : Settings
+        Filters, pandas format and overview tables for what is written.
+    title : str, optional
+        Title of the file if it is created.
+    allow_pickle : bool, optional
+        Whether pickles in the file may be loaded.
+    """
+
+    def __init__(
+        self, location: str, settings: Settings, title: str = "Experiments",
+        *, allow_pickle: bool = True,
+    ) -> None:
+        self.location = location
+        self.settings = settings
+        self.title = title
+        self.allow_pickle = allow_pickle
+        self._file: OpenFile | None = None
+        self._borrowed = False
+        self._trajectory = ""
+        self._layout: TreeLayout | None = None
+        self._summaries: Summaries | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickled back end is a closed one: an open file stays with its process.
+        return {**self.__dict__, "_file": None, "_borrowed": False, "_trajectory": "",
+                "_layout": None, "_summaries": None}
+
+    # ---------------------------------------------------------------- session
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is open."""
+        return self._file is not None
+
+    @property
+    def file(self) -> OpenFile:
+        """The open file.
+
+        Raises
+        ------
+        RuntimeError
+            If it is not open.
+        """
+        if self._file is None:
+            raise PypetRuntimeError(f"The file {self.location!r} is not open.")
+        return self._file
+
+    def open(self, *, writable: bool) -> None:
+        """Open the file; for writing it is created if it is not there."""
+        self._file = OpenFile(
+            self.location, writable=writable, title=self.title, settings=self.settings,
+            allow_pickle=self.allow_pickle)
+
+    def close(self) -> None:
+        """Write what waits, make it durable, close."""
+        if self._file is None:
+            return
+        try:
+            self._write_summaries()
+        finally:
+            if not self._borrowed:
+                self._file.close()
+            self._file = None
+            self._leave()
+
+    def flush(self) -> None:
+        """Bring everything to the operating system."""
+        self._write_summaries()
+        self.file.flush()
+
+    # ----------------------------------------------------------- trajectories
+
+    def trajectory_names(self) -> list[str]:
+        """Names of all groups below the root, sorted."""
+        return sorted(self.file.handles.children("/").groups)
+
+    def select(self, name: str, *, create: bool = False) -> None:
+        """Make the trajectory called `name` the one that all further calls concern."""
+        path = f"/{name}"
+        if self.file.handles.kind(path) != GROUP:
+            if not create:
+                raise PypetKeyError(
+                    f"There is no trajectory {name!r} in {self.location!r}.")
+            self.file.handles.create_group(path)
+        self._write_summaries()
+        self._trajectory = path
+        self._summaries = Summaries(self.file, self._overview)
+        self._layout = TreeLayout(self.file, path, self._summaries)
+
+    def remove_trajectory(self, name: str) -> None:
+        """Remove a trajectory with everything below it; one unlinking."""
+        if self._trajectory == f"/{name}":
+            self._leave()
+        self.file.handles.remove(f"/{name}")
+        self.file.flush()
+
+    def rename_trajectory(self, name: str, new_name: str) -> None:
+        """Give a trajectory another name, replacing one that has it.
+
+        Crash story: the trajectory that is replaced is unlinked before the new one gets its name; in between the
+        new one is there, complete, under its old name.
+        """
+        handles = self.file.handles
+        if handles.kind(f"/{new_name}") is not None:
+            handles.remove(f"/{new_name}")
+        handles.move(f"/{name}", f"/{new_name}")
+        self._leave()
+        self.select(new_name)
+        self.file.flush()
+
+    def read_meta(self) -> TrajectoryMeta:
+        """Meta data of the selected trajectory."""
+        with self.file.refusing_pickles(self._overview):
+            return read_meta(self.file, self._trajectory)
+
+    def write_meta(self, meta: TrajectoryMeta) -> None:
+        """Write meta data, the settings and the missing overview tables.
+
+        Crash story: `info` comes last but one; without it, the trajectory is not there.
+        """
+        ensure_group(self.file, self._overview)
+        write_explorations(self.file, self._overview, meta.explored)
+        write_settings(self.file, self._overview, self.settings)
+        self.summaries.create_missing({
+            "results_overview": self.settings.results_per_run * meta.length,
+            "derived_parameters_overview":
+                self.settings.derived_parameters_per_run * meta.length})
+        write_info(self.file, self._overview, meta)
+        if meta.comment:
+            owner = self.file.handles.group(self._trajectory)
+            if markers.COMMENT not in owner.attribute_names():
+                write_text(owner, markers.COMMENT, meta.comment)
+
+    def read_stored_settings(self) -> Settings | None:
+        """The settings the selected trajectory was stored with."""
+        return read_settings(self.file, self._overview)
+
+    def read_runs(self) -> RunTable:
+        """The run table."""
+        return self._runs.read()
+
+    def count_runs(self) -> int:
+        """Number of runs."""
+        return self._runs.count()
+
+    def write_runs(self, table: RunTable, rows: Collection[int] | None = None) -> None:
+        """Append missing rows, rewrite `rows`."""
+        ensure_group(self.file, self._overview)
+        self._runs.write(table, rows)
+
+    def update_runs(self, changed: RunRows) -> None:
+        """Rewrite rows of runs, and their failures."""
+        self._runs.update(changed)
+        self.flush()
+
+    # ------------------------------------------------------------------ nodes
+
+    def kind_of(self, full_name: str) -> NodeKind | None:
+        """Kind of a node."""
+        return self.layout.kind_of(full_name)
+
+    def children(self, full_name: str) -> list[tuple[str, NodeKind]]:
+        """Names and kinds of what is below a group."""
+        return self.layout.children(full_name)
+
+    def read_node(
+        self,
+        full_name: str,
+        *,
+        items: bool,
+        load_only: Collection[str] | None = None,
+        load_except: Collection[str] | None = None,
+        load_flags: Mapping[str, str] | None = None,
+    ) -> NodeRecord:
+        """One node as record."""
+        return self.layout.read(
+            full_name, items=items, load_only=load_only, load_except=load_except,
+            load_flags=load_flags)
+
+    def item_names(self, full_name: str) -> list[str]:
+        """Names of a leaf's items."""
+        return self.layout.item_names(full_name)
+
+    def write_node(self, request: WriteRequest) -> None:
+        """Write one node."""
+        self.layout.write(request)
+
+    def write_delta(self, delta: RunDelta) -> None:
+        """Write the nodes of one run and flush once."""
+        try:
+            super().write_delta(delta)
+        finally:
+            self.flush()
+
+    def delete_node(self, full_name: str) -> None:
+        """Remove a node."""
+        self.layout.delete(full_name)
+
+    def delete_items(self, full_name: str, names: Collection[str]) -> None:
+        """Remove items of a leaf."""
+        self.layout.delete_items(full_name, names)
+
+    # ------------------------------------------------------ between back ends
+
+    def view(self) -> HDF5Backend:
+        """The same open file with a selection of its own."""
+        twin = HDF5Backend(
+            self.location, self.settings, self.title, allow_pickle=self.allow_pickle)
+        twin._file = self.file
+        twin._borrowed = True
+        return twin
+
+    def at(self, location: str) -> HDF5Backend:
+        """A back end with the same settings on another file; the same file gives a view."""
+        return HDF5Backend(
+            os.fspath(location), self.settings.copy(), os.fspath(location),
+            allow_pickle=self.allow_pickle)
+
+    def copy_from(
+        self, source: TreeBackend, renames: Mapping[str, str], *, move: bool = False
+    ) -> None:
+        """Copy nodes, as HDF5 objects if `source` is an HDF5 file too."""
+        if not isinstance(source, HDF5Backend):
+            super().copy_from(source, renames, move=move)
+            return
+        copy_nodes(source, self, renames, move=move)
+        self.flush()
+
+    # --------------------------------------------------------------- internal
+
+    @property
+    def layout(self) -> TreeLayout:
+        """Where the nodes of the selected trajectory lie."""
+        if self._layout is None:
+            raise PypetRuntimeError(f"No trajectory of {self.location!r} is selected.")
+        return self._layout
+
+    @property
+    def summaries(self) -> Summaries:
+        """The tables for the eye of the selected trajectory."""
+        if self._summaries is None:
+            raise PypetRuntimeError(f"No trajectory of {self.location!r} is selected.")
+        return self._summaries
+
+    @property
+    def trajectory_path(self) -> str:
+        """HDF5 path of the selected trajectory."""
+        return self._trajectory
+
+    @property
+    def _overview(self) -> str:
+        return f"{self._trajectory}/{OVERVIEW}"
+
+    @property
+    def _runs(self) -> RunsOnDisk:
+        return RunsOnDisk(self.file, self._overview)
+
+    def _write_summaries(self) -> None:
+        if self._summaries is not None and self._file is not None and self._file.writable:
+            self._summaries.flush()
+
+    def _leave(self) -> None:
+        self._trajectory = ""
+        self._layout = None
+        self._summaries = None

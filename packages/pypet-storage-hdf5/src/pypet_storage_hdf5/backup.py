@@ -1,0 +1,44 @@
+"""Copying a whole trajectory into a file of its own.
+
+Invariant: the copy has its name only when it is complete; the original is only read.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.merging import copy_object
+from pypet_trajectory.exceptions import PypetValueError
+
+if TYPE_CHECKING:
+    from pypet_storage_hdf5.backend import HDF5Backend
+
+
+def backup_filename(filename: str, name: str) -> str:
+    """Where a backup goes: beside the file, as ``backup_<trajectory>.hdf5``."""
+    return os.path.join(os.path.dirname(filename), f"backup_{name}.hdf5")
+
+
+def copy_trajectory_group(source: HDF5Backend, target: HDF5Backend, name: str) -> None:
+    """Copy the trajectory called `name` from one open file to another.
+
+    Crash story: the copy is built under a name that says it is unfinished. What a killed process leaves there is
+    removed by the next backup.
+
+    Raises
+    ------
+    ValueError
+        If `target` has a trajectory of that name.
+    """
+    if name in target.trajectory_names():
+        raise PypetValueError(
+            f"{target.location!r} already has a trajectory {name!r}; give another "
+            "backup_filename or remove the old backup.")
+    unfinished = f"/{markers.UNFINISHED_PREFIX}{name}"
+    if target.file.handles.kind(unfinished) is not None:
+        target.file.handles.remove(unfinished)
+    copy_object(source, f"/{name}", target, unfinished)
+    target.file.handles.move(unfinished, f"/{name}")
+    target.file.flush()

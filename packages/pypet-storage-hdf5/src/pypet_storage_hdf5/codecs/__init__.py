@@ -1,0 +1,1 @@
+"""How data of each kind lies in the file: one module per kind."""

@@ -1,0 +1,84 @@
+"""CARRAY, EARRAY and VLARRAY: arrays in chunks, compressed by the file's filters.
+
+A CARRAY has a fixed shape. EARRAY and VLARRAY can grow, by other programs or as shared data; they are
+only used when a flag asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pypet_storage_hdf5.codecs.array import read_array_item, write_encoded
+from pypet_storage_hdf5.codecs.base import Codec, data_options, finish, read_marks, write_marks
+from pypet_storage_hdf5.codecs.recall import decode, encode, encode_as_text
+from pypet_trajectory.constants import ARRAY, CARRAY, EARRAY, VLARRAY
+
+if TYPE_CHECKING:
+    from pypet_storage_hdf5.file import OpenFile
+
+#: Bytes a chunk should have: large enough to compress, small enough to read a part of an array.
+_CHUNK_BYTES = 1 << 18
+
+_OPTIONS = ("expectedrows", "chunkshape", "title", "byteorder", "track_times")
+
+
+class ChunkedCodec(Codec):
+    """Chunked arrays of fixed or growing size."""
+
+    kinds = (CARRAY, EARRAY, VLARRAY)
+
+    def write(
+        self, file: OpenFile, path: str, value: Any, kind: str, options: Mapping[str, Any]
+    ) -> None:
+        others = data_options(options, _OPTIONS, kind, path)
+        encoded = encode(value)
+        if encoded is None:
+            write_encoded(file, path, encode_as_text(value), ARRAY)
+        elif not encoded.data.size or not encoded.data.shape:
+            write_encoded(file, path, encoded, ARRAY)  # HDF5 has no chunks of nothing
+        elif kind == VLARRAY:
+            parent, _, name = path.rpartition("/")
+            with file.system_attributes():
+                node = file.tables.create_vlarray(
+                    parent, name, obj=encoded.data, filters=file.filters(options))
+                node.close()
+            with file.handles.dataset(path) as owner:
+                write_marks(owner, encoded.marks)
+                finish(owner, kind)
+        else:
+            chunkshape = others.get("chunkshape") or chunk_shape(encoded.data)
+            with file.handles.create_chunked_array(
+                path, encoded.data, chunkshape, file.filters(options),
+                growing=kind == EARRAY,
+            ) as array:
+                write_marks(array, encoded.marks)
+                finish(array, kind)
+
+    def read(self, file: OpenFile, path: str, kind: str) -> Any:
+        if kind != VLARRAY:
+            return read_array_item(file, path)
+        with file.handles.dataset(path) as owner:
+            marks = read_marks(owner, owner.attribute_names())
+        with file.refusing_pickles(path):
+            rows = file.read_node(path)
+        # One row is how a single array is stored; more rows were appended to it.
+        if len(rows) == 1 and marks:
+            return decode(np.asarray(rows[0]), marks, file.settings.encoding)
+        return rows
+
+
+def chunk_shape(data: NDArray[Any]) -> tuple[int, ...]:
+    """Chunks of whole trailing dimensions, cut along the first ones until small enough."""
+    shape = list(data.shape)
+    size = data.nbytes
+    for axis in range(len(shape)):
+        if size <= _CHUNK_BYTES:
+            break
+        row = size // shape[axis]
+        shape[axis] = max(1, _CHUNK_BYTES // row) if row else shape[axis]
+        size = row * shape[axis]
+    return tuple(shape)

@@ -1,0 +1,181 @@
+"""The open file: opening with clear errors, one handle, flushing, closing.
+
+Invariant: opening changes nothing in a file that exists, not even its title, and reading never
+writes. A file that is opened for writing but does not exist is created together with its folder.
+HDF5 locks files; who holds the lock is looked up where the operating system tells.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import tables
+from numpy.typing import NDArray
+
+from pypet_storage_hdf5.handles import Handles
+from pypet_storage_hdf5.pickling import refuse_pickles
+from pypet_storage_hdf5.settings import Settings
+from pypet_trajectory.exceptions import PypetError, PypetOSError
+
+class HDF5FileError(PypetError, tables.HDF5ExtError):
+    """A file cannot be opened as HDF5, because of its content or because of a lock."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, h5bt=False)
+
+
+class MissingFileError(PypetOSError, FileNotFoundError):
+    """There is no file of that name to read from."""
+
+
+class OpenFile:
+    """One HDF5 file, open.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    writable : bool
+        Whether to open for writing; the file is created if it is not there.
+    title : str
+        Title of a newly created file.
+    settings : Settings
+        Filters and pandas format for what is written.
+    allow_pickle : bool, optional
+        Whether pickles in the file may be loaded.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is to be read and does not exist.
+    PermissionError
+        If the operating system does not let us.
+    HDF5FileError
+        If somebody else holds the file, or it is no HDF5 file, or a damaged one.
+    """
+
+    def __init__(
+        self, path: str, *, writable: bool, title: str, settings: Settings,
+        allow_pickle: bool = True,
+    ) -> None:
+        self.path = path
+        self.allow_pickle = allow_pickle
+        self.writable = writable
+        self.settings = settings
+        # Names of trajectories, items and dictionary keys need not be Python identifiers.
+        warnings.filterwarnings("ignore", category=tables.NaturalNameWarning)
+        warnings.filterwarnings("ignore", category=tables.PerformanceWarning)
+        exists = os.path.exists(path)
+        if not writable and not exists:
+            raise MissingFileError(
+                errno.ENOENT, f"There is no file to load from at {os.path.abspath(path)!r}.")
+        if writable:
+            os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+            if exists and not os.access(path, os.W_OK):
+                raise PermissionError(
+                    errno.EACCES, "The file is read-only; nothing can be stored in it", path)
+        if exists and not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, "The file cannot be read", path)
+        title_of_new = {} if exists else {"title": title}
+        try:
+            self.tables = tables.open_file(
+                path, mode="a" if writable else "r", pytables_sys_attrs=not exists,
+                **title_of_new)
+        except (tables.HDF5ExtError, ValueError, OSError) as error:
+            raise _opening_error(path, writable, error) from error
+        # Nodes of the tree get on without PyTables' own attributes, and cost half of it so.
+        self.tables.params["PYTABLES_SYS_ATTRS"] = False
+        self.handles = Handles(self.tables)
+
+    def filters(self, options: Mapping[str, Any] | None = None) -> tables.Filters:
+        """Filters of the file's settings, changed by the options of one call."""
+        return self.settings.filters(options)
+
+    @contextmanager
+    def system_attributes(self) -> Iterator[None]:
+        """PyTables' own attributes are written in this block: some of its nodes need them."""
+        params = self.tables.params
+        params["PYTABLES_SYS_ATTRS"] = True
+        try:
+            yield
+        finally:
+            params["PYTABLES_SYS_ATTRS"] = False
+
+    def refusing_pickles(self, path: str) -> AbstractContextManager[None]:
+        """Refuses pickles while `path` is read, unless this file may hold them."""
+        if self.allow_pickle:
+            return nullcontext()
+        return refuse_pickles(f"{path!r} in {self.path!r}")
+
+    def read_node(self, path: str) -> Any:
+        """Whole content of a dataset by PyTables' means."""
+        node = self.tables.get_node(path)
+        try:
+            return node.read()
+        finally:
+            node.close()
+
+    def read_table(self, path: str) -> NDArray[Any]:
+        """All rows of a table."""
+        with self.refusing_pickles(path):
+            rows: NDArray[Any] = self.read_node(path)
+        return rows
+
+    def flush(self) -> None:
+        """Bring everything to the operating system, so that a killed process loses nothing."""
+        if self.writable:
+            # PyTables' own flush visits every node it remembers; we write no buffered rows.
+            self.tables._flush_file(1)
+
+    def close(self) -> None:
+        """Flush, make durable and close."""
+        if not self.tables.isopen:
+            return
+        self.handles.close()
+        if self.writable:
+            self.tables.flush()
+            os.fsync(self.tables.fileno())
+        self.tables.close()
+
+
+def _opening_error(path: str, writable: bool, error: Exception) -> Exception:
+    """One clear sentence on why a file does not open."""
+    place = os.path.abspath(path)
+    text = str(error)
+    if isinstance(error, OSError):
+        return error
+    if "unable to lock" in text or "already open" in text or _holders(path):
+        return HDF5FileError(
+            f"{place!r} cannot be opened for {'writing' if writable else 'reading'}, because "
+            f"{_holders(path) or 'another program or another part of this one'} holds it open. "
+            "Close it there, or let only one process use the file (wrap mode LOCK or QUEUE).")
+    if not os.path.getsize(path):
+        return HDF5FileError(f"{place!r} is empty and therefore no HDF5 file.")
+    with open(path, "rb") as stream:
+        is_hdf5 = stream.read(8) == b"\x89HDF\r\n\x1a\n"
+    if not is_hdf5:
+        return HDF5FileError(f"{place!r} is not an HDF5 file.")
+    return HDF5FileError(
+        f"{place!r} is a damaged HDF5 file ({text.strip().splitlines()[-1]}). "
+        "repair_hdf5_file() saves what can be saved.")
+
+
+def _holders(path: str) -> str:
+    """Which processes hold a lock on the file, as far as Linux tells."""
+    locks = Path("/proc/locks")
+    try:
+        inode = str(os.stat(path).st_ino)
+        lines = locks.read_text().splitlines()
+    except OSError:
+        return ""
+    found = {
+        parts[4] for parts in map(str.split, lines)
+        if len(parts) > 5 and parts[1] != "->" and parts[5].rpartition(":")[2] == inode}
+    return ", ".join(
+        "this process" if pid == str(os.getpid()) else f"process {pid}" for pid in sorted(found))

@@ -1,0 +1,315 @@
+"""Groups, datasets and attributes of an open file, without a Python node around each of them.
+
+PyTables wraps every HDF5 object into a node that reads the object's attributes, registers itself
+and remembers its children; creating or opening one costs a quarter of a millisecond. A
+trajectory has two such objects or more per run. This module calls the same compiled functions
+that PyTables' nodes call, but keeps nothing except the HDF5 identifier, which is ten times
+cheaper. It is the only module here that knows these functions.
+
+Invariant: paths are absolute, and every handle is closed before its file is, for HDF5 keeps a file open as
+long as one identifier in it lives. PyTables' own nodes may be used on the same file side by
+side, if :meth:`Handles.forget` is called before something they may have cached is moved or removed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import tables
+from tables import hdf5extension
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Kinds of HDF5 objects as :meth:`Handles.kind` tells them.
+GROUP = "Group"
+DATASET = "Leaf"
+LINK = "SoftLink"
+
+_ATTRIBUTES = hdf5extension.AttributeSet()
+_NO_FILTERS = tables.Filters()
+_CACHED_GROUPS = 128
+_NATIVE = sys.byteorder
+
+
+class Children(NamedTuple):
+    """Names of what lies directly in a group."""
+
+    #: Groups.
+    groups: list[str]
+    #: Datasets of any kind.
+    datasets: list[str]
+    #: Soft and external links.
+    links: list[str]
+
+
+class AttributeOwner:
+    """Reads and writes the attributes of one open object, one HDF5 call each."""
+
+    _v_objectid: int
+    _v_file: tables.File
+
+    def attribute_names(self) -> list[str]:
+        """Names of all attributes."""
+        names: list[str] | None = _ATTRIBUTES._g_list_attr(self)
+        return names or []
+
+    def raw_attribute(self, name: str) -> Any:
+        """An attribute as numpy scalar or array; pickles stay the bytes they are."""
+        return _ATTRIBUTES._g_getattr(self, name)
+
+    def set_raw_attribute(self, name: str, value: NDArray[Any]) -> None:
+        """Write an attribute from a numpy array; 0-d text arrays become UTF-8 text."""
+        _ATTRIBUTES._g_setattr(self, name, value)
+
+    def remove_attribute(self, name: str) -> None:
+        """Remove an attribute that is there."""
+        _ATTRIBUTES._g_remove(self, name)
+
+
+class GroupHandle(hdf5extension.Group, AttributeOwner):  # type: ignore[misc]
+    """An open group."""
+
+    _v_objectid: int
+
+    def __init__(self, file: tables.File, path: str) -> None:
+        self._v_file = file
+        self._v_name = path
+
+
+class DatasetHandle(hdf5extension.UnImplemented, AttributeOwner):  # type: ignore[misc]
+    """An open dataset of any kind, for its attributes only."""
+
+    def __init__(self, file: tables.File) -> None:
+        self._v_file = file
+
+
+class ArrayHandle(hdf5extension.Array, AttributeOwner):  # type: ignore[misc]
+    """An open contiguous or chunked array."""
+
+    _c_classid = "ARRAY"
+    _v_version = "2.4"
+    _want_track_times = False
+    filters = _NO_FILTERS
+    extdim = -1
+
+    def __init__(self, file: tables.File) -> None:
+        self._v_file = file
+
+    def read(self) -> NDArray[Any]:
+        """The whole content; a scalar dataset gives a 0-d array."""
+        shape = self.shape
+        data = np.empty(shape, dtype=self.atom.dtype)
+        if data.size:
+            rows = 1 if shape == () else shape[max(self.extdim, 0)]
+            self._read_array(0, rows, 1, data)
+        return data
+
+
+class Handles:
+    """Opens, creates, moves and removes HDF5 objects of one open file by path.
+
+    Parameters
+    ----------
+    file : tables.File
+        The open file; :meth:`close` must be called before it is closed.
+    """
+
+    def __init__(self, file: tables.File) -> None:
+        self.file = file
+        self._root = file.root
+        self._groups: OrderedDict[str, GroupHandle] = OrderedDict()
+
+    # ---------------------------------------------------------------- asking
+
+    def kind(self, path: str) -> str | None:
+        """`GROUP`, `DATASET`, `LINK` or ``None``; does not follow the link itself."""
+        if path == "/":
+            return GROUP
+        kind: str = self._root._g_get_objinfo(path[1:])
+        if kind == "ExternalLink":
+            return LINK
+        return None if kind == "NoSuchNode" else kind
+
+    def children(self, path: str) -> Children:
+        """Names of everything in a group, in HDF5's order (by name)."""
+        if path == "/":
+            names = self._root._g_list_group(self._root._v_parent)
+        else:
+            names = self.group(path)._g_list_group(self._root)
+        return Children(*map(list, names[:3]))
+
+    def link_target(self, path: str) -> str:
+        """Where a soft link points to; ``''`` for an external link."""
+        target = getattr(self.file.get_node(path), "target", "")
+        return str(target)
+
+    # --------------------------------------------------------------- opening
+
+    def group(self, path: str) -> GroupHandle:
+        """An open group; stays open until :meth:`close` or until many others were opened.
+
+        Raises
+        ------
+        tables.NoSuchNodeError
+            If there is no group at this path.
+        """
+        handle = self._groups.get(path)
+        if handle is not None:
+            self._groups.move_to_end(path)
+            return handle
+        if self.kind(path) != GROUP:
+            raise tables.NoSuchNodeError(f"There is no group {path!r} in {self.file.filename!r}.")
+        handle = GroupHandle(self.file, path[1:])
+        handle._g_new(self._root, path[1:] or "/", False)
+        handle._v_objectid = handle._g_open()
+        return self._keep(path, handle)
+
+    @contextmanager
+    def dataset(self, path: str) -> Iterator[DatasetHandle]:
+        """An open dataset whose attributes are wanted."""
+        handle = DatasetHandle(self.file)
+        handle._g_new(self._root, path[1:], False)
+        handle._v_objectid = handle._open_unimplemented()[2]
+        try:
+            yield handle
+        finally:
+            handle._g_close()
+
+    @contextmanager
+    def owner(self, path: str) -> Iterator[AttributeOwner]:
+        """The group or dataset at `path`, open."""
+        if self.kind(path) == DATASET:
+            with self.dataset(path) as handle:
+                yield handle
+        else:
+            yield self.group(path)
+
+    @contextmanager
+    def open_array(self, path: str) -> Iterator[ArrayHandle]:
+        """An open array, contiguous or chunked.
+
+        Raises
+        ------
+        tables.HDF5ExtError
+            If the dataset holds references.
+        TypeError
+            If it is a table or another type that is no array of numbers or bytes.
+        """
+        handle = ArrayHandle(self.file)
+        handle._g_new(self._root, path[1:], False)
+        handle._v_objectid, handle.atom, handle.shape, _ = handle._open_array()
+        try:
+            if handle.atom.kind == "reference":
+                raise tables.HDF5ExtError(
+                    f"{path!r} in {self.file.filename!r} holds HDF5 references, not data.",
+                    h5bt=False)
+            yield handle
+        finally:
+            handle._g_close()
+
+    # -------------------------------------------------------------- changing
+
+    def create_group(self, path: str) -> GroupHandle:
+        """Create a group whose parent is there."""
+        handle = GroupHandle(self.file, path[1:])
+        handle._g_new(self._root, path[1:], True)
+        handle._v_objectid = handle._g_create()
+        return self._keep(path, handle)
+
+    @contextmanager
+    def create_array(self, path: str, data: NDArray[Any]) -> Iterator[ArrayHandle]:
+        """Create a contiguous dataset that holds `data`, and keep it open for its attributes."""
+        handle = ArrayHandle(self.file)
+        handle._g_new(self._root, path[1:], True)
+        handle.byteorder = _NATIVE
+        data = np.ascontiguousarray(data).reshape(data.shape)
+        handle.shape = data.shape
+        handle.atom = tables.Atom.from_dtype(data.dtype)
+        handle._v_objectid = handle._create_array(data, "", handle.atom)[0]
+        try:
+            yield handle
+        finally:
+            handle._g_close()
+
+    @contextmanager
+    def create_chunked_array(
+        self,
+        path: str,
+        data: NDArray[Any],
+        chunkshape: tuple[int, ...],
+        filters: tables.Filters,
+        *,
+        growing: bool = False,
+    ) -> Iterator[ArrayHandle]:
+        """Create a chunked dataset that holds `data`, and keep it open for its attributes."""
+        handle = ArrayHandle(self.file)
+        handle._c_classid = "EARRAY" if growing else "CARRAY"
+        handle._g_new(self._root, path[1:], True)
+        handle.byteorder = _NATIVE
+        handle.atom = tables.Atom.from_dtype(data.dtype)
+        handle.chunkshape = chunkshape
+        handle.filters = filters
+        if growing:
+            handle.extdim = 0
+        # HDF5 takes the first dimension of a growing array as 0 and lets it grow.
+        handle.shape = ((0, *data.shape[1:]) if growing else data.shape)
+        handle._v_objectid = handle._create_carray("")
+        try:
+            data = np.ascontiguousarray(data)
+            if growing:
+                handle._append(data)
+            else:
+                rank = data.ndim
+                handle._g_write_slice(
+                    np.zeros(rank, np.uint64), np.ones(rank, np.uint64),
+                    np.array(data.shape, np.uint64), data)
+            yield handle
+        finally:
+            handle._g_close()
+
+    def create_link(self, path: str, target: str) -> None:
+        """Create a soft link with an absolute target."""
+        parent, _, name = path.rpartition("/")
+        self.file.create_soft_link(parent or "/", name, target)
+        self.forget(path)
+
+    def move(self, old: str, new: str) -> None:
+        """Give an object another path; the new one must be free and its parent there."""
+        self.forget(old)
+        root = self._root
+        root._g_move_node(root._v_objectid, old[1:], root._v_objectid, new[1:], old, new)
+
+    def remove(self, path: str) -> None:
+        """Remove an object with everything below it."""
+        self.forget(path)
+        handle = hdf5extension.Node()
+        handle._g_new(self._root, path[1:], False)
+        handle._g_delete(self._root)
+
+    def forget(self, path: str) -> None:
+        """Close whatever is open at or below `path`, here and in PyTables' cache."""
+        below = path.rstrip("/") + "/"
+        for name in [key for key in self._groups if key == path or key.startswith(below)]:
+            self._groups.pop(name)._g_close_group()
+        nodes = self.file._node_manager
+        nodes.close_subtree(path)
+        node = nodes.registry.get(path)
+        if node is not None and node._v_isopen:
+            node._f_close()
+
+    def close(self) -> None:
+        """Close every group that is still open."""
+        while self._groups:
+            self._groups.popitem()[1]._g_close_group()
+
+    def _keep(self, path: str, handle: GroupHandle) -> GroupHandle:
+        if len(self._groups) >= _CACHED_GROUPS:
+            self._groups.popitem(last=False)[1]._g_close_group()
+        self._groups[path] = handle
+        return handle

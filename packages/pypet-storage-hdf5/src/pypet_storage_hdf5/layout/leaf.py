@@ -1,0 +1,231 @@
+"""The items of one leaf: building it complete, adding to it, replacing in it, reading it.
+
+A leaf is an HDF5 group with ``SRVC_LEAF``; its items are datasets or groups with ``SRVC_STORE``. Invariant: what a reader
+sees under an item's name is complete. Everything new is written under a name that readers ignore and gets its own name
+by one renaming. A dotted item name lies in nested groups.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.codecs.base import text_of
+from pypet_storage_hdf5.codecs.registry import codec_of, storage_kind
+from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.handles import GROUP
+from pypet_trajectory.constants import NESTED_GROUP, SHARED_DATA
+from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.storage.modes import chosen_items, known_items
+
+_logger = logging.getLogger(__name__)
+
+
+class LeafItems:
+    """Items below the group at `path`.
+
+    Parameters
+    ----------
+    file : OpenFile
+        The file.
+    path : str
+        HDF5 path of the leaf's group.
+    """
+
+    def __init__(self, file: OpenFile, path: str) -> None:
+        self._file = file
+        self._path = path
+
+    # --------------------------------------------------------------- reading
+
+    def kinds(self) -> dict[str, str]:
+        """Storage kinds of all complete items by their dotted names."""
+        return {name: kind for name, _, kind in self._walk(self._path, "")}
+
+    def read(
+        self,
+        full_name: str,
+        load_only: Collection[str] | None = None,
+        load_except: Collection[str] | None = None,
+        load_flags: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Values of the items asked for.
+
+        Raises
+        ------
+        NoSuchServiceError
+            If an item is stored in a way this version does not know.
+        """
+        found = {name: (path, kind) for name, path, kind in self._walk(self._path, "")}
+        items = {}
+        for name in chosen_items(found, load_only, load_except, full_name):
+            path, kind = found[name]
+            if load_flags and name in load_flags:
+                kind = load_flags[name]
+            try:
+                items[name] = codec_of(kind, path).read(self._file, path, kind)
+            except Exception as error:
+                error.add_note(
+                    f"while reading item {name!r} of {full_name!r}, at {path!r} in "
+                    f"{self._file.path!r}")
+                raise
+        return items
+
+    def _walk(self, path: str, prefix: str) -> Iterator[tuple[str, str, str]]:
+        """Dotted name, path and storage kind of each item."""
+        children = self._file.handles.children(path)
+        names = children.datasets + children.groups
+        unfinished = markers.UNFINISHED_PREFIX
+        for stored in names:
+            name = stored
+            if stored.startswith(unfinished):
+                # Complete but not renamed: the process died while replacing the item.
+                name = stored[len(unfinished):]
+                if name in names:
+                    continue
+            child = f"{path}/{stored}"
+            kind = self._kind(child)
+            if kind == NESTED_GROUP:
+                yield from self._walk(child, f"{prefix}{name}.")
+            elif kind is not None:
+                yield prefix + name, child, kind
+            elif stored is name:
+                _logger.warning(
+                    "%r in %r is not marked as data of pypet and ignored.",
+                    child, self._file.path)
+
+    def _kind(self, path: str) -> str | None:
+        with self._file.handles.owner(path) as owner:
+            if markers.STORAGE_TYPE not in owner.attribute_names():
+                return None
+            return text_of(owner.raw_attribute(markers.STORAGE_TYPE))
+
+    # --------------------------------------------------------------- writing
+
+    def write_new(
+        self, items: Mapping[str, Any], flags: Mapping[str, str], options: Mapping[str, Any]
+    ) -> None:
+        """Write items into a group that nobody sees yet.
+
+        Crash story: the group's name says that it is unfinished; what is in it does not matter.
+        """
+        for name, value in items.items():
+            self._write(name, self._item_path(name), value, flags.get(name), options)
+
+    def change(
+        self,
+        items: Mapping[str, Any],
+        replaced: Collection[str],
+        flags: Mapping[str, str],
+        options: Mapping[str, Any],
+    ) -> None:
+        """Write items into a leaf that is there; `replaced` are those that have an old version.
+
+        Crash story: all items are written under unfinished names first, which readers ignore. Then, item by item, the old
+        version is removed and the new one renamed. Between these two steps the new one has its unfinished name, and
+        since the old one is gone, readers take it. An exception while writing removes what was written.
+        """
+        written: list[tuple[str, str]] = []
+        try:
+            for name, value in items.items():
+                final = self._item_path(name)
+                parent, _, short_name = final.rpartition("/")
+                unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{short_name}"
+                if self._file.handles.kind(unfinished) is not None:
+                    self._rescue(unfinished, final)
+                written.append((unfinished, final))
+                self._write(name, unfinished, value, flags.get(name), options)
+        except BaseException:
+            for unfinished, _ in written:
+                if self._file.handles.kind(unfinished) is not None:
+                    self._file.handles.remove(unfinished)
+            self._remove_empty_groups(items)
+            raise
+        for unfinished, final in written:
+            if self._file.handles.kind(unfinished) is None:
+                continue  # shared data: nothing is written for it
+            if self._file.handles.kind(final) is not None:
+                self._file.handles.remove(final)
+            self._file.handles.move(unfinished, final)
+
+    def delete(self, full_name: str, names: Collection[str]) -> None:
+        """Remove items; unknown names are reported and ignored.
+
+        Crash story: items vanish one by one, each completely.
+        """
+        found = {name: path for name, path, _ in self._walk(self._path, "")}
+        for name in known_items(full_name, names, found):
+            self._file.handles.remove(found[name])
+        self._remove_empty_groups(names)
+
+    def adopt(self, path: str, names: Collection[str]) -> None:
+        """Move complete items of another group here, unless their names are taken."""
+        other = {name: item for name, item, _ in LeafItems(self._file, path)._walk(path, "")}
+        for name, item_path in other.items():
+            if name not in names:
+                self._file.handles.move(item_path, self._item_path(name))
+
+    def _write(
+        self, name: str, path: str, value: Any, flag: str | None, options: Mapping[str, Any]
+    ) -> None:
+        try:
+            kind = storage_kind(value, flag)
+            if kind == SHARED_DATA:
+                return
+            codec_of(kind, path).write(self._file, path, value, kind, options)
+        except Exception as error:
+            error.add_note(f"while storing item {name!r} at {path!r} in {self._file.path!r}")
+            raise
+
+    def _item_path(self, name: str) -> str:
+        """Where an item lies; groups for the parts of a dotted name are created.
+
+        Raises
+        ------
+        ValueError
+            If the name cannot be used, or a part of it is an item itself.
+        """
+        *groups, short_name = name.split(".")
+        path = self._path
+        for group in (*groups, short_name):
+            if not group or "/" in group or "\0" in group or group.startswith(_RESERVED):
+                raise PypetValueError(
+                    f"{name!r} cannot be the name of an item: {group!r} is empty, contains a "
+                    "slash, or begins as names of HDF5 nodes may not.")
+        for group in groups:
+            path = f"{path}/{group}"
+            found = self._file.handles.kind(path)
+            if found is None:
+                handle = self._file.handles.create_group(path)
+                handle.set_raw_attribute(markers.STORAGE_TYPE, np.array(NESTED_GROUP))
+            elif found != GROUP or self._kind(path) != NESTED_GROUP:
+                raise PypetValueError(
+                    f"There cannot be an item {name!r}: {path!r} in {self._file.path!r} is an "
+                    "item itself.")
+        return f"{path}/{short_name}"
+
+    def _rescue(self, unfinished: str, final: str) -> None:
+        """What an earlier process left: a complete item nobody renamed, or a part of one."""
+        if self._file.handles.kind(final) is None and self._kind(unfinished) is not None:
+            self._file.handles.move(unfinished, final)
+        else:
+            self._file.handles.remove(unfinished)
+
+    def _remove_empty_groups(self, names: Collection[str]) -> None:
+        for name in names:
+            groups = name.split(".")[:-1]
+            while groups:
+                path = "/".join([self._path, *groups])
+                if self._file.handles.kind(path) != GROUP or any(
+                    self._file.handles.children(path)
+                ):
+                    break
+                self._file.handles.remove(path)
+                groups.pop()
+
+
+_RESERVED = ("_v_", "_f_", "_g_", "_c_", markers.UNFINISHED_PREFIX)

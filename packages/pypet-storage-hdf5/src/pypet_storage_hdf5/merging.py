@@ -1,0 +1,84 @@
+"""Copying nodes between trajectories without reading them: HDF5 objects as they are.
+
+Invariant: with `move`, a node leaves its old place only when its copy is complete and has its name, also
+between two files. pypet 0.7 moved such nodes inside the other file, where nobody found them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pypet_storage_hdf5 import markers
+from pypet_trajectory.exceptions import DataNotInStorageError
+from pypet_trajectory.storage.records import NodeKind
+
+if TYPE_CHECKING:
+    from pypet_storage_hdf5.backend import HDF5Backend
+
+_logger = logging.getLogger(__name__)
+
+
+def copy_nodes(
+    source: HDF5Backend, target: HDF5Backend, renames: Mapping[str, str], *, move: bool
+) -> None:
+    """Copy nodes of the trajectory selected in `source` to new full names in `target`.
+
+    A node that `target` has already is left as it is, with a warning.
+
+    Crash story: each copy has an unfinished name until it is complete. Within one file, moving is one
+    renaming. Between files the old node is removed after the new one has its name and the target file was flushed.
+
+    Raises
+    ------
+    DataNotInStorageError
+        If `source` lacks one of the nodes.
+    """
+    for old_name, new_name in renames.items():
+        kind = source.kind_of(old_name)
+        if kind is None or kind is NodeKind.LINK:
+            raise DataNotInStorageError(
+                f"{old_name!r} cannot be merged: it is not in {source.location!r}.")
+        new_path = target.layout.path_of(new_name)
+        if target.file.handles.kind(new_path) is not None:
+            _logger.warning(
+                "%r is not merged: %r has a node of that name.", new_name, target.location)
+            continue
+        target.layout.ensure_groups(new_name.rpartition(".")[0])
+        old_path = source.layout.path_of(old_name)
+        if move and source.file is target.file:
+            source.file.handles.move(old_path, new_path)
+            source.layout.forget()
+            continue
+        _copy(source, old_path, target, new_path)
+        if move:
+            target.flush()
+            source.layout.delete(old_name)
+
+
+def _copy(source: HDF5Backend, old_path: str, target: HDF5Backend, new_path: str) -> None:
+    parent, _, name = new_path.rpartition("/")
+    unfinished_name = markers.UNFINISHED_PREFIX + name
+    unfinished = f"{parent}/{unfinished_name}"
+    if target.file.handles.kind(unfinished) is not None:
+        target.file.handles.remove(unfinished)
+    copy_object(source, old_path, target, unfinished)
+    target.file.handles.move(unfinished, new_path)
+
+
+def copy_object(source: HDF5Backend, old_path: str, target: HDF5Backend, new_path: str) -> None:
+    """Copy a group with everything below it, by PyTables' means; `new_path` must be free."""
+    parent, _, name = new_path.rpartition("/")
+    node = source.file.tables.get_node(old_path)
+    group = target.file.tables.get_node(parent or "/")
+    try:
+        node._f_copy(group, name, recursive=True)
+    except BaseException:
+        target.file.handles.forget(new_path)
+        if target.file.handles.kind(new_path) is not None:
+            target.file.handles.remove(new_path)
+        raise
+    finally:
+        source.file.handles.forget(old_path)
+        target.file.handles.forget(new_path)

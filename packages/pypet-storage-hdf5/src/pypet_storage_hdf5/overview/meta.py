@@ -1,0 +1,147 @@
+"""``info``, ``explorations`` and ``hdf5_settings``: what is known of a trajectory as a whole.
+
+Invariant: `info` and `runs` are what makes a group a trajectory; without them it cannot be loaded.
+The comment in `info` is cut to 512 bytes between two characters; the whole one is an attribute.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.attributes import cut_text, read_text
+from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.handles import GROUP
+from pypet_storage_hdf5.overview.tables import (
+    create_table,
+    read_single_row,
+    replace_single_row,
+    table_exists,
+)
+from pypet_storage_hdf5.settings import SETTING_NAMES, Settings, usable_complib
+from pypet_trajectory.constants import (
+    HDF5_STRCOL_MAX_COMMENT_LENGTH,
+    HDF5_STRCOL_MAX_LOCATION_LENGTH,
+    HDF5_STRCOL_MAX_NAME_LENGTH,
+)
+from pypet_trajectory.exceptions import DataNotInStorageError
+from pypet_trajectory.storage.records import TrajectoryMeta
+
+#: Columns of ``hdf5_settings`` that are no switches; ``complib`` is wide enough for every name.
+_SETTINGS_TYPES = {
+    "complib": "S16", "complevel": "<i4", "pandas_format": "S7", "encoding": "S11",
+    "results_per_run": "<i4", "derived_parameters_per_run": "<i4"}
+
+
+def write_info(file: OpenFile, overview: str, meta: TrajectoryMeta) -> None:
+    """Write the one row of ``info``."""
+    row = {
+        "name": meta.name, "time": meta.time, "length": meta.length,
+        "timestamp": meta.timestamp, "python": meta.python, "version": meta.version,
+        "comment": cut_text(meta.comment, HDF5_STRCOL_MAX_COMMENT_LENGTH)}
+    replace_single_row(file, f"{overview}/info", row, [
+        ("name", f"S{HDF5_STRCOL_MAX_LOCATION_LENGTH}"),
+        ("time", f"S{max(1, len(meta.time))}"),
+        ("length", "<i4"),
+        ("timestamp", "<f8"),
+        ("comment", f"S{HDF5_STRCOL_MAX_COMMENT_LENGTH}"),
+        ("python", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}"),
+        ("version", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}"),
+    ])
+
+
+def read_meta(file: OpenFile, trajectory: str) -> TrajectoryMeta:
+    """Meta data of a trajectory.
+
+    Raises
+    ------
+    DataNotInStorageError
+        If the group has no ``overview/info``, so is no trajectory.
+    """
+    overview = f"{trajectory}/overview"
+    info = read_single_row(file, f"{overview}/info")
+    if info is None:
+        raise DataNotInStorageError(
+            f"{trajectory!r} in {file.path!r} is no trajectory: it has no table 'overview/info'.")
+    return TrajectoryMeta(
+        name=info.get("name") or trajectory[1:],
+        comment=_whole_comment(file, trajectory, info.get("comment", "")),
+        timestamp=info.get("timestamp", 0.0), time=info.get("time", ""),
+        version=info.get("version", ""), python=info.get("python", ""),
+        length=info.get("length", 1), explored=read_explorations(file, trajectory))
+
+
+def _whole_comment(file: OpenFile, trajectory: str, comment: str) -> str:
+    if not comment.endswith("..."):
+        return comment
+    owner = file.handles.group(trajectory)
+    whole = read_text(owner, markers.COMMENT, owner.attribute_names())
+    # After a UTF-8 character was cut in two by pypet 0.7, the beginning is all that can agree.
+    return whole if whole and whole.startswith(comment[:-3].rstrip("\ufffd")) else comment
+
+
+def write_explorations(file: OpenFile, overview: str, explored: tuple[str, ...]) -> None:
+    """Write the names of explored parameters, if they are not those in the file already.
+
+    Crash story: the new table is complete before it replaces the old one.
+    """
+    path = f"{overview}/explorations"
+    names = [name.encode() for name in explored]
+    if table_exists(file, path):
+        if file.read_table(path)["explorations"].tolist() == names:
+            return
+        unfinished = f"{overview}/{markers.UNFINISHED_PREFIX}explorations"
+        if table_exists(file, unfinished):
+            file.handles.remove(unfinished)
+    else:
+        unfinished = path
+    width = max(1, int(1.5 * max(map(len, names), default=1)))
+    dtype = np.dtype([("explorations", f"S{width}")])
+    create_table(
+        file, unfinished, dtype, np.array([(name,) for name in names], dtype), expected=10)
+    if unfinished != path:
+        file.handles.remove(path)
+        file.handles.move(unfinished, path)
+
+
+def read_explorations(file: OpenFile, trajectory: str) -> tuple[str, ...]:
+    """Full names of explored parameters; old files tell them by an attribute of each."""
+    path = f"{trajectory}/overview/explorations"
+    if table_exists(file, path):
+        rows = file.read_table(path)["explorations"].tolist()
+        return tuple(row.decode("utf-8", errors="replace") for row in rows)
+    return tuple(
+        name for branch in ("parameters", "derived_parameters")
+        for name in _with_length(file, f"{trajectory}/{branch}", branch))
+
+
+def _with_length(file: OpenFile, path: str, full_name: str) -> list[str]:
+    if file.handles.kind(path) != GROUP:
+        return []
+    names = file.handles.group(path).attribute_names()
+    if markers.LEAF in names:
+        return [full_name] if markers.LENGTH in names else []
+    return [
+        found for child in file.handles.children(path).groups
+        for found in _with_length(file, f"{path}/{child}", f"{full_name}.{child}")]
+
+
+def write_settings(file: OpenFile, overview: str, settings: Settings) -> None:
+    """Write the one row of ``hdf5_settings``."""
+    replace_single_row(
+        file, f"{overview}/hdf5_settings",
+        {name: getattr(settings, name) for name in SETTING_NAMES},
+        [(name, _SETTINGS_TYPES.get(name, "?")) for name in SETTING_NAMES])
+
+
+def read_settings(file: OpenFile, overview: str) -> Settings | None:
+    """The settings a trajectory was stored with; ``None`` if they are not there."""
+    row = read_single_row(file, f"{overview}/hdf5_settings")
+    if row is None:
+        return None
+    known: dict[str, Any] = {name: row[name] for name in SETTING_NAMES if name in row}
+    if "complib" in known:
+        known["complib"] = usable_complib(known["complib"])
+    return Settings(**known)

@@ -1,0 +1,303 @@
+"""``runs`` and ``run_failures``: the run table on disk.
+
+Row number is run index. Invariant: ``runs`` keeps exactly the nine columns of pypet 0.7, which appends plain tuples to it.
+So why a run failed has a table of its own, which exists only if a run failed.
+
+A fresh table of a million runs is written in blocks, without an object per run. Its rows are wide and
+mostly empty: large tables are therefore compressed with lz4, which PyTables always has and which is ten times as
+fast as zlib here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+import tables
+from numpy.typing import NDArray
+
+from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.attributes import cut_text
+from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.overview.tables import as_rows, create_table, table_exists
+from pypet_trajectory.constants import (
+    FORMATTED_RUN_NAME,
+    HDF5_STRCOL_MAX_COMMENT_LENGTH,
+    HDF5_STRCOL_MAX_NAME_LENGTH,
+    HDF5_STRCOL_MAX_RUNTIME_LENGTH,
+)
+from pypet_trajectory.exceptions import DataNotInStorageError, PypetIndexError
+from pypet_trajectory.runs.table import FRESH, NUMERIC_FIELDS, RunTable
+from pypet_trajectory.storage.records import RunFailure, RunRows
+
+_DTYPE = np.dtype([
+    ("idx", "<i4"),
+    ("name", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}"),
+    ("time", "S20"),
+    ("timestamp", "<f8"),
+    ("finish_timestamp", "<f8"),
+    ("runtime", f"S{HDF5_STRCOL_MAX_RUNTIME_LENGTH}"),
+    ("parameter_summary", f"S{HDF5_STRCOL_MAX_COMMENT_LENGTH}"),
+    ("short_environment_hexsha", "S7"),
+    ("completed", "<i4"),
+])
+_BLOCK = 8192
+#: From this length on a run table is compressed for speed.
+_LARGE = 10_000
+#: Rows per chunk: one chunk is compressed again whenever one of its runs changes.
+_CHUNK = 64
+
+_FAILURE_DTYPE = np.dtype([
+    ("idx", "<i4"), ("attempts", "<i4"), ("timestamp", "<f8"), ("status", "S16"),
+    ("exception", "S128"), ("host", "S128"), ("message", "S4096"), ("traceback", "S32768")])
+
+
+class RunsOnDisk:
+    """The run table of one trajectory in an open file.
+
+    Parameters
+    ----------
+    file : OpenFile
+        The file.
+    overview : str
+        Path of the trajectory's ``overview`` group.
+    """
+
+    def __init__(self, file: OpenFile, overview: str) -> None:
+        self._file = file
+        self._path = f"{overview}/runs"
+        self._failures_path = f"{overview}/run_failures"
+
+    # --------------------------------------------------------------- reading
+
+    def count(self) -> int:
+        """Number of runs."""
+        node = self._node()
+        try:
+            return int(node.nrows)
+        finally:
+            node.close()
+
+    def read(self) -> RunTable:
+        """The whole run table with its failures.
+
+        Raises
+        ------
+        DataNotInStorageError
+            If there is no run table.
+        """
+        with self._file.refusing_pickles(self._path):
+            node = self._node()
+            try:
+                length = int(node.nrows)
+                dtype = node.dtype
+                names_seen: list[bytes] | None = None
+                columns = {
+                    name: np.empty(length, _kept_type(name, dtype[name]))
+                    for name in FRESH if name in dtype.names}
+                changed: set[str] = set()
+                for start in range(0, length, _BLOCK):
+                    rows = node.read(start, min(length, start + _BLOCK))
+                    stop = start + len(rows)
+                    if names_seen is None and "name" in dtype.names and np.any(
+                        rows["name"] != run_names(start, stop)
+                    ):
+                        names_seen = [name.tobytes() for name in run_names(0, start)]
+                    if names_seen is not None:
+                        names_seen.extend(rows["name"].tolist())
+                    for name, column in columns.items():
+                        column[start:stop] = rows[name]
+                        if name not in changed and np.any(rows[name] != _fresh(name)):
+                            changed.add(name)
+            finally:
+                node.close()
+        names = None if names_seen is None else [
+            name.rstrip(b"\0").decode("utf-8", errors="replace") for name in names_seen]
+        table = RunTable(length, names)
+        for name, column in columns.items():
+            if name in changed:
+                table.set_column(name, column)
+        table.failures = self._read_failures()
+        return table
+
+    # --------------------------------------------------------------- writing
+
+    def write(self, table: RunTable, rows: Collection[int] | None) -> None:
+        """Append missing rows and rewrite `rows` (``None``: all).
+
+        Crash story: rows are appended in blocks, in order; a table that is too short is completed by the next
+        call. Failures are written before the rows they concern.
+        """
+        length = len(table)
+        if not table_exists(self._file, self._path):
+            filters, chunk = self._filters(length), _CHUNK
+            create_table(
+                self._file, self._path, _DTYPE, expected=length, filters=filters,
+                chunkshape=chunk)
+            rows = ()
+        self._write_failures(table.failures)
+        node = self._node()
+        try:
+            stored = int(node.nrows)
+            with self._file.system_attributes():
+                if stored < length:
+                    columns = {name: table.column(name) for name in FRESH}
+                    for start in range(stored, length, _BLOCK):
+                        stop = min(length, start + _BLOCK)
+                        node.append(_block(table, columns, start, stop, node.dtype))
+                wanted = range(stored) if rows is None else sorted(
+                    idx for idx in rows if idx < stored)
+                if wanted:
+                    _modify(node, wanted, [_row_of(table, idx) for idx in wanted])
+        finally:
+            node.close()
+
+    def update(self, changed: RunRows) -> None:
+        """Rewrite single rows and their failures.
+
+        Raises
+        ------
+        IndexError
+            If a row is not there.
+        """
+        old = self._read_failures() if changed.failures or self._has_failures() else {}
+        new = {
+            idx: failure for idx, failure in old.items() if idx not in changed.rows
+        } | dict(changed.failures)
+        if new != old:
+            self._write_failures(new)
+        node = self._node()
+        try:
+            indices = sorted(changed.rows)
+            if indices and not 0 <= indices[0] <= indices[-1] < node.nrows:
+                raise PypetIndexError(
+                    f"{self._path!r} in {self._file.path!r} has {node.nrows} rows, so there is "
+                    f"no run {indices[-1] if indices[0] >= 0 else indices[0]}.")
+            _modify(node, indices, [
+                {"name": FORMATTED_RUN_NAME % idx, **changed.rows[idx], "idx": idx}
+                for idx in indices])
+        finally:
+            node.close()
+
+    # -------------------------------------------------------------- internal
+
+    def _node(self) -> Any:
+        if not table_exists(self._file, self._path):
+            raise DataNotInStorageError(
+                f"There is no table {self._path!r} in {self._file.path!r}, so the trajectory "
+                "cannot be loaded.")
+        return self._file.tables.get_node(self._path)
+
+    def _filters(self, length: int) -> tables.Filters:
+        filters = self._file.filters()
+        if not filters.complevel:
+            return filters
+        library = "blosc:lz4" if length >= _LARGE else filters.complib
+        return tables.Filters(1, library, shuffle=False, fletcher32=filters.fletcher32)
+
+    def _has_failures(self) -> bool:
+        return table_exists(self._file, self._failures_path)
+
+    def _read_failures(self) -> dict[int, RunFailure]:
+        if not self._has_failures():
+            return {}
+        known = [field.name for field in fields(RunFailure)]
+        failures = {}
+        for row in self._file.read_table(self._failures_path):
+            values = {name: row[name] for name in row.dtype.names if name in known}
+            failures[int(row["idx"])] = RunFailure(**{
+                name: value.decode("utf-8", errors="replace")
+                if isinstance(value, bytes) else value.item()
+                for name, value in values.items()})
+        return failures
+
+    def _write_failures(self, failures: Mapping[int, RunFailure]) -> None:
+        """Replace the table of failures; the new one is complete before the old one goes."""
+        exists = self._has_failures()
+        if not failures and not exists or exists and self._read_failures() == failures:
+            return
+        parent = self._failures_path.rpartition("/")[0]
+        unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}run_failures"
+        if table_exists(self._file, unfinished):
+            self._file.handles.remove(unfinished)
+        if failures:
+            rows = [{"idx": idx, **_cut_texts(asdict(failure))}
+                    for idx, failure in sorted(failures.items())]
+            create_table(
+                self._file, unfinished, _FAILURE_DTYPE, as_rows(rows, _FAILURE_DTYPE),
+                expected=len(rows))
+        if exists:
+            self._file.handles.remove(self._failures_path)
+        if failures:
+            self._file.handles.move(unfinished, self._failures_path)
+
+
+def run_names(start: int, stop: int) -> NDArray[np.bytes_]:
+    """Names of runs by pypet's standard rule, as bytes; shape ``(stop - start,)``."""
+    prefix, digits = b"run_", 8
+    if stop > 10**digits:
+        return np.array([(FORMATTED_RUN_NAME % idx).encode() for idx in range(start, stop)])
+    letters = np.empty((stop - start, len(prefix) + digits), np.uint8)
+    letters[:, :len(prefix)] = np.frombuffer(prefix, np.uint8)
+    rest = np.arange(start, stop)
+    for position in range(len(prefix) + digits - 1, len(prefix) - 1, -1):
+        rest, digit = np.divmod(rest, 10)
+        letters[:, position] = digit + ord("0")
+    return letters.view(f"S{len(prefix) + digits}")[:, 0]
+
+
+def _block(
+    table: RunTable, columns: Mapping[str, NDArray[Any]], start: int, stop: int,
+    dtype: np.dtype[Any],
+) -> NDArray[Any]:
+    """Rows `start` to `stop` of a run table as stored."""
+    rows = np.zeros(stop - start, dtype)
+    rows["idx"] = np.arange(start, stop)
+    rows["name"] = run_names(start, stop) if table.names is None else [
+        name.encode() for name in table.names[start:stop]]
+    for name, column in columns.items():
+        if name in NUMERIC_FIELDS:
+            rows[name] = column[start:stop]
+        elif column.strides == (0,):  # one text for all
+            rows[name] = _cut_for_column(str(column[0]), dtype[name])
+        else:
+            rows[name] = [_cut_for_column(str(text), dtype[name]) for text in column[start:stop]]
+    return rows
+
+
+def _row_of(table: RunTable, idx: int) -> dict[str, Any]:
+    name = FORMATTED_RUN_NAME % idx if table.names is None else table.names[idx]
+    return {**table.row(idx), "name": name}
+
+
+def _modify(node: Any, indices: Iterable[int], rows: Sequence[Mapping[str, Any]]) -> None:
+    array = np.zeros(len(rows), node.dtype)
+    for number, row in enumerate(rows):
+        for name in node.dtype.names:
+            value = row.get(name)
+            if isinstance(value, str):
+                value = _cut_for_column(value, node.dtype[name])
+            if value is not None:
+                array[number][name] = value
+    node.modify_coordinates(list(indices), array)
+
+
+def _cut_for_column(text: str, dtype: np.dtype[Any]) -> bytes:
+    return text.encode("utf-8", "replace")[:dtype.itemsize].decode("utf-8", "ignore").encode()
+
+
+def _cut_texts(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: cut_text(value, _FAILURE_DTYPE[name].itemsize) if isinstance(value, str) else value
+        for name, value in row.items()}
+
+
+def _fresh(name: str) -> Any:
+    value = FRESH[name]
+    return value.encode() if isinstance(value, str) else value
+
+
+def _kept_type(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return NUMERIC_FIELDS.get(name, dtype)

@@ -1,0 +1,121 @@
+"""Creating, filling and rewriting tables of the ``overview`` group.
+
+Unlike tables of items these are changed in place, also by pypet 0.7, which finds columns by name.
+Invariant: a table of another shape than ours is extended as it is; only single-row tables are
+replaced, the new one being complete before the old one goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tables
+from numpy.typing import NDArray
+
+from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.handles import DATASET, GROUP
+
+
+def ensure_group(file: OpenFile, path: str) -> None:
+    """Create a group if it is not there; its parent must be."""
+    if file.handles.kind(path) != GROUP:
+        file.handles.create_group(path)
+
+
+def table_exists(file: OpenFile, path: str) -> bool:
+    """Whether there is a table at `path`."""
+    return file.handles.kind(path) == DATASET
+
+
+def create_table(
+    file: OpenFile,
+    path: str,
+    dtype: np.dtype[Any],
+    rows: NDArray[Any] | None = None,
+    *,
+    expected: int = 1000,
+    filters: tables.Filters | None = None,
+    chunkshape: int | None = None,
+) -> None:
+    """Create a table with PyTables' own attributes, so that any version of pypet extends it."""
+    parent, _, name = path.rpartition("/")
+    with file.system_attributes():
+        node = file.tables.create_table(
+            parent, name, description=dtype, title=name, expectedrows=expected,
+            filters=filters or file.filters(), chunkshape=chunkshape)
+        try:
+            if rows is not None and len(rows):
+                node.append(rows)
+        finally:
+            node.close()
+
+
+def append_rows(file: OpenFile, path: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append rows given as column name to value; columns unknown to the table are left out."""
+    with file.system_attributes():
+        node = file.tables.get_node(path)
+        try:
+            node.append(as_rows(rows, node.dtype))
+        finally:
+            node.close()
+
+
+def as_rows(rows: Sequence[Mapping[str, Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Rows as structured array, texts cut to the width of their column."""
+    array = np.zeros(len(rows), dtype)
+    for name in dtype.names or ():
+        for number, row in enumerate(rows):
+            value = row.get(name)
+            if value is not None:
+                array[number][name] = (
+                    value.encode("utf-8", "replace") if isinstance(value, str) else value)
+    return array
+
+
+def replace_single_row(file: OpenFile, path: str, row: Mapping[str, Any], dtype: Any) -> None:
+    """Make a table consist of this one row.
+
+    Crash story: a table of equal columns gets its row rewritten, which is one write of one chunk. Otherwise
+    the new table is built under a name that nobody reads and takes the place of the old one then.
+    """
+    rows = as_rows([row], np.dtype(dtype))
+    if table_exists(file, path):
+        old = file.read_table(path)
+        if old.dtype == rows.dtype and len(old) == 1:
+            if old[0] != rows[0]:
+                with file.system_attributes():
+                    node = file.tables.get_node(path)
+                    try:
+                        node.modify_rows(0, 1, 1, rows)
+                    finally:
+                        node.close()
+            return
+        parent, _, name = path.rpartition("/")
+        unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{name}"
+        if table_exists(file, unfinished):
+            file.handles.remove(unfinished)
+        create_table(file, unfinished, rows.dtype, rows, expected=1)
+        file.handles.remove(path)
+        file.handles.move(unfinished, path)
+        return
+    create_table(file, path, rows.dtype, rows, expected=1)
+
+
+def read_single_row(file: OpenFile, path: str) -> dict[str, Any] | None:
+    """The first row of a table, texts decoded; ``None`` if there is no such table or row."""
+    if not table_exists(file, path):
+        return None
+    rows = file.read_table(path)
+    if not len(rows):
+        return None
+    return {name: plain(rows[0][name]) for name in rows.dtype.names}
+
+
+def plain(value: Any) -> Any:
+    """A cell as Python object."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return value.item()
