@@ -11,13 +11,16 @@ started later would keep a pipe alive whose reader is long gone.
 from __future__ import annotations
 
 import os
+import select
 import struct
 import sys
 import weakref
 from multiprocessing.connection import Connection
 
 _LENGTH = struct.Struct("<Q")
-_CHUNK = 1 << 18
+
+#: How much is read at once.
+CHUNK = 1 << 18
 
 #: Ends of pipes that belong to this process alone.
 _own_ends: weakref.WeakSet[Connection] = weakref.WeakSet()
@@ -39,6 +42,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_own_ends)
 
 
+def frame(payload: bytes) -> bytes:
+    """The bytes of one frame."""
+    return _LENGTH.pack(len(payload)) + payload
+
+
 def send_frame(connection: Connection, payload: bytes) -> None:
     """Send one frame, waiting as long as the pipe is full.
 
@@ -51,17 +59,49 @@ def send_frame(connection: Connection, payload: bytes) -> None:
         connection.send_bytes(payload)
         return
     fd = connection.fileno()
-    header = _LENGTH.pack(len(payload))
-    if len(payload) < _CHUNK:
-        _write_all(fd, memoryview(header + payload))
+    if len(payload) < CHUNK:
+        _write_all(fd, memoryview(frame(payload)))
     else:
-        _write_all(fd, memoryview(header))
+        _write_all(fd, memoryview(_LENGTH.pack(len(payload))))
         _write_all(fd, memoryview(payload))
+
+
+def can_send(connection: Connection) -> bool:
+    """Whether a small frame can be sent now without waiting."""
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 def _write_all(fd: int, data: memoryview) -> None:
     while data:
         data = data[os.write(fd, data) :]
+
+
+class FrameBuffer:
+    """Cuts a stream of bytes into frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """All frames that are complete with this piece of the stream."""
+        self._buffer += data
+        frames = []
+        start, available = 0, len(self._buffer)
+        with memoryview(self._buffer) as view:
+            while available - start >= _LENGTH.size:
+                (length,) = _LENGTH.unpack_from(view, start)
+                end = start + _LENGTH.size + length
+                if end > available:
+                    break
+                frames.append(bytes(view[start + _LENGTH.size : end]))
+                start = end
+        if start:
+            del self._buffer[:start]
+        return frames
 
 
 class FrameReader:
@@ -75,7 +115,7 @@ class FrameReader:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._buffer = bytearray()
+        self._buffer = FrameBuffer()
         #: Whether the other side has closed the pipe.
         self.ended = False
         if sys.platform != "win32":
@@ -89,32 +129,18 @@ class FrameReader:
         """All frames that have arrived completely."""
         if sys.platform == "win32":
             return self._read_messages()
+        frames: list[bytes] = []
         fd = self._connection.fileno()
         while not self.ended:
             try:
-                data = os.read(fd, _CHUNK)
+                data = os.read(fd, CHUNK)
             except BlockingIOError:
                 break
             if not data:
                 self.ended = True
-            self._buffer += data
-            if len(data) < _CHUNK:
+            frames += self._buffer.feed(data)
+            if len(data) < CHUNK:
                 break
-        return self._split()
-
-    def _split(self) -> list[bytes]:
-        frames = []
-        start, available = 0, len(self._buffer)
-        with memoryview(self._buffer) as view:
-            while available - start >= _LENGTH.size:
-                (length,) = _LENGTH.unpack_from(view, start)
-                end = start + _LENGTH.size + length
-                if end > available:
-                    break
-                frames.append(bytes(view[start + _LENGTH.size : end]))
-                start = end
-        if start:
-            del self._buffer[:start]
         return frames
 
     def _read_messages(self) -> list[bytes]:

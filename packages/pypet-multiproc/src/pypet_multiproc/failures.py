@@ -13,6 +13,7 @@ import socket
 import time
 import traceback
 
+from pypet_multiproc.serialization import dumps
 from pypet_trajectory.exceptions import PypetRuntimeError
 from pypet_trajectory.storage.records import RunFailure
 
@@ -102,10 +103,13 @@ def portable(exception: BaseException) -> BaseException | None:
     """The exception if it comes out of pickling as what it was, else ``None``.
 
     Exceptions with unusual constructors pickle well and fail to unpickle, so both directions
-    are tried here, where a failure does no harm.
+    are tried here, where a failure does no harm. Exceptions that are not errors (``SystemExit``)
+    stay where they are: a run that exits must not make the main process exit.
     """
+    if not isinstance(exception, Exception):
+        return None
     try:
-        copy = pickle.loads(pickle.dumps(exception))
+        copy = pickle.loads(dumps(exception))
     except Exception:
         return None
     return exception if type(copy) is type(exception) else None

@@ -61,7 +61,7 @@ class ProgressText:
             self._total, self._step = total, -1
         self._index = index
         fraction = (index + 1) / total if total else 1.0
-        step = int(fraction * 100.0 / percentage_step) if percentage_step else index
+        step = int(fraction * 100.0 / percentage_step + 1e-9) if percentage_step else index
         if index >= total - 1:
             return f"[{'=' * length}]100.0%"
         if step == self._step:

@@ -55,6 +55,8 @@ class WrapMode(ABC):
     name: ClassVar[str]
     #: Whether runs may load data.
     can_load: ClassVar[bool] = False
+    #: Whether workers write files themselves, so that ending one needs patience.
+    writes_in_worker: ClassVar[bool] = False
 
     def __init__(self, settings: WrapSettings) -> None:
         self.settings = settings
@@ -69,6 +71,10 @@ class WrapMode(ABC):
     @abstractmethod
     def worker_service(self) -> StorageService:
         """The service runs use; can be sent to a process that is being started."""
+
+    def main_service(self) -> StorageService:
+        """The service the main process uses while runs go on."""
+        return self.worker_service()
 
     def before_process_start(self) -> None:
         """Called before every start of a process: no file may be open in this one."""

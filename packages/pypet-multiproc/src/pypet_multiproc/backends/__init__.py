@@ -1,0 +1,1 @@
+"""Ways to run: one module each, all behind :class:`~pypet_multiproc.backends.base.Backend`."""

@@ -1,0 +1,249 @@
+"""Runs in any ``concurrent.futures`` executor: threads, processes, clusters.
+
+Only ``submit`` is used, with one importable function and one argument of bytes, which is all that
+executors agree on. The experiment reaches each process of the executor once: a process that does
+not have it yet answers so and gets it with the next try. Invariant: the number of submitted batches is
+bounded, and nothing but plain outcomes crosses the wire.
+
+An executor that is handed over is left running; one that a factory made is shut down here, and made
+anew if it breaks.
+"""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from functools import cached_property
+from typing import Any
+
+from pypet_multiproc.backends.base import Backend, BackendContext, Step
+from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.failures import describe, lost
+from pypet_multiproc.serialization import NotPicklableError, Packed, explain, pack
+from pypet_multiproc.single_run import RestoringRunner, Runner, outcome_bytes
+from pypet_multiproc.tasks import Attempt, BatchSizer, TaskSource
+
+#: Experiments a process keeps at most.
+_KEPT = 2
+_experiments: OrderedDict[str, Runner] = OrderedDict()
+_experiments_lock = threading.Lock()
+
+#: Seconds between two looks at the wrap mode while runs go on.
+_LOOK = 0.1
+_MAX_REBUILDS = 3
+
+
+def run_batch(payload: bytes) -> bytes | None:
+    """Do a batch of runs in a process of an executor.
+
+    Parameters
+    ----------
+    payload : bytes
+        Pickled key of the experiment, the experiment or ``None``, and pickled attempts.
+
+    Returns
+    -------
+    bytes or None
+        Pickled list of pickled outcomes; ``None`` if this process needs the experiment first.
+    """
+    key, packed, batch = pickle.loads(payload)
+    runner = _runner(key, packed)
+    if runner is None:
+        return None
+    return pickle.dumps([outcome_bytes(runner.run(attempt)) for attempt in pickle.loads(batch)])
+
+
+def _runner(key: str, packed: tuple[Packed, Packed] | None) -> Runner | None:
+    with _experiments_lock:
+        if key in _experiments:
+            _experiments.move_to_end(key)
+            return _experiments[key]
+        if packed is None:
+            return None
+        runner: Runner = packed[0].unpack()
+        runner.prepare(packed[1].unpack())
+        _experiments[key] = runner
+        while len(_experiments) > _KEPT:
+            _experiments.popitem(last=False)
+        return runner
+
+
+class ExecutorBackend(Backend):
+    """Runs in the executor of the settings.
+
+    Parameters
+    ----------
+    context : BackendContext
+        What to work with.
+    """
+
+    def __init__(self, context: BackendContext) -> None:
+        super().__init__(context)
+        self._given = context.settings.executor
+        self._executor: Executor | None = None
+        self._futures: dict[Future[bytes | None], tuple[list[Attempt], float]] = {}
+        self._key = uuid.uuid4().hex
+        self._sizer = BatchSizer()
+        self._rebuilds = 0
+        self._aborted = False
+
+    # --------------------------------------------------------------- executor
+
+    @property
+    def _is_ours(self) -> bool:
+        return not hasattr(self._given, "submit")
+
+    @property
+    def _running(self) -> Any:
+        if self._executor is None:
+            given: Any = self._given
+            self._executor = given() if self._is_ours else given
+        return self._executor
+
+    def _window(self) -> int:
+        workers = getattr(self._running, "_max_workers", None)
+        return 2 * (workers or self.context.settings.workers)
+
+    # -------------------------------------------------------------- experiment
+
+    @cached_property
+    def _packed(self) -> tuple[Packed, Packed]:
+        from pypet_trajectory.runs.snapshot import Snapshot
+
+        context = self.context
+        service = pack(context.wrap.worker_service(), "the storage service", inherits_main=False)
+        policy = context.policy(
+            clean_up=context.settings.clean_up_runs, time_limit=context.settings.run_timeout
+        )
+        if context.make_runner is not None:
+            runner: Any = context.make_runner(policy)
+            return pack(runner, "the runner", inherits_main=False), service
+        experiment = context.experiment
+        call = pack(
+            (experiment.runfunc, tuple(experiment.args), dict(experiment.kwargs)),
+            "the run function and its arguments",
+            inherits_main=False,
+        )
+        trajectory = experiment.trajectory
+        try:
+            snapshot = Snapshot.take(trajectory, full_copy=trajectory.v_full_copy)
+        except Exception as exc:
+            raise NotPicklableError(explain(trajectory, "the trajectory", exc)) from exc
+        runner = RestoringRunner(snapshot, call, policy)
+        return pack(runner, "the trajectory", inherits_main=False), service
+
+    # --------------------------------------------------------------------- run
+
+    def run(self, source: TaskSource) -> Iterator[Step]:
+        """Run everything that `source` gives."""
+        packed = self._packed  # what cannot be pickled shows before the first run
+        assert packed
+        while True:
+            while len(self._futures) < self._window():
+                batch = source.take(self._sizer.size())
+                if not batch:
+                    break
+                self._submit(batch, with_experiment=False)
+            if not self._futures and source.exhausted:
+                return
+            done, _ = wait(self._futures, timeout=_LOOK, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield from self._finish(future, source)
+            yield None
+
+    def _submit(self, batch: list[Attempt], *, with_experiment: bool) -> None:
+        attempts = pack(batch, "the arguments of a run", inherits_main=False).data
+        packed = self._packed if with_experiment else None
+        payload = pickle.dumps((self._key, packed, attempts))
+        future = self._running.submit(run_batch, payload)
+        self._futures[future] = batch, time.monotonic()
+
+    def _finish(self, future: Future[bytes | None], source: TaskSource) -> Iterator[Step]:
+        batch, since = self._futures.pop(future)
+        if future.cancelled():
+            source.give_back(batch)
+            return
+        try:
+            data = future.result()
+        except BrokenExecutor as exc:
+            yield from self._after_break(exc, batch, source)
+            return
+        except Exception as exc:
+            # Executors name the death of their workers in their own ways.
+            yield from self._lose(exc, batch, source)
+            return
+        if data is None:
+            self._submit(batch, with_experiment=True)
+            return
+        self._sizer.observe((time.monotonic() - since) / len(batch))
+        for attempt, outcome in zip(batch, pickle.loads(data), strict=True):
+            yield attempt, _unpickled(outcome, attempt)
+
+    def _after_break(
+        self, exc: BaseException, batch: list[Attempt], source: TaskSource
+    ) -> Iterator[Step]:
+        """A worker has died and the executor with it: make a new one if we can."""
+        yield from self._lose(exc, batch, source)
+        broken, self._futures = self._futures, {}
+        for others, _ in broken.values():
+            yield from self._lose(exc, others, source)
+        if not self._is_ours or self._rebuilds >= _MAX_REBUILDS:
+            raise exc
+        self._rebuilds += 1
+        self._running.shutdown(wait=False)
+        self._executor = None
+
+    def _lose(self, exc: BaseException, batch: list[Attempt], source: TaskSource) -> Iterator[Step]:
+        """Nobody knows which run of a batch killed the worker: try larger batches one by one."""
+        if len(batch) > 1:
+            self._sizer = BatchSizer(largest=1)
+            source.give_back(batch)
+            return
+        for attempt in batch:
+            failure = lost(type(exc).__name__, str(exc), attempts=attempt.number)
+            yield (
+                attempt,
+                RunOutcome(
+                    attempt.task.idx, failure=failure, attempts=attempt.number, token=attempt.token
+                ),
+            )
+
+    def abort(self) -> None:
+        """Cancel what has not begun; what is active in an executor cannot be ended."""
+        for future in list(self._futures):
+            try:
+                future.cancel()
+            except NotImplementedError:
+                continue
+
+    def close(self) -> None:
+        """Cancel what is left; shut the executor down if it was made here."""
+        self.abort()
+        self._futures = {}
+        if self._executor is not None and self._is_ours:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor = None
+
+
+def _unpickled(data: bytes, attempt: Attempt) -> RunOutcome:
+    try:
+        outcome = pickle.loads(data)
+    except Exception as exc:
+        return RunOutcome(
+            attempt.task.idx,
+            failure=describe(exc, attempts=attempt.number),
+            attempts=attempt.number,
+            exception=exc,
+            token=attempt.token,
+        )
+    assert isinstance(outcome, RunOutcome)
+    return outcome
+
+
+#: Makes an executor anew.
+ExecutorFactory = Callable[[], Executor]

@@ -1,0 +1,188 @@
+"""What ways to run with worker processes share: what workers are given, and what ends them.
+
+The snapshot of the trajectory is made once. Under fork workers inherit it; under other start
+methods it is pickled once and the same bytes go to each worker.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from pypet_multiproc import threads
+from pypet_multiproc.backends.base import Backend, BackendContext, Step
+from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.failures import TIMED_OUT, explain_exit, lost
+from pypet_multiproc.processes import default_start_method
+from pypet_multiproc.serialization import NotPicklableError, Packed, explain, pack
+from pypet_multiproc.single_run import RestoringRunner, ReusingRunner, Runner
+from pypet_multiproc.supervision import Ended, Event, Reported, Supervisor, Undone, Worker
+from pypet_multiproc.tasks import Attempt, TaskSource
+from pypet_multiproc.workers import WorkerSetup
+
+#: Seconds a worker that is asked to end may take before it is killed ...
+_PATIENCE = 1.0
+#: ... if it may be writing a file.
+_PATIENCE_WHEN_WRITING = 15.0
+
+
+class WorkersBackend(Backend):
+    """Base of backends with worker processes.
+
+    Parameters
+    ----------
+    context : BackendContext
+        What to work with.
+    """
+
+    def __init__(self, context: BackendContext) -> None:
+        super().__init__(context)
+        self.start_method = context.settings.start_method or default_start_method()
+        self.forks = self.start_method == "fork"
+        self.supervisor = Supervisor(
+            self.start_method, context.wrap.before_process_start, context.wrap.worker_died
+        )
+        self._closed = False
+
+    # ------------------------------------------------------- what workers get
+
+    @abstractmethod
+    def _inherits_trajectory(self) -> bool:
+        """Whether workers use the trajectory they inherit, instead of copies."""
+
+    @cached_property
+    def _runner(self) -> Runner | Packed:
+        """What does the runs in each worker."""
+        context = self.context
+        settings = context.settings
+        policy = context.policy(clean_up=settings.clean_up_runs)
+        if context.make_runner is not None:
+            runner: Runner = context.make_runner(policy)
+            return runner if self.forks else pack(runner, "the runner", inherits_main=False)
+        experiment = context.experiment
+        call = (experiment.runfunc, tuple(experiment.args), dict(experiment.kwargs))
+        if self._inherits_trajectory():
+            return ReusingRunner(experiment.trajectory, *call, policy)
+        packed = self._pack_call(call)
+        frozen = settings.use_pool and settings.freeze_input
+        restoring = RestoringRunner(self._snapshot(frozen), packed, policy, frozen=frozen)
+        return restoring if self.forks else pack(restoring, "the trajectory", inherits_main=False)
+
+    def _pack_call(self, call: Any) -> Packed:
+        try:
+            return pack(call, "the run function and its arguments", inherits_main=self.forks)
+        except NotPicklableError:
+            # Packing them one by one says which of them is to blame.
+            for part, name in zip(call, ("the run function", "args", "kwargs"), strict=True):
+                pack(part, name, inherits_main=self.forks)
+            raise
+
+    def _snapshot(self, frozen: bool) -> Any:
+        from pypet_trajectory.runs.snapshot import Snapshot
+
+        trajectory = self.context.experiment.trajectory
+        try:
+            return Snapshot.take(trajectory, full_copy=frozen or trajectory.v_full_copy)
+        except Exception as exc:
+            raise NotPicklableError(explain(trajectory, "the trajectory", exc)) from exc
+
+    @cached_property
+    def _shared_setup(self) -> dict[str, Any]:
+        settings = self.context.settings
+        limit = threads.threads_per_worker(settings.workers) if settings.limit_threads else None
+        return {
+            "logging_manager": self.context.logging_manager,
+            "niceness": settings.niceness,
+            "threads": limit,
+            "libraries": threads.find_libraries() if limit is not None and self.forks else None,
+            "graceful_exit": settings.graceful_exit,
+        }
+
+    def _setup(self, **own: Any) -> WorkerSetup:
+        service = self.context.wrap.worker_service()
+        return WorkerSetup(runner=self._runner, service=service, **self._shared_setup, **own)
+
+    # ----------------------------------------------------------------- events
+
+    def _wait(self, source: TaskSource, timeout: float | None) -> Iterator[Step]:
+        """Wait for events once and turn them into steps."""
+        wrap = self.context.wrap
+        self.supervisor.watch_also(wrap.waitables())
+        for limit in (wrap.seconds_until_due(), self._end_overtime()):
+            if limit is not None:
+                timeout = limit if timeout is None else min(timeout, limit)
+        for event in self.supervisor.wait(timeout):
+            yield from self._step(event, source)
+        yield None
+
+    def _step(self, event: Event, source: TaskSource) -> Iterator[Step]:
+        if isinstance(event, Reported):
+            self._observe(event)
+            yield event.attempt, event.outcome
+        elif isinstance(event, Undone):
+            source.give_back(event.undone)
+        elif isinstance(event, Ended):
+            source.give_back(event.undone)
+            if event.lost is not None:
+                yield event.lost, self._lost(event, event.lost)
+
+    def _observe(self, event: Reported) -> None:
+        """Take notice of how long a run took."""
+        return None
+
+    def _lost(self, event: Ended, attempt: Attempt) -> RunOutcome:
+        failure = event.worker.reason or lost(
+            f"exit code {event.exitcode}",
+            f"The process of run {attempt.task.idx} {explain_exit(event.exitcode)}.",
+            attempts=attempt.number,
+        )
+        return RunOutcome(
+            attempt.task.idx, failure=failure, attempts=attempt.number, token=attempt.token
+        )
+
+    def _end_overtime(self) -> float | None:
+        """End workers whose run takes too long; returns when to look again."""
+        limit = self.context.settings.run_timeout
+        if limit is None:
+            return None
+        now = time.monotonic()
+        next_look = None
+        for worker in self.supervisor.workers:
+            if not worker.ready or not worker.assigned or worker.kill_at is not None:
+                continue
+            left = worker.since + limit - now
+            if left <= 0:
+                worker.end_now(self._patience, self._too_long(worker, limit))
+            else:
+                next_look = left if next_look is None else min(next_look, left)
+        return next_look
+
+    @staticmethod
+    def _too_long(worker: Worker, limit: float) -> Any:
+        attempt = worker.assigned[0]
+        return lost(
+            "RunTimeoutError",
+            f"Run {attempt.task.idx} took longer than `run_timeout`, which is {limit} s.",
+            attempts=attempt.number,
+            status=TIMED_OUT,
+        )
+
+    @property
+    def _patience(self) -> float:
+        writes = self.context.wrap.writes_in_worker
+        return _PATIENCE_WHEN_WRITING if writes else _PATIENCE
+
+    def abort(self) -> None:
+        """Ask all workers that are at a run to end."""
+        for worker in self.supervisor.workers:
+            if worker.assigned:
+                worker.end_now(self._patience)
+
+    def close(self) -> None:
+        """End all workers."""
+        if not self._closed:
+            self._closed = True
+            self.supervisor.close(self._patience)

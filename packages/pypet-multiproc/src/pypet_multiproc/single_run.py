@@ -1,0 +1,244 @@
+"""One run: from a run index to what became of it.
+
+:func:`run_single` is the only place that calls a run function. A *runner* says where its
+trajectory comes from: :class:`ReusingRunner` goes from run to run with one trajectory,
+:class:`RestoringRunner` makes a fresh one for each run. Invariant: whatever the run function does,
+an outcome comes back and the trajectory is out of run mode; only a request to stop the process
+passes through.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pypet_multiproc import serialization
+from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.failures import (
+    TIMED_OUT,
+    ResultNotPicklableError,
+    RunTimeoutError,
+    describe,
+    portable,
+)
+from pypet_multiproc.interrupt import sigint_handling
+from pypet_multiproc.lifeline import storing
+from pypet_multiproc.serialization import Packed
+from pypet_multiproc.tasks import Attempt
+from pypet_multiproc.timeouts import time_limit
+from pypet_multiproc.wrapping.services import MultiprocWrapper
+from pypet_trajectory.runs.lifecycle import abandon_run, finalize_run, start_run
+
+if TYPE_CHECKING:
+    from pypet_trajectory.runs.snapshot import Snapshot
+    from pypet_trajectory.storage.service import StorageService
+    from pypet_trajectory.trajectory import Trajectory
+
+_logger = logging.getLogger("pypet")
+
+
+@dataclass(frozen=True, slots=True)
+class RunPolicy:
+    """What happens around each call of the run function."""
+
+    #: Store what the run added.
+    automatic_storing: bool = True
+    #: Drop what the run added from memory.
+    clean_up: bool = True
+    #: Seconds after which the run is given up from within its process; ``None``: never.
+    time_limit: float | None = None
+
+
+def run_single(
+    trajectory: Trajectory,
+    attempt: Attempt,
+    runfunc: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    policy: RunPolicy,
+) -> RunOutcome:
+    """Call the run function at one point of the trajectory.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        Not in a run.
+    attempt : Attempt
+        Which run, and its own arguments if it has any.
+    runfunc, args, kwargs
+        What to call; used where the attempt has no arguments of its own.
+    policy : RunPolicy
+        What to do before and after.
+    """
+    idx = attempt.task.idx
+    outcome = RunOutcome(idx, attempts=attempt.number, token=attempt.token)
+    service = trajectory.v_storage_service
+    observer = service if isinstance(service, MultiprocWrapper) else None
+    args = args if attempt.task.args is None else attempt.task.args
+    kwargs = kwargs if attempt.task.kwargs is None else attempt.task.kwargs
+    # A trajectory restored without its ranges is at its run already and cannot go to one.
+    start_run(trajectory, None if trajectory.v_idx == idx else idx)
+    trajectory._run_by_environment = True
+    if observer is not None:
+        observer.begin_run(idx, attempt.token)
+    _logger.info("Starting single run #%d of %d.", idx, len(trajectory))
+    try:
+        with time_limit(policy.time_limit):
+            outcome.result = runfunc(trajectory, *args, **kwargs)
+        if policy.automatic_storing:
+            with storing:
+                trajectory.f_store()
+        finalize_run(trajectory, completed=True, clean_up=policy.clean_up)
+        outcome.row = trajectory._run_table.row(idx)
+        _logger.info("Finished single run #%d of %d.", idx, len(trajectory))
+    except KeyboardInterrupt:
+        abandon_run(trajectory)
+        raise
+    except (Exception, SystemExit, GeneratorExit) as exc:
+        _note_failure(trajectory, outcome, exc)
+    finally:
+        if observer is not None:
+            observer.end_run(outcome)
+        trajectory._run_by_environment = False
+        outcome.interrupted = sigint_handling.hit
+    return outcome
+
+
+def _note_failure(trajectory: Trajectory, outcome: RunOutcome, exc: BaseException) -> None:
+    _logger.error("Run #%d failed.", outcome.idx, exc_info=exc)
+    status = {"status": TIMED_OUT} if isinstance(exc, RunTimeoutError) else {}
+    outcome.result = None
+    outcome.failure = describe(exc, attempts=outcome.attempts, **status)
+    outcome.exception = exc
+    outcome.row = {**trajectory._run_table.row(outcome.idx), "completed": 0}
+    abandon_run(trajectory)
+
+
+class Runner(ABC):
+    """Runs attempts in the process it was brought to."""
+
+    def prepare(self, service: StorageService | None) -> None:
+        """Called once in the process, before the first run.
+
+        Parameters
+        ----------
+        service : StorageService, optional
+            What runs store with.
+        """
+        return None
+
+    def trajectory_at(self, idx: int) -> Trajectory | None:
+        """A trajectory that is at run `idx`, if there is one before the run starts."""
+        return None
+
+    @abstractmethod
+    def run(self, attempt: Attempt) -> RunOutcome:
+        """Do one run."""
+
+
+class ReusingRunner(Runner):
+    """Goes from run to run with one trajectory and one set of arguments.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        Used for all runs.
+    runfunc, args, kwargs
+        What to call.
+    policy : RunPolicy
+        What to do around each call.
+    """
+
+    def __init__(
+        self,
+        trajectory: Trajectory,
+        runfunc: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        policy: RunPolicy,
+    ) -> None:
+        self._trajectory = trajectory
+        self._call = runfunc, args, kwargs
+        self._policy = policy
+
+    def prepare(self, service: StorageService | None) -> None:
+        """Let the trajectory store with `service`."""
+        if service is not None:
+            self._trajectory.v_storage_service = service
+
+    def trajectory_at(self, idx: int) -> Trajectory:
+        """The trajectory, at run `idx`."""
+        self._trajectory.f_set_crun(idx)
+        return self._trajectory
+
+    def run(self, attempt: Attempt) -> RunOutcome:
+        """Do one run."""
+        return run_single(self._trajectory, attempt, *self._call, self._policy)
+
+
+class RestoringRunner(Runner):
+    """Makes a fresh trajectory and fresh arguments for each run.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The trajectory.
+    call : Packed
+        Run function, positional and keyword arguments.
+    policy : RunPolicy
+        What to do around each call.
+    frozen : bool
+        Make them once in each process instead and use them for all runs.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, call: Packed, policy: RunPolicy, frozen: bool = False
+    ) -> None:
+        self._snapshot, self._call, self._policy = snapshot, call, policy
+        self._frozen = frozen
+        self._service: StorageService | None = None
+        self._reusing: ReusingRunner | None = None
+
+    def prepare(self, service: StorageService | None) -> None:
+        """Remember the service; make what is shared by all runs."""
+        self._service = service
+        if self._frozen:
+            trajectory = self._snapshot.restore(0, storage_service=service)
+            self._reusing = ReusingRunner(trajectory, *self._call.unpack(), self._policy)
+
+    def trajectory_at(self, idx: int) -> Trajectory:
+        """A fresh trajectory, at run `idx`."""
+        return self._snapshot.restore(idx, storage_service=self._service)
+
+    def run(self, attempt: Attempt) -> RunOutcome:
+        """Do one run."""
+        if self._reusing is not None:
+            return self._reusing.run(attempt)
+        trajectory = self._snapshot.restore(attempt.task.idx, storage_service=self._service)
+        return run_single(trajectory, attempt, *self._call.unpack(), self._policy)
+
+
+def outcome_bytes(outcome: RunOutcome) -> bytes:
+    """An outcome on its way to the main process.
+
+    A result or an exception that cannot be pickled is replaced by what explains it: such a run
+    has failed, although its data is stored.
+    """
+    if outcome.exception is not None:
+        outcome.exception = portable(outcome.exception)
+    try:
+        return serialization.dumps(outcome)
+    except Exception as exc:
+        error = ResultNotPicklableError(
+            f"Run {outcome.idx} returned something that cannot be sent to the main process. "
+            + serialization.explain(outcome.result, "the return value", exc)
+        )
+    _logger.error("%s", error)
+    outcome.result = None
+    outcome.failure = describe(error, attempts=outcome.attempts)
+    outcome.exception = error
+    outcome.row["completed"] = 0
+    return serialization.dumps(outcome)

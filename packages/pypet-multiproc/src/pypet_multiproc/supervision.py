@@ -1,0 +1,395 @@
+"""Worker processes from the outside: starting them, hearing them, noticing their end.
+
+One selector waits for everything at once: what workers say, their ends, and whatever a wrap mode
+waits for. Invariant: for each attempt a worker was given, exactly one event comes out: its outcome,
+or that it was being done (``lost``) or waiting (``undone``) when the worker ended. That holds for
+workers that are killed at any moment.
+
+::
+
+    main process                                worker process
+      tasks     ── batches of attempts ──►        one run after the other
+      results   ◄─ ready, outcome, outcome ──
+      lifeline  ── (silence; "end"; EOF) ──►      a thread that ends the process
+      process descriptor ◄─ readable when it has ended
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from selectors import EVENT_READ, DefaultSelector
+from typing import Any
+
+from pypet_multiproc.channels import FrameReader, keep_from_children
+from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.failures import (
+    RunError,
+    WorkerStartError,
+    describe,
+    explain_exit,
+)
+from pypet_multiproc.lifeline import END
+from pypet_multiproc.processes import start_quietly, watch_end
+from pypet_multiproc.serialization import dumps
+from pypet_multiproc.tasks import Attempt
+from pypet_multiproc.workers import (
+    BROKEN,
+    OUTCOME,
+    READY,
+    UNDONE,
+    WorkerPipes,
+    WorkerSetup,
+    worker_main,
+)
+from pypet_trajectory.storage.records import RunFailure
+
+#: Batches up to this size fit into a pipe that its reader has not emptied yet.
+_SMALL_BATCH = 16384
+#: Workers that may end before they are ready, one after another.
+_MAX_FAILED_STARTS = 3
+
+
+@dataclass(slots=True)
+class Reported:
+    """A worker has finished a run."""
+
+    worker: Worker
+    attempt: Attempt
+    outcome: RunOutcome
+    #: Seconds since the worker's previous outcome, or since it was given the batch.
+    seconds: float
+
+
+@dataclass(slots=True)
+class Ended:
+    """A worker process has ended."""
+
+    worker: Worker
+    exitcode: int | None
+    #: The attempt it was at.
+    lost: Attempt | None
+    #: Attempts it had been given and not begun.
+    undone: list[Attempt]
+
+
+@dataclass(slots=True)
+class Undone:
+    """A worker gives attempts back, because it was asked to stop."""
+
+    worker: Worker
+    undone: list[Attempt]
+
+
+Event = Reported | Ended | Undone
+
+
+@dataclass(eq=False)
+class Worker:
+    """One worker process, as the main process sees it."""
+
+    #: The process.
+    process: Any
+    #: Where batches go.
+    tasks: Any
+    #: Where outcomes come from.
+    results: FrameReader
+    #: Closing it, or ``END`` on it, ends the process.
+    lifeline: Any
+    #: Readable when the process has ended.
+    end: int
+    #: What the worker has been given and not reported, in its order.
+    assigned: deque[Attempt] = field(default_factory=deque)
+    #: Whether it has said that it can run.
+    ready: bool = False
+    #: When the run it is at began, on the monotonic clock.
+    since: float = 0.0
+    #: When it will be asked to end, on the monotonic clock, if it has not ended by itself.
+    end_at: float | None = None
+    #: When it will be killed, on the monotonic clock, if it was asked to end.
+    kill_at: float | None = None
+    #: Why it is being ended, if it is.
+    reason: RunFailure | None = None
+    #: Whether its task pipe was closed, so that it ends by itself.
+    dismissed: bool = False
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return int(self.process.pid)
+
+    def assign(self, batch: Sequence[Attempt]) -> bool:
+        """Send a batch; returns whether the worker could be reached."""
+        return self._send(batch, dumps(list(batch)))
+
+    def assign_early(self, batch: Sequence[Attempt]) -> bool:
+        """Send a batch to a worker that is still at another, if that cannot block."""
+        data = dumps(list(batch))
+        return len(data) <= _SMALL_BATCH and self._send(batch, data)
+
+    def _send(self, batch: Sequence[Attempt], data: bytes) -> bool:
+        if not self.assigned:
+            self.since = time.monotonic()
+        try:
+            self.tasks.send_bytes(data)
+        except OSError:
+            return False
+        self.assigned.extend(batch)
+        return True
+
+    def dismiss(self, patience: float = 10.0) -> None:
+        """Let the worker end when it has done what it was given, at most `patience` seconds."""
+        if not self.dismissed:
+            self.dismissed = True
+            self.tasks.close()
+            self.end_at = time.monotonic() + patience
+
+    def end_now(self, patience: float, reason: RunFailure | None = None) -> None:
+        """Ask the worker to end at once; it is killed after `patience` seconds."""
+        if self.kill_at is not None:
+            return
+        self.kill_at = time.monotonic() + patience
+        self.reason = reason
+        try:
+            self.lifeline.send_bytes(END)
+        except OSError:
+            self.process.kill()
+
+
+class Supervisor:
+    """Starts workers and turns what happens to them into events.
+
+    Parameters
+    ----------
+    start_method : str
+        How to start processes.
+    before_start : callable
+        Called before each start.
+    on_death : callable
+        Called with the process id of a worker that ended out of turn.
+    """
+
+    def __init__(
+        self,
+        start_method: str,
+        before_start: Callable[[], None],
+        on_death: Callable[[int], None],
+    ) -> None:
+        self._context: Any = get_context(start_method)
+        self._before_start, self._on_death = before_start, on_death
+        self._selector = DefaultSelector()
+        self._others: dict[Any, Any] = {}
+        self._failed_starts = 0
+        self._started = 0
+        #: Workers that have not ended.
+        self.workers: list[Worker] = []
+
+    # ---------------------------------------------------------------- start
+
+    def start(
+        self,
+        setup: WorkerSetup,
+        name: str | None = None,
+        attempts: Sequence[Attempt] = (),
+    ) -> Worker:
+        """Start one worker.
+
+        Parameters
+        ----------
+        setup : WorkerSetup
+            What it works with.
+        name : str, optional
+            Name of the process; ``{n}`` stands for a number.
+        attempts : sequence of Attempt
+            The first batch, if the set-up contains one.
+        """
+        self._before_start()
+        self._started += 1
+        tasks_there, tasks_here = self._context.Pipe(duplex=False)
+        results_here, results_there = self._context.Pipe(duplex=False)
+        lifeline_there, lifeline_here = self._context.Pipe(duplex=False)
+        for connection in (tasks_here, results_here, lifeline_here):
+            keep_from_children(connection)
+        pipes = WorkerPipes(tasks_there, results_there, lifeline_there)
+        process = self._context.Process(
+            target=worker_main,
+            args=(setup, pipes),
+            name=None if name is None else name.format(n=self._started),
+        )
+        start_quietly(process)
+        for connection in (tasks_there, results_there, lifeline_there):
+            connection.close()
+        worker = Worker(
+            process=process,
+            tasks=tasks_here,
+            results=FrameReader(results_here),
+            lifeline=lifeline_here,
+            end=watch_end(process),
+            assigned=deque(attempts),
+            since=time.monotonic(),
+        )
+        self._selector.register(worker.results, EVENT_READ, worker)
+        self._selector.register(worker.end, EVENT_READ, worker)
+        self.workers.append(worker)
+        return worker
+
+    # ----------------------------------------------------------------- wait
+
+    def watch_also(self, waitables: Sequence[Any]) -> None:
+        """Let :meth:`wait` return when one of these becomes readable, too."""
+        wanted = {id(waitable): waitable for waitable in waitables}
+        for key in set(self._others) - set(wanted):
+            self._selector.unregister(self._others.pop(key))
+        for key in set(wanted) - set(self._others):
+            self._selector.register(wanted[key], EVENT_READ, None)
+            self._others[key] = wanted[key]
+
+    def wait(self, timeout: float | None) -> list[Event]:
+        """What has happened, after waiting for something at most `timeout` seconds."""
+        timeout = self._end_overdue(timeout)
+        ready = self._selector.select(timeout)
+        events: list[Event] = []
+        heard: set[int] = set()
+        ended: list[Worker] = []
+        for key, _ in ready:
+            worker = key.data
+            if worker is None:
+                continue
+            if id(worker) not in heard:
+                heard.add(id(worker))
+                events.extend(self._hear(worker))
+            if key.fileobj is worker.end or key.fd == worker.end:
+                ended.append(worker)
+        for worker in ended:
+            events.append(self._bury(worker, events))
+        return events
+
+    def _end_overdue(self, timeout: float | None) -> float | None:
+        """Ask or force overdue workers to end; returns when to look again at the latest."""
+        now = time.monotonic()
+        for worker in self.workers:
+            if worker.kill_at is None and worker.end_at is not None and worker.end_at <= now:
+                worker.end_now(1.0)
+            if worker.kill_at is not None and worker.kill_at <= now:
+                worker.process.kill()
+                worker.kill_at = float("inf")
+            due = worker.end_at if worker.kill_at is None else worker.kill_at
+            if due is not None and due < float("inf"):
+                timeout = due - now if timeout is None else min(timeout, due - now)
+        return timeout
+
+    def _hear(self, worker: Worker) -> Iterator[Event]:
+        for frame in worker.results.read():
+            kind, data = frame[:1], memoryview(frame)[1:]
+            if kind == READY:
+                worker.ready = True
+                worker.since = time.monotonic()
+                self._failed_starts = 0
+            elif kind == OUTCOME:
+                now = time.monotonic()
+                attempt = worker.assigned.popleft()
+                outcome = _outcome(data, attempt)
+                yield Reported(worker, attempt, outcome, now - worker.since)
+                worker.since = now
+            elif kind == UNDONE:
+                undone = list(worker.assigned)
+                worker.assigned.clear()
+                yield Undone(worker, undone)
+            elif kind == BROKEN:
+                failure: RunFailure = pickle.loads(data)
+                raise WorkerStartError(
+                    f"A worker process could not be set up: {failure.exception}: "
+                    f"{failure.message}\n{failure.traceback}"
+                )
+        if worker.results.ended:
+            self._stop_hearing(worker)
+
+    def _stop_hearing(self, worker: Worker) -> None:
+        if worker.results in self._selector.get_map():
+            self._selector.unregister(worker.results)
+
+    def _bury(self, worker: Worker, events: list[Event]) -> Ended:
+        """Take leave of a worker whose process has ended."""
+        events.extend(self._hear(worker))
+        self._stop_hearing(worker)
+        self._selector.unregister(worker.end)
+        if worker.end != worker.process.sentinel:
+            os.close(worker.end)
+        worker.process.join(timeout=5.0)
+        exitcode = worker.process.exitcode
+        self.workers.remove(worker)
+        pid = worker.pid
+        worker.results.close()
+        worker.lifeline.close()
+        worker.dismiss()
+        worker.process.close()
+        left = list(worker.assigned)
+        worker.assigned.clear()
+        if worker.ready or worker.reason is not None:
+            ended = Ended(worker, exitcode, left[0] if left else None, left[1:])
+        else:
+            self._note_failed_start(exitcode)
+            ended = Ended(worker, exitcode, None, left)
+        if left:
+            self._on_death(pid)
+        return ended
+
+    def _note_failed_start(self, exitcode: int | None) -> None:
+        self._failed_starts += 1
+        if self._failed_starts >= _MAX_FAILED_STARTS:
+            raise WorkerStartError(
+                f"{self._failed_starts} worker processes ended before they could run anything; "
+                f"the last one {explain_exit(exitcode)}. With the start method 'spawn' or "
+                "'forkserver' the main script must start its work under "
+                "`if __name__ == '__main__':`."
+            )
+
+    # ------------------------------------------------------------------ end
+
+    def close(self, patience: float) -> None:
+        """End all workers and wait for them, at most a little longer than `patience` seconds.
+
+        Workers that are at a run are asked to end at once.
+        """
+        for worker in self.workers:
+            if worker.assigned or not worker.ready:
+                worker.end_now(patience)
+            else:
+                worker.dismiss()
+        deadline = time.monotonic() + patience
+        while self.workers:
+            if time.monotonic() > deadline:
+                for worker in self.workers:
+                    worker.end_now(0.0)
+            try:
+                self.wait(0.1)
+            except WorkerStartError:
+                continue
+        for key in list(self._others):
+            self._selector.unregister(self._others.pop(key))
+        self._selector.close()
+
+
+def _outcome(data: memoryview, attempt: Attempt) -> RunOutcome:
+    """The outcome a worker sent; one that cannot be unpickled counts as failed."""
+    try:
+        outcome = pickle.loads(data)
+    except Exception as exc:
+        error = RunError(
+            f"Run {attempt.task.idx} returned something that cannot be unpickled in the main "
+            f"process ({type(exc).__name__}: {exc})."
+        )
+        return RunOutcome(
+            attempt.task.idx,
+            failure=describe(error, attempts=attempt.number),
+            attempts=attempt.number,
+            exception=error,
+            token=attempt.token,
+        )
+    assert isinstance(outcome, RunOutcome)
+    return outcome

@@ -1,0 +1,1 @@
+"""Wrap modes: how data of concurrent runs reaches the one storage."""

@@ -1,0 +1,196 @@
+"""LOCAL: runs only note what they want stored; the main process stores it.
+
+What a run notes travels back with its outcome. The main process collects outcomes for a moment and
+then opens the file, writes them all and closes it. Invariant: the file is never open in the main
+process while another process is started, for a forked child would inherit the lock on it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar
+
+from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.failures import describe
+from pypet_multiproc.garbage import GarbageInterval
+from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, joined, store_rows
+from pypet_multiproc.wrapping.services import (
+    DELTA,
+    Message,
+    StoringOnly,
+    deliver,
+)
+from pypet_multiproc.writing.files import close_file, open_file
+from pypet_trajectory import constants
+from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.logger import HasLogger
+from pypet_trajectory.storage.records import RunRows
+from pypet_trajectory.storage.service import StorageService, SupportsDeltas
+
+#: Outcomes wait at most this many seconds before they are written ...
+_PATIENCE = 0.25
+#: ... and at most this many wait.
+_MAX_WAITING = 256
+
+
+class ReferenceWrapper(StoringOnly):
+    """Notes store calls instead of doing them.
+
+    Parameters
+    ----------
+    by_delta : bool
+        Whether the service that will store takes records.
+    """
+
+    def __init__(self, by_delta: bool = True) -> None:
+        super().__init__(by_delta)
+        #: What was noted: name of the trajectory to messages in their order.
+        self.references: dict[str, list[Message]] = {}
+
+    def _send(self, message: Message) -> None:
+        kind, args, kwargs = message
+        name = args[0].trajectory_name if kind == DELTA else kwargs.get("trajectory_name", "")
+        self.references.setdefault(name, []).append(message)
+
+    def free_references(self) -> None:
+        """Forget everything that was noted."""
+        self.references = {}
+
+    def begin_run(self, idx: int, token: int) -> None:
+        """Forget what earlier runs noted."""
+        super().begin_run(idx, token)
+        self.free_references()
+
+    def end_run(self, outcome: RunOutcome) -> None:
+        """Let the outcome carry what was noted."""
+        messages = [message for noted in self.references.values() for message in noted]
+        self.free_references()
+        if all(kind == DELTA for kind, _, _ in messages):
+            outcome.delta = joined([args[0] for _, args, _ in messages])
+        else:
+            outcome.store_calls = messages
+        self._run_index = -1
+
+
+class ReferenceStore(HasLogger):
+    """Stores what a :class:`ReferenceWrapper` noted.
+
+    Parameters
+    ----------
+    storage_service : StorageService
+        Where to.
+    gc_interval : int, optional
+        Collect garbage after so many calls.
+    """
+
+    def __init__(self, storage_service: StorageService, gc_interval: int | None = None) -> None:
+        self._storage_service = storage_service
+        self._collector = GarbageInterval(gc_interval)
+
+    def store_references(self, references: dict[str, list[Message]]) -> None:
+        """Store everything in `references`, trajectory by trajectory."""
+        for messages in references.values():
+            for message in messages:
+                deliver(message, self._storage_service)
+        self._collector.count()
+
+
+class LocalWrap(WrapMode):
+    """Stores in the main process what runs noted."""
+
+    name: ClassVar[str] = constants.WRAP_MODE_LOCAL
+
+    def __init__(self, settings: WrapSettings) -> None:
+        super().__init__(settings)
+        self._service: StorageService | None = None
+        self._trajectory_name = ""
+        self._waiting: list[RunOutcome] = []
+        self._due: float | None = None
+        self._collector = GarbageInterval(settings.gc_interval)
+
+    @property
+    def _started(self) -> StorageService:
+        if self._service is None:
+            raise PypetRuntimeError("The wrap mode LOCAL has not been started.")
+        return self._service
+
+    def start(self, service: StorageService, trajectory_name: str) -> None:
+        """Remember the service."""
+        self._service = service
+        self._trajectory_name = trajectory_name
+
+    def worker_service(self) -> StorageService:
+        """A service that takes notes."""
+        return ReferenceWrapper(isinstance(self._started, SupportsDeltas))
+
+    def main_service(self) -> StorageService:
+        """The real service: only this process uses it."""
+        return self._started
+
+    def after_outcome(self, outcome: RunOutcome) -> None:
+        """Let the outcome wait until it is written with others."""
+        if outcome.delta is None and not outcome.store_calls:
+            self._settled.append(outcome)
+            return
+        self._waiting.append(outcome)
+        if self._due is None:
+            self._due = time.monotonic() + _PATIENCE
+
+    def settled(self) -> list[RunOutcome]:
+        """Outcomes that have been written; writes those that are due."""
+        if len(self._waiting) >= _MAX_WAITING or self.seconds_until_due() == 0.0:
+            self._write()
+        return super().settled()
+
+    def seconds_until_due(self) -> float | None:
+        """When waiting outcomes must be written."""
+        return None if self._due is None else max(0.0, self._due - time.monotonic())
+
+    def drain(self) -> list[RunOutcome]:
+        """Write everything that waits."""
+        self._write()
+        return super().settled()
+
+    def _write(self) -> None:
+        waiting, self._waiting, self._due = self._waiting, [], None
+        if not waiting:
+            return
+        service = self._started
+        opened = open_file(service, self._trajectory_name)
+        try:
+            for outcome in waiting:
+                self._store(outcome, service)
+                self._settled.append(outcome)
+        finally:
+            if opened:
+                close_file(service)
+
+    def _store(self, outcome: RunOutcome, service: StorageService) -> None:
+        try:
+            if outcome.delta is not None:
+                deliver((DELTA, (outcome.delta,), {}), service)
+            for message in outcome.store_calls or ():
+                deliver(message, service)
+        except Exception as exc:
+            if outcome.failure is None:
+                outcome.failure = describe(exc, attempts=outcome.attempts)
+                outcome.exception = exc
+                outcome.row["completed"] = 0
+        self._collector.count()
+        outcome.store_calls = None
+        if not self.settings.keep_deltas:
+            outcome.delta = None
+
+    def store_run_rows(self, rows: RunRows) -> None:
+        """Give them to the service."""
+        store_rows(self._started, rows)
+
+    def store_references(self, references: dict[str, Any]) -> None:
+        """Store what a :class:`ReferenceWrapper` of the user's own process noted."""
+        ReferenceStore(self._started, self.settings.gc_interval).store_references(references)
+
+    def finalize(self) -> None:
+        """Write what still waits."""
+        if self._service is not None:
+            self._write()
+            self._service = None

@@ -1,0 +1,134 @@
+"""PIPE: runs send what they store to a writer process through one pipe.
+
+Fast for many small results. Runs store only; the pipe can be handed to processes that are being
+started, by any start method, but not be sent to running ones. No lock guards it
+(:mod:`pypet_multiproc.writing.chunks`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.wrapping.lock import LockAcquisition
+from pypet_multiproc.wrapping.services import DONE, Message, StoringOnly
+from pypet_multiproc.wrapping.through_writer import WriterWrap
+from pypet_multiproc.writing.chunks import ChunkSource, ChunkWriter
+from pypet_multiproc.writing.process import StorageServiceDataHandler
+from pypet_multiproc.writing.source import MessageSource
+from pypet_trajectory import constants
+from pypet_trajectory.storage.service import StorageService
+
+
+class PipeStorageServiceSender(StoringOnly, LockAcquisition):
+    """Sends what runs store through a pipe.
+
+    Parameters
+    ----------
+    storage_connection : object, optional
+        Anything with ``send``.
+    lock : object, optional
+        Held while sending, for connections that need it.
+    by_delta : bool
+        Whether the service at the other end writes records.
+    """
+
+    def __init__(
+        self, storage_connection: Any = None, lock: Any = None, by_delta: bool = True
+    ) -> None:
+        StoringOnly.__init__(self, by_delta)
+        LockAcquisition.__init__(self, lock)
+        self.conn = storage_connection
+
+    def begin_run(self, idx: int, token: int) -> None:
+        """Attribute messages to this attempt."""
+        super().begin_run(idx, token)
+        if isinstance(self.conn, ChunkWriter):
+            self.conn.begin(token)
+
+    def end_run(self, outcome: RunOutcome) -> None:
+        """Tell how many messages there were."""
+        super().end_run(outcome)
+        if isinstance(self.conn, ChunkWriter):
+            outcome.token, outcome.sent = self.conn.token, self.conn.sent
+            self.conn.begin(0)
+
+    def _send(self, message: Message) -> None:
+        if self._lock is None:
+            self.conn.send(message)
+            return
+        self.acquire_lock()
+        try:
+            self.conn.send(message)
+        finally:
+            self.release_lock()
+
+    def send_done(self) -> None:
+        """Tell the reader of a connection of the user's own that this was all."""
+        self._send((DONE, (), {}))
+
+
+class PipeStorageServiceWriter(StorageServiceDataHandler):
+    """Stores what arrives through a connection of the user's own until told that this was all.
+
+    Parameters
+    ----------
+    storage_service : StorageService
+        Where to store.
+    storage_connection : object
+        Anything with ``recv``.
+    max_buffer_size : int
+        Accepted for compatibility; the pipe itself is the buffer.
+    gc_interval : int, optional
+        Collect garbage after so many store operations.
+    """
+
+    def __init__(
+        self,
+        storage_service: StorageService,
+        storage_connection: Any,
+        max_buffer_size: int = 10,
+        gc_interval: int | None = None,
+    ) -> None:
+        super().__init__(storage_service, gc_interval)
+        self.conn = storage_connection
+        self.max_buffer_size = max_buffer_size
+
+    def run(self) -> None:
+        """Store until a message says that this was all, or the pipe ends; errors are logged."""
+        try:
+            while True:
+                try:
+                    message = self.conn.recv()
+                except EOFError:
+                    break
+                if message[0] == DONE:
+                    break
+                try:
+                    self.handle(message)
+                    self.flush_file()
+                except Exception:
+                    self._logger.exception("ERROR occurred during storing!")
+        finally:
+            self.close_file()
+
+
+class PipeWrap(WriterWrap):
+    """Sends data to a writer process through a pipe."""
+
+    name: ClassVar[str] = constants.WRAP_MODE_PIPE
+    process_name = "PipeProcess"
+
+    @property
+    def pipe(self) -> Any:
+        """What runs send messages with, ``None`` unless started."""
+        return None if self._writer is None else self._sender.conn
+
+    def _make_source(self) -> MessageSource:
+        return ChunkSource()
+
+    def _make_sender(self, source: Any, by_delta: bool) -> PipeStorageServiceSender:
+        return PipeStorageServiceSender(source.writer(), by_delta=by_delta)
+
+    def _close_sender(self) -> None:
+        self._sender.conn.close()

@@ -1,0 +1,245 @@
+"""The storage services that runs see in place of the real one.
+
+A wrapper takes the same two messages as any service. Invariant: it never pickles the trajectory;
+store calls become records (:class:`~pypet_trajectory.storage.records.RunDelta`) as soon as they
+are made, so that what a run does with its tree afterwards changes nothing. Services of other people
+that do not take records get the leaves themselves.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pypet_multiproc.experiment import RunOutcome
+from pypet_trajectory import constants
+from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
+from pypet_trajectory.logger import HasLogger
+from pypet_trajectory.storage.delta import delta_from_message
+from pypet_trajectory.storage.records import RunDelta
+from pypet_trajectory.storage.service import StorageService, SupportsDeltas
+
+#: Kinds of messages to whoever writes: a delta, any other store call, the end.
+DELTA = "DELTA"
+STORE = "STORE"
+DONE = "DONE"
+
+#: ``(kind, args, kwargs)``; the arguments are those of ``store_delta`` or ``store``.
+Message = tuple[str, tuple[Any, ...], Mapping[str, Any]]
+
+
+class MultiprocWrapper(StorageService):
+    """Base of all services that several processes may use at once."""
+
+    @property
+    def multiproc_safe(self) -> bool:
+        """Always true: that is what wrapping is for."""
+        return True
+
+    def begin_run(self, idx: int, token: int) -> None:
+        """Told by the worker that a run begins; what is stored from now on belongs to it."""
+        return None
+
+    def end_run(self, outcome: RunOutcome) -> None:
+        """Told by the worker that the run has ended; adds what only the wrapper knows."""
+        return None
+
+    def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
+        """Store or send, as the wrap mode does it."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement store().")
+
+
+def message_of(
+    by_delta: bool,
+    msg: str,
+    stuff: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    run_index: int = -1,
+) -> Message:
+    """What to send for a store call.
+
+    Parameters
+    ----------
+    by_delta : bool
+        Whether the service at the other end writes records.
+    msg, stuff, args, kwargs
+        The call.
+    run_index : int
+        Index of the run that stores.
+    """
+    if by_delta:
+        try:
+            delta = delta_from_message(msg, stuff, args, kwargs, run_index=run_index)
+        except NoSuchServiceError:
+            return STORE, (msg, stuff, *args), kwargs
+        return DELTA, (delta,), {}
+    if msg == constants.SINGLE_RUN:
+        leaves = _new_leaves(stuff)
+        kwargs = {"trajectory_name": kwargs.get("trajectory_name", stuff.v_name)}
+        return STORE, (constants.LIST, [(constants.LEAF, leaf, (), {}) for leaf in leaves]), kwargs
+    if msg == constants.LEAF:
+        stuff = _detached(stuff)
+    elif msg == constants.LIST:
+        stuff = [(entry[0], _detached(entry[1]), *entry[2:]) for entry in stuff]
+    return STORE, (msg, stuff, *args), kwargs
+
+
+def _new_leaves(trajectory: Any) -> list[Any]:
+    """Copies of the leaves a run added and has not stored, which are marked stored."""
+    leaves = []
+    for _, node in trajectory._new_nodes.values():
+        if node.v_is_leaf and not node._stored:
+            leaves.append(copy.copy(node))
+            node._stored = True
+    return leaves
+
+
+def _detached(item: Any) -> Any:
+    """A shallow copy of a leaf, which emptying the leaf does not change."""
+    if getattr(item, "v_is_leaf", False):
+        twin = copy.copy(item)
+        item._stored = True
+        return twin
+    return item
+
+
+def deliver(message: Message, service: StorageService) -> None:
+    """Do what a message says.
+
+    Raises
+    ------
+    RuntimeError
+        If its kind is unknown.
+    """
+    kind, args, kwargs = message
+    if kind == DELTA:
+        if not isinstance(service, SupportsDeltas):
+            raise PypetRuntimeError(
+                f"A run sent records, but {type(service).__name__} does not take any."
+            )
+        service.store_delta(*args)
+    elif kind == STORE:
+        service.store(*args, **kwargs)
+    else:
+        raise PypetRuntimeError(f"A message to the writer is of kind {kind!r}, which is unknown.")
+
+
+class StoringOnly(MultiprocWrapper, HasLogger):
+    """Base of wrappers through which runs can store but not load.
+
+    Parameters
+    ----------
+    by_delta : bool
+        Whether the service at the other end writes records.
+    """
+
+    def __init__(self, by_delta: bool = True) -> None:
+        self._by_delta = by_delta
+        self._run_index = -1
+        self._keep_deltas = False
+        self._deltas: list[RunDelta] = []
+
+    def keep_deltas(self) -> None:
+        """Let outcomes carry what their runs stored."""
+        self._keep_deltas = True
+
+    def begin_run(self, idx: int, token: int) -> None:
+        """Attribute what is stored from now on to run `idx`."""
+        self._run_index = idx
+        self._deltas = []
+
+    def end_run(self, outcome: RunOutcome) -> None:
+        """Hand over what was kept."""
+        from pypet_multiproc.wrapping.base import joined
+
+        if self._keep_deltas:
+            outcome.delta = joined(self._deltas)
+        self._deltas = []
+        self._run_index = -1
+
+    def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> None:
+        """Send what the call would store."""
+        if msg in (constants.OPEN_FILE, constants.CLOSE_FILE, constants.FLUSH):
+            return
+        message = message_of(
+            self._by_delta, msg, stuff_to_store, args, kwargs, run_index=self._run_index
+        )
+        if self._keep_deltas and message[0] == DELTA:
+            self._deltas.append(message[1][0])
+        self._send(message)
+
+    def _send(self, message: Message) -> None:
+        raise NotImplementedError(f"{type(self).__name__} does not implement _send().")
+
+    def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse, for data goes one way here.
+
+        Raises
+        ------
+        NotImplementedError
+            Always.
+        """
+        raise NotImplementedError(
+            f"Cannot load during runs with {type(self).__name__}: data goes to the writer and not "
+            "back. Use the wrap mode LOCK, or load before the runs start."
+        )
+
+
+class RecordingService(MultiprocWrapper):
+    """The real service, which also notes what each run stored.
+
+    Parameters
+    ----------
+    service : StorageService
+        The service; everything it offers remains available.
+    """
+
+    def __init__(self, service: StorageService) -> None:
+        self._service = service
+        self._deltas: list[RunDelta] = []
+        self._run_index = -1
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "_service":
+            raise AttributeError(name)
+        return getattr(self._service, name)
+
+    @property
+    def is_open(self) -> bool:
+        """That of the real service."""
+        return self._service.is_open
+
+    @property
+    def multiproc_safe(self) -> bool:
+        """That of the real service."""
+        return self._service.multiproc_safe
+
+    def begin_run(self, idx: int, token: int) -> None:
+        """Note what is stored from now on."""
+        self._deltas, self._run_index = [], idx
+        if isinstance(self._service, MultiprocWrapper):
+            self._service.begin_run(idx, token)
+
+    def end_run(self, outcome: RunOutcome) -> None:
+        """Hand over what was noted."""
+        from pypet_multiproc.wrapping.base import joined
+
+        if isinstance(self._service, MultiprocWrapper):
+            self._service.end_run(outcome)
+        outcome.delta = joined(self._deltas)
+        self._deltas, self._run_index = [], -1
+
+    def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
+        """Store, and note what was stored."""
+        try:
+            delta = delta_from_message(msg, stuff_to_store, args, kwargs, run_index=self._run_index)
+        except NoSuchServiceError:
+            return self._service.store(msg, stuff_to_store, *args, **kwargs)
+        self._deltas.append(delta)
+        return self._service.store_delta(delta)  # type: ignore[attr-defined]
+
+    def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
+        """Load from the real service."""
+        return self._service.load(msg, stuff_to_load, *args, **kwargs)

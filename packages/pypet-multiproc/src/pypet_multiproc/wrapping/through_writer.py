@@ -1,0 +1,154 @@
+"""What QUEUE and PIPE share: one writer process, and outcomes that wait for its word.
+
+An outcome says how many messages its run sent; it is settled once the writer has confirmed as many
+for the same attempt. Invariant: confirmations and outcomes may arrive in either order.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.failures import StoringFailedError
+from pypet_multiproc.wrapping.base import WrapMode, WrapSettings
+from pypet_multiproc.wrapping.services import StoringOnly
+from pypet_multiproc.writing.handle import WriterHandle
+from pypet_multiproc.writing.process import Confirmation, WriterSetup
+from pypet_multiproc.writing.source import MessageSource
+from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.storage.records import RunFailure, RunRows
+from pypet_trajectory.storage.service import StorageService, SupportsDeltas
+
+
+class WriterWrap(WrapMode):
+    """Base of wrap modes with a writer process."""
+
+    #: Name of the writer process.
+    process_name: str
+
+    def __init__(self, settings: WrapSettings) -> None:
+        super().__init__(settings)
+        self._writer: WriterHandle | None = None
+        self._failure: BaseException | None = None
+        self._waiting: dict[int, RunOutcome] = {}
+        self._written: dict[int, int] = {}
+        self._failed: dict[int, RunFailure] = {}
+
+    # ------------------------------------------------------------- life cycle
+
+    @abstractmethod
+    def _make_source(self) -> MessageSource:
+        """Where the writer gets its messages from."""
+
+    @abstractmethod
+    def _make_sender(self, source: Any, by_delta: bool) -> StoringOnly:
+        """What runs send to `source` with."""
+
+    def _release_source(self, source: Any) -> None:
+        """Called in the main process once the writer has the source."""
+        source.forget()
+
+    def start(self, service: StorageService, trajectory_name: str) -> None:
+        """Start the writer."""
+        source = self._make_source()
+        self._sender = self._make_sender(source, isinstance(service, SupportsDeltas))
+        if self.settings.keep_deltas:
+            self._sender.keep_deltas()
+        setup = WriterSetup(
+            service=service,
+            source=source,
+            capacity=self.settings.queue_maxsize,
+            gc_interval=self.settings.gc_interval,
+            logging_manager=self.settings.logging_manager,
+        )
+        self._writer = WriterHandle(setup, self.process_name, self.settings.start_method)
+        self._release_source(source)
+
+    @property
+    def _started(self) -> WriterHandle:
+        if self._writer is None:
+            raise PypetRuntimeError(f"The wrap mode {self.name} has not been started.")
+        return self._writer
+
+    @property
+    def writer_pid(self) -> int | None:
+        """Process id of the writer, ``None`` unless started."""
+        return None if self._writer is None else self._writer.pid
+
+    def worker_service(self) -> StorageService:
+        """A service that sends to the writer."""
+        return self._sender
+
+    def finalize(self) -> None:
+        """Let the writer write what it has and end."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            self._note(writer.close())
+            self._failure = self._failure or writer.failure()
+            self._close_sender()
+
+    def _close_sender(self) -> None:
+        """Give back what sending needed in the main process."""
+        return None
+
+    # --------------------------------------------------------------- outcomes
+
+    def after_outcome(self, outcome: RunOutcome) -> None:
+        """Let the outcome wait for the writer's word."""
+        if not outcome.sent:
+            self._settled.append(outcome)
+            return
+        self._waiting[outcome.token] = outcome
+        self._settle(outcome.token)
+
+    def settled(self) -> list[RunOutcome]:
+        """Outcomes the writer has confirmed."""
+        if self._writer is not None:
+            self._note(self._writer.confirmations())
+            self._failure = self._failure or self._writer.failure()
+        return super().settled()
+
+    def drain(self) -> list[RunOutcome]:
+        """Wait until the writer has confirmed all, or cannot go on."""
+        while self._waiting and self._writer is not None and self._failure is None:
+            self._note(self._writer.wait(1.0))
+            self._failure = self._failure or self._writer.failure()
+        return super().settled()
+
+    def _note(self, news: list[Confirmation]) -> None:
+        for confirmation in news:
+            for token, count in confirmation.written.items():
+                self._written[token] = self._written.get(token, 0) + count
+            self._failed.update(confirmation.failed)
+            for token in confirmation.written:
+                self._settle(token)
+
+    def _settle(self, token: int) -> None:
+        outcome = self._waiting.get(token)
+        if outcome is None or self._written.get(token, 0) < outcome.sent:
+            return
+        del self._waiting[token]
+        del self._written[token]
+        failure = self._failed.pop(token, None)
+        if failure is not None and outcome.failure is None:
+            outcome.failure = failure
+            outcome.exception = StoringFailedError(
+                f"Run {outcome.idx} completed, but its data could not be stored: "
+                f"{failure.exception}: {failure.message}"
+            )
+            outcome.row["completed"] = 0
+        self._settled.append(outcome)
+
+    def waitables(self) -> Sequence[Any]:
+        """The writer's reports, and its end."""
+        return () if self._writer is None else self._writer.waitables()
+
+    def failure(self) -> BaseException | None:
+        """Why the writer cannot go on, if so."""
+        return self._failure
+
+    def store_run_rows(self, rows: RunRows) -> None:
+        """Let the writer store them."""
+        self._started.store_run_rows(rows)

@@ -1,0 +1,137 @@
+"""The writer process as the main process sees it.
+
+Starts it, tells it rows of the run table and when to end, and hears which messages have been
+written. Invariant: whatever happens to the writer is either a confirmation or a reason why it
+cannot go on; waiting for it ends when it ends.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from multiprocessing import connection, get_context
+from typing import Any
+
+from pypet_multiproc.channels import FrameReader, keep_from_children, send_frame
+from pypet_multiproc.failures import StoringFailedError, WriterDiedError, explain_exit
+from pypet_multiproc.processes import default_start_method, start_quietly
+from pypet_multiproc.writing.process import Confirmation, WriterSetup, writer_main
+from pypet_trajectory.storage.records import RunRows
+
+#: Seconds without any sign of life after which an ending writer is given up.
+_PATIENCE = 300.0
+
+
+class WriterHandle:
+    """A running writer process.
+
+    Parameters
+    ----------
+    setup : WriterSetup
+        What it works with.
+    name : str
+        Name of the process, as it appears in the names of log files.
+    start_method : str, optional
+        How to start it.
+    """
+
+    def __init__(self, setup: WriterSetup, name: str, start_method: str | None = None) -> None:
+        context: Any = get_context(start_method or default_start_method())
+        commands_here, commands_there = _pipe(context)
+        reports_there, reports_here = _pipe(context)
+        self._commands = keep_from_children(commands_here)
+        self._reports = FrameReader(keep_from_children(reports_here))
+        self._process = context.Process(
+            target=writer_main, args=(setup, commands_there, reports_there), name=name
+        )
+        start_quietly(self._process)
+        commands_there.close()
+        reports_there.close()
+        self._closed = False
+        self._failure: BaseException | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id."""
+        return self._process.pid
+
+    def waitables(self) -> list[Any]:
+        """What becomes readable when there is news or the process has ended."""
+        return [self._reports, self._process.sentinel]
+
+    def confirmations(self) -> list[Confirmation]:
+        """What the writer has told since the last call."""
+        news = [pickle.loads(frame) for frame in self._reports.read()]
+        for confirmation in news:
+            self._closed = self._closed or confirmation.closed
+            if confirmation.broken is not None and self._failure is None:
+                failure = confirmation.broken
+                self._failure = StoringFailedError(
+                    f"The writer process could not store: {failure.exception}: {failure.message}"
+                )
+        if self._reports.ended and not self._closed and self._failure is None:
+            self._process.join(timeout=1.0)
+            self._failure = WriterDiedError(
+                f"The writer process {self._process.name} {explain_exit(self._process.exitcode)}. "
+                "What it had confirmed is stored; runs it had not confirmed count as open."
+            )
+        return news
+
+    def failure(self) -> BaseException | None:
+        """Why the writer cannot go on, if so."""
+        return self._failure
+
+    def store_run_rows(self, rows: RunRows) -> None:
+        """Let the writer store rows of the run table.
+
+        Raises
+        ------
+        WriterDiedError
+            If it is gone.
+        """
+        self._command("rows", rows)
+
+    def _command(self, command: str, argument: Any) -> None:
+        try:
+            send_frame(self._commands, pickle.dumps((command, argument)))
+        except OSError:
+            self.confirmations()
+            if self._failure is not None:
+                raise self._failure from None
+
+    def wait(self, timeout: float) -> list[Confirmation]:
+        """News, after waiting for some at most `timeout` seconds."""
+        if not self._reports.ended:
+            connection.wait([self._reports], timeout)
+        return self.confirmations()
+
+    def close(self) -> list[Confirmation]:
+        """Let the writer write what it has, close the file and end; returns the last news."""
+        news: list[Confirmation] = []
+        if self._process.is_alive() and not self._closed and self._failure is None:
+            try:
+                self._command("close", None)
+            except WriterDiedError:
+                pass
+        patience_ends = time.monotonic() + _PATIENCE
+        while not self._closed and not self._reports.ended:
+            fresh = self.wait(1.0)
+            news += fresh
+            if fresh:
+                patience_ends = time.monotonic() + _PATIENCE
+            elif time.monotonic() > patience_ends:
+                break
+        self._commands.close()
+        self._process.join(timeout=5.0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._reports.close()
+        self._process.close()
+        return news
+
+
+def _pipe(context: Any) -> tuple[Any, Any]:
+    """A one-way pipe as (sender's end, receiver's end) for the caller's use."""
+    receiving, sending = context.Pipe(duplex=False)
+    return sending, receiving

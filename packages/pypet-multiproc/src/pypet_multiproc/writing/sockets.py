@@ -1,0 +1,244 @@
+"""Messages to the writer through a socket that any process on this machine can connect to.
+
+A sender pickles to an address and a secret, so it travels by every start method and into pools and
+executors, and connects in each process anew at first use. A process that dies while it sends
+breaks its own connection only. Where the kernel knows abstract socket names no file is needed; the
+secret keeps other users out, for messages are pickles.
+
+The bound on waiting messages is kept by acknowledgements: a sender has at most one message under
+way that the writer has not accepted. It need not wait for it otherwise.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import socket
+import struct
+import sys
+import tempfile
+from selectors import EVENT_READ, BaseSelector
+from typing import Any
+
+from pypet_multiproc import serialization
+from pypet_multiproc.channels import CHUNK, FrameBuffer, frame
+from pypet_multiproc.wrapping.services import Message
+from pypet_multiproc.writing.source import Incoming, MessageSource
+
+_TOKEN = struct.Struct("<Q")
+_ACK = b"+"
+
+
+def _new_address() -> str | tuple[str, int]:
+    if sys.platform == "linux":
+        return f"\0pypet-{os.getpid()}-{secrets.token_hex(8)}"
+    if hasattr(socket, "AF_UNIX"):
+        return os.path.join(tempfile.mkdtemp(prefix="pypet-"), "writer")
+    return ("127.0.0.1", 0)
+
+
+class WriterQueue:
+    """The senders' side; looks like a queue that can only be put into.
+
+    Parameters
+    ----------
+    address : str or tuple
+        Where the writer listens.
+    secret : bytes
+        What proves that a sender belongs to this experiment.
+    bounded : bool
+        Whether to wait for acknowledgements.
+    """
+
+    def __init__(self, address: Any, secret: bytes, bounded: bool) -> None:
+        self._address, self._secret, self._bounded = address, secret, bounded
+        self._forget()
+
+    def _forget(self) -> None:
+        self._socket: socket.socket | None = None
+        self._pid = 0
+        self._unacknowledged = 0
+        #: The attempt that messages belong to.
+        self.token = 0
+        #: Messages sent since :meth:`begin`.
+        self.sent = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"address": self._address, "secret": self._secret, "bounded": self._bounded}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def begin(self, token: int) -> None:
+        """Attribute messages to this attempt from now on."""
+        self.token, self.sent = token, 0
+
+    def put(self, message: Message) -> None:
+        """Send a message, waiting for room if the queue is bounded.
+
+        Raises
+        ------
+        OSError
+            If the writer is gone.
+        """
+        connection = self._connected()
+        while self._bounded and self._unacknowledged:
+            acknowledged = connection.recv(64)
+            if not acknowledged:
+                raise ConnectionResetError("The writer process has closed the connection.")
+            self._unacknowledged -= len(acknowledged)
+        data = serialization.dumps(message)
+        connection.sendall(frame(_TOKEN.pack(self.token) + data))
+        self.sent += 1
+        if self._bounded:
+            self._unacknowledged += 1
+
+    def _connected(self) -> socket.socket:
+        if self._socket is None or self._pid != os.getpid():
+            # A connection inherited by fork belongs to the parent; this copy is dropped.
+            if self._socket is not None:
+                self._socket.close()
+            self._unacknowledged = 0
+            self._socket = _connect(self._address)
+            self._socket.sendall(self._secret)
+            self._pid = os.getpid()
+        return self._socket
+
+    def close(self) -> None:
+        """End the connection of this process."""
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
+
+
+def _family(address: Any) -> socket.AddressFamily:
+    return socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
+
+
+def _connect(address: Any) -> socket.socket:
+    connection = socket.socket(_family(address), socket.SOCK_STREAM)
+    try:
+        connection.connect(address)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+class _Sender:
+    """The writer's side of one connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.buffer = FrameBuffer()
+        self.greeting = b""
+        self.trusted = False
+
+    def acknowledge(self) -> None:
+        """Tell the sender that there is room; it may be gone already."""
+        try:
+            self.connection.send(_ACK)
+        except OSError:
+            return
+
+
+class SocketSource(MessageSource):
+    """The writer's side: one listening socket and a connection per sender.
+
+    Parameters
+    ----------
+    bounded : bool
+        Whether senders wait for acknowledgements.
+    """
+
+    def __init__(self, bounded: bool) -> None:
+        self._bounded = bounded
+        self._secret = secrets.token_bytes(32)
+        address = _new_address()
+        # Made in the main process, so that senders can connect before the writer listens.
+        self._listener = socket.socket(_family(address), socket.SOCK_STREAM)
+        self._listener.bind(address)
+        self._listener.listen(128)
+        self._address = self._listener.getsockname() if isinstance(address, tuple) else address
+        self._senders: dict[socket.socket, _Sender] = {}
+        self._selector: BaseSelector | None = None
+
+    def queue(self) -> WriterQueue:
+        """A sender for this source."""
+        return WriterQueue(self._address, self._secret, self._bounded)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Sockets can be sent to a process that is being started.
+        return {**self.__dict__, "_senders": {}, "_selector": None}
+
+    def open(self, selector: BaseSelector) -> None:
+        """Listen."""
+        self._selector = selector
+        self._listener.setblocking(False)
+        selector.register(self._listener, EVENT_READ, self)
+
+    def receive(self, fileobj: Any) -> list[Incoming]:
+        """Accept a connection, or take messages off one."""
+        if fileobj is self._listener:
+            self._accept()
+            return []
+        return self._read(self._senders[fileobj])
+
+    def _accept(self) -> None:
+        assert self._selector is not None
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        self._senders[connection] = _Sender(connection)
+        self._selector.register(connection, EVENT_READ, self)
+
+    def _read(self, sender: _Sender) -> list[Incoming]:
+        try:
+            data = sender.connection.recv(CHUNK)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(sender)
+            return []
+        if not sender.trusted:
+            sender.greeting += data
+            size = len(self._secret)
+            if len(sender.greeting) < size:
+                return []
+            if not hmac.compare_digest(sender.greeting[:size], self._secret):
+                self._drop(sender)
+                return []
+            sender.trusted = True
+            data = sender.greeting[size:]
+        acknowledge = {"acknowledge": sender.acknowledge} if self._bounded else {}
+        return [
+            Incoming(_TOKEN.unpack_from(message)[0], message[_TOKEN.size :], **acknowledge)
+            for message in sender.buffer.feed(data)
+        ]
+
+    def _drop(self, sender: _Sender) -> None:
+        assert self._selector is not None
+        self._selector.unregister(sender.connection)
+        del self._senders[sender.connection]
+        sender.connection.close()
+
+    def forget(self) -> None:
+        """Called in the main process once the writer has the listening socket."""
+        self._listener.close()
+
+    def close(self) -> None:
+        """Drop all connections and, where it is a file, the address."""
+        for sender in list(self._senders.values()):
+            self._drop(sender)
+        self._listener.close()
+        if isinstance(self._address, str) and not self._address.startswith("\0"):
+            try:
+                os.unlink(self._address)
+                os.rmdir(os.path.dirname(self._address))
+            except FileNotFoundError:
+                return
