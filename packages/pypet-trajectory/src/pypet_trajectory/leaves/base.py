@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pypet_trajectory.comparisons import nested_equal
 from pypet_trajectory.exceptions import PypetTypeError
+from pypet_trajectory.leaves.summary import safe_repr
 from pypet_trajectory.leaves.types import SCALARS, exact_scalars
 from pypet_trajectory.tree.nodes import NNLeafNode
 
@@ -118,7 +119,7 @@ class BaseParameter(NNLeafNode):
         """Return the ``repr`` of the value, in full length, without locking."""
         locked = self._locked
         try:
-            return NO_VALUE if self.f_is_empty() else repr(self.f_get())
+            return NO_VALUE if self.f_is_empty() else safe_repr(self.f_get())
         except NotImplementedError:  # an unfinished custom class still has a text
             return NO_VALUE
         finally:

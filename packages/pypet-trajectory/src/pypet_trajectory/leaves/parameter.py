@@ -23,6 +23,7 @@ from pypet_trajectory.exceptions import (
 from pypet_trajectory.leaves.base import BaseParameter
 from pypet_trajectory.leaves.column_table import ColumnTable, column_values
 from pypet_trajectory.leaves.ranges import NO_RANGE, CompactRange
+from pypet_trajectory.leaves.summary import summarise
 from pypet_trajectory.leaves.types import (
     ARRAYS,
     SCALARS,
@@ -396,7 +397,7 @@ class Parameter(BaseParameter):
         if not self._values_of_same_type(value, self._default):
             raise PypetTypeError(
                 f"Value {position} to explore for parameter `{self._full_name}` is of "
-                f"{type(value)}, its default value {self._default!r} of {type(self._default)}: "
+                f"{type(value)}, its default value {summarise(self._default)} of {type(self._default)}: "
                 f"all values need the type of the default. {self._remedy(value, values)}"
             )
 

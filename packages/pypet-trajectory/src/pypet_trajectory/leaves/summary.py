@@ -7,7 +7,7 @@ No value can make a summary fail, however its ``repr`` behaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -52,8 +52,18 @@ def summarise_items(items: Mapping[str, Any], limit: int = HDF5_STRCOL_MAX_VALUE
     return cut(_joined(pairs, limit), limit)
 
 
+def safe_repr(value: Any) -> str:
+    """Return the ``repr`` of a value, or say that it has none."""
+    try:
+        return repr(value)
+    except Exception as exc:  # any error of a foreign repr: summaries only inform
+        return f"<{type(value).__name__} without text: {type(exc).__name__}>"
+
+
 def _bounded_repr(value: Any, limit: int) -> str:
     """Return the ``repr`` of a value, or more than `limit` characters of its beginning."""
+    if limit < 1:  # nothing fits any more; ends the descent into lists that contain themselves
+        return "..."
     kind = type(value)
     if kind in _ATOMS:
         return repr(value)
@@ -61,17 +71,17 @@ def _bounded_repr(value: Any, limit: int) -> str:
         return repr(value[: limit + 1])
     if kind in _BRACKETS:
         opening, closing = _BRACKETS[kind]
-        text = opening + _joined((("", item) for item in value), limit)
+        text = opening + _joined((("", item) for item in value), limit - 1)
         return f"{text},)" if kind is tuple and len(value) == 1 else text + closing
     if kind is dict:
         pairs = ((f"{summarise(key, limit)}: ", item) for key, item in value.items())
-        return f"{{{_joined(pairs, limit)}}}"
+        return f"{{{_joined(pairs, limit - 1)}}}"
     if isinstance(value, np.ndarray) and value.size > _ARRAY_LIMIT:
-        beginning = value.ravel()[:_ARRAY_LIMIT].tolist()
+        beginning = np.asarray(value).ravel()[:_ARRAY_LIMIT].tolist()
         return f"{'matrix' if kind is np.matrix else 'array'}({_bounded_repr(beginning, limit)}"
     if is_pandas(value):
         return f"{kind.__name__} of shape {value.shape}"
-    return _safely(repr, value)
+    return safe_repr(value)
 
 
 def _joined(items: Iterable[tuple[str, Any]], limit: int) -> str:
@@ -79,16 +89,9 @@ def _joined(items: Iterable[tuple[str, Any]], limit: int) -> str:
     texts: list[str] = []
     length = 0
     for label, value in items:
-        text = label + _bounded_repr(value, max(limit - length, 1))
+        text = label + _bounded_repr(value, limit - length)
         texts.append(text)
         length += len(text) + 2
         if length > limit + 2:
             break
     return ", ".join(texts)
-
-
-def _safely(text_of: Callable[[Any], str], value: Any) -> str:
-    try:
-        return text_of(value)
-    except Exception as exc:  # any error of a foreign repr: summaries only inform
-        return f"<{type(value).__name__} without text: {type(exc).__name__}>"
