@@ -14,6 +14,7 @@ from pypet_trajectory import settings
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.tree.index import TreeIndex
 from pypet_trajectory.tree.links import add_link_from_storage
+from pypet_trajectory.wildcards import WildcardFunctions
 
 if TYPE_CHECKING:
     from pypet_trajectory.state import TrajectoryState
@@ -106,10 +107,17 @@ def _start_as_root(twin: Any, traj: Trajectory) -> None:
     object.__setattr__(twin, "_changed_default_parameters", dict(traj._changed_default_parameters))
     object.__setattr__(twin, "_outdated_in_storage", set(traj._outdated_in_storage))
     object.__setattr__(twin, "_dynamic_imports", list(traj._dynamic_imports))
-    object.__setattr__(twin, "_wildcards", copy.copy(traj._wildcards))
+    object.__setattr__(twin, "_wildcards", copy_wildcards(traj._wildcards))
     object.__setattr__(twin, "_nn_interface", TreeIndex(twin))
     twin._run_table = traj._run_table.copy()
     _copy_annotations(traj, twin)
+
+
+def copy_wildcards(wildcards: WildcardFunctions) -> WildcardFunctions:
+    """Wildcards to which functions can be added without adding them to the original."""
+    twin = WildcardFunctions.__new__(WildcardFunctions)
+    twin.__setstate__(wildcards.functions)
+    return twin
 
 
 def _translate_news(twin: Trajectory, traj: Trajectory) -> None:

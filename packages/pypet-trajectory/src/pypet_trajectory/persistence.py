@@ -108,6 +108,7 @@ def load(
         traj._storage_service = service
     if dynamic_imports is not None:
         traj.f_add_to_dynamic_imports(dynamic_imports)
+    table = traj._run_table
     service_of(traj).load(
         constants.TRAJECTORY,
         traj,
@@ -121,6 +122,9 @@ def load(
         with_meta_data=with_meta_data,
         force=force,
     )
+    if not as_new and not with_run_information and len(traj) == len(table):
+        # What is known in memory is not forgotten because it is not to be read again.
+        traj._run_table = table
 
 
 def _load_modes(

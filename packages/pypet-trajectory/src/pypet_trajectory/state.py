@@ -241,7 +241,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._run_names = RunNames(self._run_table, self._wildcards.run_function)
+        self._adopt_runs(self._run_table_)
 
     # ----------------------------------------- what the tree and storage services rely on
 
@@ -254,6 +254,12 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
     def _run_table(self, table: RunTable) -> None:
         names = RunNames(table, self._wildcards.run_function)
         names.check()
+        self._adopt_runs(table, names)
+
+    def _adopt_runs(self, table: RunTable, names: RunNames | None = None) -> None:
+        """Take over runs whose names were checked."""
+        if names is None:
+            names = RunNames(table, self._wildcards.run_function)
         object.__setattr__(self, "_run_table_", table)
         object.__setattr__(self, "_run_names", names)
 
