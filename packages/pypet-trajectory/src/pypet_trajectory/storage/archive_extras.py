@@ -225,17 +225,17 @@ def _sparse_parts(matrix: Any, encoder: ValueEncoder) -> dict[str, Any]:
 
 
 def _rebuilt_sparse(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
-    import scipy.sparse
+    from scipy import sparse
 
     parts = [decoder.decode(part) for part in content["parts"]]
     shape = tuple(content["shape"])
     name, kind = content["class"], content["format"]
-    if name not in (f"{kind}_matrix", f"{kind}_array") or not hasattr(scipy.sparse, name):
+    if name not in (f"{kind}_matrix", f"{kind}_array") or not hasattr(sparse, name):
         raise NoSuchServiceError(f"There is no sparse matrix class {name!r} in scipy.")
-    cls = getattr(scipy.sparse, name)
+    cls = getattr(sparse, name)
     if kind in _PARTS:
         return cls(tuple(parts), shape=shape)
-    coordinates = scipy.sparse.coo_array if name.endswith("_array") else scipy.sparse.coo_matrix
+    coordinates = sparse.coo_array if name.endswith("_array") else sparse.coo_matrix
     return cls(coordinates((parts[0], tuple(parts[1:])), shape=shape))
 
 

@@ -149,7 +149,7 @@ class ValueEncoder:
     def _table(self, value: ColumnTable) -> Any:
         return {"table": [[name, self.encode(column)] for name, column in value.items()]}
 
-    def _pickled(self, value: Any) -> Any:
+    def _pickled(self, value: Any) -> dict[str, Any]:
         if not self._allow_pickle:
             kind = type(value)
             dtype = f" of dtype {value.dtype}" if isinstance(value, np.ndarray) else ""

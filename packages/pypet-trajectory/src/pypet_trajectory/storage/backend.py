@@ -168,16 +168,17 @@ class TreeBackend(ABC):
         Back ends override this where they can write many nodes of a run more cheaply than one
         by one.
         """
-        errors = []
+        first: Exception | None = None
         for request in delta.requests:
             try:
                 self.write_node(request)
             except Exception as error:
-                errors.append((request.record.full_name, error))
-        if errors:
-            first = errors[0][1]
-            for full_name, error in errors[1:]:
-                first.add_note(f"{full_name!r} could not be stored either: {error!r}")
+                if first is None:
+                    first = error
+                else:
+                    name = request.record.full_name
+                    first.add_note(f"{name!r} could not be stored either: {error!r}")
+        if first is not None:
             raise first
 
     @abstractmethod

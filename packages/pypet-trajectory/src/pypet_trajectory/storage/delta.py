@@ -98,8 +98,9 @@ def unpacked(
             raise PypetRuntimeError(
                 "An entry of a LIST message is (message, item[, args[, kwargs]]), but one has "
                 f"{len(entry)} parts: {entry!r}.")
-        msg, item, own_args, own_kwargs = (*entry, *(args, kwargs)[len(entry) - 2:])
-        yield msg, item, own_args, own_kwargs
+        own_args = entry[2] if len(entry) > 2 else args
+        own_kwargs = entry[3] if len(entry) > 3 else kwargs
+        yield entry[0], entry[1], own_args, own_kwargs
 
 
 def _outgoing(

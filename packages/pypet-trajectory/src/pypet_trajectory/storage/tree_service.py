@@ -513,7 +513,7 @@ class TreeStorageService(StorageService):
             generic_classes=self._unknown_classes == "generic")
         if msg == constants.TRAJECTORY:
             loader.load_trajectory(
-                stuff, *args, after_meta=lambda: self._after_meta_load(stuff), **kwargs)
+                stuff, *args, **{**kwargs, "after_meta": lambda: self._after_meta_load(stuff)})
         elif msg == constants.LEAF:
             loader.load_leaf(stuff, *args, **kwargs)
         elif msg == constants.GROUP:

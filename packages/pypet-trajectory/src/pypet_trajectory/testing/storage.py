@@ -14,14 +14,10 @@ it says nothing about formats, and everything about what users of any service ca
 from __future__ import annotations
 
 import pickle
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from pypet_trajectory.exceptions import (
     DataNotInStorageError,
@@ -29,22 +25,20 @@ from pypet_trajectory.exceptions import (
     ParameterLockedException,
 )
 from pypet_trajectory.leaves.base import BaseResult
-from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.storage.copying import copy_trajectory
 from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.memory import InMemoryStorageService
 from pypet_trajectory.storage.records import RunFailure, RunRows
-from pypet_trajectory.storage.service import StorageService, SupportsDeltas
+from pypet_trajectory.storage.service import SupportsDeltas
 from pypet_trajectory.storage.tree_service import TreeStorageService
-from pypet_trajectory.testing import strategies
 from pypet_trajectory.testing.equality import assert_same
+from pypet_trajectory.testing.examples import assert_trees_same, loaded, stored_example
+from pypet_trajectory.testing.storage_properties import Connect, StorageServiceProperties
 from pypet_trajectory.trajectory import Trajectory
 from pypet_trajectory.tree.branch_groups import ResultGroup
 
-_drawn = settings(
-    deadline=None, max_examples=25,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors])
+Log: TypeAlias = pytest.LogCaptureFixture
 
 
 class ReadingsGroup(ResultGroup):
@@ -69,48 +63,41 @@ class Unstorable(BaseResult):
         raise ValueError("this result cannot be stored")
 
 
-class StorageServiceConformance(ABC):
+class StorageServiceConformance(StorageServiceProperties):
     """Tests of one kind of storage service; subclasses define :meth:`new_store`."""
 
-    #: What the drawn tests store; narrow it only if the service documents what it cannot keep.
-    item_values = strategies.item_values()
-    parameter_values = strategies.parameter_values()
-
-    @abstractmethod
-    def new_store(self) -> Callable[[], StorageService]:
-        """Make an empty store and return a function that gives services on it.
-
-        Each call of that function returns another service object on the same store.
-        """
-
     @pytest.fixture
-    def connect(self) -> Callable[[], StorageService]:
+    def connect(self) -> Connect:
         """Gives services on one empty store."""
         return self.new_store()
 
     @pytest.fixture
-    def traj(self, connect: Callable[[], StorageService]) -> Any:
+    def traj(self, connect: Connect) -> Trajectory:
         """A small stored trajectory of three runs with comments, annotations and links."""
         return stored_example(connect())
 
     # ------------------------------------------------------- whole trajectories
 
-    def test_a_stored_trajectory_loads_with_equal_values_and_types(self, connect, traj):
+    def test_a_stored_trajectory_loads_with_equal_values_and_types(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         again = loaded(connect(), "example")
         assert_trees_same(again, traj)
         assert again.v_comment == "an example"
         assert (again.v_timestamp, again.v_time) == (traj.v_timestamp, traj.v_time)
         assert again.v_stored
 
-    def test_storing_marks_every_node_stored(self, traj):
+    def test_storing_marks_every_node_stored(self, traj: Trajectory) -> None:
         assert traj.v_stored
         assert all(node.v_stored for node in traj.f_iter_nodes())
 
-    def test_stored_parameters_are_locked_and_so_are_loaded_ones(self, connect, traj):
+    def test_stored_parameters_are_locked_and_so_are_loaded_ones(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         assert traj.f_get("parameters.cells.size").v_locked
         assert loaded(connect(), "example").f_get("parameters.cells.size").v_locked
 
-    def test_comments_and_annotations_come_back(self, connect, traj):
+    def test_comments_and_annotations_come_back(self, connect: Connect, traj: Trajectory) -> None:
         again = loaded(connect(), "example", load_data=1)
         assert again.f_get("parameters.cells.size").v_comment == "in micrometres"
         assert again.f_get("parameters.cells").v_comment == "what cells are like"
@@ -118,7 +105,7 @@ class StorageServiceConformance(ABC):
         assert again.f_get("results.noted").f_is_empty()
         assert_same(again.v_annotations.f_to_dict(), {"room": "B12"})
 
-    def test_an_empty_leaf_comes_back_empty(self, connect):
+    def test_an_empty_leaf_comes_back_empty(self, connect: Connect) -> None:
         traj = Trajectory("t", storage_service=connect())
         traj.f_add_parameter("nothing", comment="yet")
         traj.f_add_result("no.items")
@@ -128,20 +115,24 @@ class StorageServiceConformance(ABC):
         assert again.f_get("nothing").v_comment == "yet"
         assert again.f_get("no.items").f_is_empty()
 
-    def test_a_new_trajectory_never_replaces_a_stored_one_of_its_name(self, connect, traj):
+    def test_a_new_trajectory_never_replaces_a_stored_one_of_its_name(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         other = Trajectory("example", storage_service=connect())
         other.f_add_result("intruder", 1)
         with pytest.raises(RuntimeError, match="example"):
             other.f_store()
         assert "intruder" not in loaded(connect(), "example")
 
-    def test_a_trajectory_marked_stored_is_created_where_it_is_missing(self, connect, traj):
+    def test_a_trajectory_marked_stored_is_created_where_it_is_missing(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         elsewhere = self.new_store()
         traj.f_migrate(new_storage_service=elsewhere(), in_store=True)
         traj.f_store()
         assert_trees_same(loaded(elsewhere(), "example"), traj)
 
-    def test_only_init_stores_meta_data_only(self, connect):
+    def test_only_init_stores_meta_data_only(self, connect: Connect) -> None:
         traj = Trajectory("t", comment="early", storage_service=connect())
         traj.f_add_parameter("x", 1)
         traj.f_store(only_init=True)
@@ -150,7 +141,9 @@ class StorageServiceConformance(ABC):
         assert "x" not in again
         assert not traj.f_get("x").v_stored
 
-    def test_several_trajectories_live_in_one_store_and_are_indexed_by_name(self, connect):
+    def test_several_trajectories_live_in_one_store_and_are_indexed_by_name(
+        self, connect: Connect
+    ) -> None:
         service = connect()
         for name in ("zeta", "alpha"):
             traj = Trajectory(name, storage_service=service)
@@ -162,15 +155,17 @@ class StorageServiceConformance(ABC):
             assert (again.v_name, again.who) == (name, name)
 
     @pytest.mark.parametrize("index", [2, -3])
-    def test_an_index_out_of_range_is_a_value_error(self, connect, traj, index):
+    def test_an_index_out_of_range_is_a_value_error(
+        self, connect: Connect, traj: Trajectory, index: int
+    ) -> None:
         with pytest.raises(ValueError, match="index"):
             Trajectory(storage_service=connect()).f_load(index=index)
 
-    def test_an_unknown_name_is_a_value_error(self, connect, traj):
+    def test_an_unknown_name_is_a_value_error(self, connect: Connect, traj: Trajectory) -> None:
         with pytest.raises(ValueError, match="nobody"):
             Trajectory(storage_service=connect()).f_load(name="nobody")
 
-    def test_max_depth_limits_storing(self, connect):
+    def test_max_depth_limits_storing(self, connect: Connect) -> None:
         traj = Trajectory("t", storage_service=connect())
         traj.f_add_result("shallow", 1)
         traj.f_add_result("quite.deep", 2)
@@ -180,14 +175,16 @@ class StorageServiceConformance(ABC):
         assert "results.quite" in again
         assert "results.quite.deep" not in again
 
-    def test_explored_parameters_come_back_with_their_range(self, connect, traj):
+    def test_explored_parameters_come_back_with_their_range(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         again = loaded(connect(), "example")
         parameter = again.f_get("parameters.cells.speed")
         assert parameter.f_get_range() == [1.5, 2.5, 3.5]
         assert again.f_get_explored_parameters() == {"parameters.cells.speed": parameter}
         assert len(again) == 3
 
-    def test_the_run_table_comes_back(self, connect, traj):
+    def test_the_run_table_comes_back(self, connect: Connect, traj: Trajectory) -> None:
         traj._run_table.set(1, completed=1, timestamp=5.0, finish_timestamp=7.5)
         traj.f_store()
         again = loaded(connect(), "example", load_data=0)
@@ -196,7 +193,9 @@ class StorageServiceConformance(ABC):
         assert again.f_is_completed(1)
         assert not again.f_is_completed(2)
 
-    def test_storing_a_loaded_trajectory_keeps_rows_nobody_changed(self, connect, traj):
+    def test_storing_a_loaded_trajectory_keeps_rows_nobody_changed(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         traj._run_table.set(0, completed=1)
         traj.f_store()
         again = Trajectory(storage_service=connect())
@@ -204,7 +203,9 @@ class StorageServiceConformance(ABC):
         again.f_store()
         assert loaded(connect(), "example", load_data=0).f_is_completed(0)
 
-    def test_an_expanded_trajectory_appends_its_new_runs(self, connect, traj):
+    def test_an_expanded_trajectory_appends_its_new_runs(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         traj._run_table.set(0, completed=1)
         traj.f_store()
         traj.f_expand({"cells.speed": [4.5]})
@@ -214,7 +215,7 @@ class StorageServiceConformance(ABC):
         assert again.f_is_completed(0)
         assert again.f_get("cells.speed").f_get_range() == [1.5, 2.5, 3.5, 4.5]
 
-    def test_classes_are_found_again_by_name(self, connect):
+    def test_classes_are_found_again_by_name(self, connect: Connect) -> None:
         traj = Trajectory("t", storage_service=connect())
         group = traj.f_add_result_group(ReadingsGroup, "lab", comment="upstairs")
         group.f_add_result(Readings, "first", 3.5)
@@ -225,14 +226,16 @@ class StorageServiceConformance(ABC):
         assert type(again.f_get("lab.first")) is Readings
         assert again.lab.first == 3.5
 
-    def test_an_unknown_class_is_an_import_error_that_names_the_node(self, connect):
+    def test_an_unknown_class_is_an_import_error_that_names_the_node(
+        self, connect: Connect
+    ) -> None:
         traj = Trajectory("t", storage_service=connect())
         traj.f_add_result(Readings, "lab.first", 3.5)
         traj.f_store()
         with pytest.raises(ImportError, match=r"results\.lab\.first"):
             loaded(connect(), "t")
 
-    def test_versions_never_keep_a_trajectory_from_loading(self, connect):
+    def test_versions_never_keep_a_trajectory_from_loading(self, connect: Connect) -> None:
         traj = Trajectory("t", storage_service=connect())
         traj._version, traj._python = "99.0", "2.7.18"
         traj.f_store()
@@ -241,7 +244,7 @@ class StorageServiceConformance(ABC):
 
     # -------------------------------------------------------------- store modes
 
-    def test_mode_1_leaves_stored_leaves_alone(self, connect, traj):
+    def test_mode_1_leaves_stored_leaves_alone(self, connect: Connect, traj: Trajectory) -> None:
         traj.f_get("results.noted").f_set(more=1)
         traj.f_add_result("fresh", 2)
         traj.f_store(store_data=1)
@@ -249,7 +252,9 @@ class StorageServiceConformance(ABC):
         assert "more" not in again.f_get("results.noted")
         assert again.fresh == 2
 
-    def test_mode_2_adds_items_and_never_changes_those_that_are_there(self, connect, traj):
+    def test_mode_2_adds_items_and_never_changes_those_that_are_there(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         result = traj.f_get("results.noted")
         result.f_set(value=-1, more=[1, 2])
         result.v_comment = "changed"
@@ -261,7 +266,9 @@ class StorageServiceConformance(ABC):
         assert again.v_comment == "a number"
         assert again.v_annotations.f_to_dict() == {"who": "Ada", "when": "today"}
 
-    def test_mode_3_replaces_items_and_keeps_those_only_the_store_has(self, connect, traj):
+    def test_mode_3_replaces_items_and_keeps_those_only_the_store_has(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         result = traj.f_get("results.noted")
         result.f_set(kept="k")
         traj.f_store()
@@ -276,14 +283,16 @@ class StorageServiceConformance(ABC):
         assert again.v_comment == "changed"
         assert again.v_annotations.f_to_dict() == {"when": "today"}
 
-    def test_mode_0_stores_nothing_but_meta_data(self, connect):
+    def test_mode_0_stores_nothing_but_meta_data(self, connect: Connect) -> None:
         traj = Trajectory("t", storage_service=connect())
         traj.f_add_result("x", 1)
         traj.f_store(store_data=0)
         assert traj.v_stored
         assert "x" not in loaded(connect(), "t")
 
-    def test_overwrite_replaces_the_named_items_only(self, connect, traj, caplog):
+    def test_overwrite_replaces_the_named_items_only(
+        self, connect: Connect, traj: Trajectory, caplog: Log
+    ) -> None:
         result = traj.f_get("results.noted")
         result.f_set(second=2)
         traj.f_store_item(result)
@@ -293,18 +302,22 @@ class StorageServiceConformance(ABC):
         assert_same(again.f_to_dict(), {"value": 8, "second": 2})
         assert "absent" in caplog.text
 
-    def test_overwrite_true_replaces_all_items(self, connect, traj):
+    def test_overwrite_true_replaces_all_items(self, connect: Connect, traj: Trajectory) -> None:
         traj.f_get("results.noted").f_set(value=8.5)
         traj.f_store_item("results.noted", overwrite=True)
         assert_same(loaded(connect(), "example").results.noted.value, 8.5)
 
-    def test_overwrite_of_another_type_is_a_value_error_and_changes_nothing(self, connect, traj):
+    def test_overwrite_of_another_type_is_a_value_error_and_changes_nothing(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         traj.f_get("results.noted").f_set(value=8)
         with pytest.raises(ValueError, match="overwrite"):
             traj.f_store_item("results.noted", overwrite=5)
         assert loaded(connect(), "example").results.noted.value == 7
 
-    def test_a_failed_store_leaves_everything_as_it_was(self, connect, traj, caplog):
+    def test_a_failed_store_leaves_everything_as_it_was(
+        self, connect: Connect, traj: Trajectory, caplog: Log
+    ) -> None:
         traj.f_add_result(Unstorable, "broken")
         with pytest.raises(ValueError, match="cannot be stored"):
             traj.f_store()
@@ -312,7 +325,9 @@ class StorageServiceConformance(ABC):
         traj.f_remove_item("broken")
         assert_trees_same(loaded(connect(), "example"), traj)
 
-    def test_a_new_item_that_fails_does_not_harm_the_leaf(self, connect, traj):
+    def test_a_new_item_that_fails_does_not_harm_the_leaf(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         def store() -> dict[str, Any]:
             return {"value": 7, "bad": _Unknown()}
 
@@ -329,12 +344,14 @@ class StorageServiceConformance(ABC):
 
     # ------------------------------------------------------------- single nodes
 
-    def test_parts_of_a_trajectory_need_the_trajectory(self, connect, traj):
+    def test_parts_of_a_trajectory_need_the_trajectory(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         leaf = Result("results.x", 1)
         with pytest.raises(ValueError, match="nobody"):
             connect().store("LEAF", leaf, trajectory_name="nobody")
 
-    def test_storing_one_item_stores_nothing_else(self, connect, traj):
+    def test_storing_one_item_stores_nothing_else(self, connect: Connect, traj: Trajectory) -> None:
         traj.f_add_result("one.deep", 1)
         traj.f_add_result("two", 2)
         traj.f_store_item("results.one.deep")
@@ -342,7 +359,9 @@ class StorageServiceConformance(ABC):
         assert again.results.one.deep == 1
         assert "two" not in again
 
-    def test_storing_a_child_stores_the_groups_on_its_path(self, connect, traj):
+    def test_storing_a_child_stores_the_groups_on_its_path(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         traj.f_add_result_group("way", comment="on the way")
         traj.f_add_result("way.there.end", 5)
         traj.results.f_store_child("way.there.end")
@@ -351,11 +370,13 @@ class StorageServiceConformance(ABC):
         assert again.way.there.end == 5
         assert traj.f_get("results.way").v_stored
 
-    def test_storing_a_child_that_is_not_there_is_a_value_error(self, traj):
+    def test_storing_a_child_that_is_not_there_is_a_value_error(self, traj: Trajectory) -> None:
         with pytest.raises(ValueError, match="absent"):
             traj.results.f_store_child("absent")
 
-    def test_storing_a_group_with_depth_0_stores_the_group_only(self, connect, traj):
+    def test_storing_a_group_with_depth_0_stores_the_group_only(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         traj.f_add_result("box.x", 1)
         traj.results.box.v_comment = "a box"
         traj.results.box.f_store(max_depth=0)
@@ -363,14 +384,18 @@ class StorageServiceConformance(ABC):
         assert again.f_get("results.box").v_comment == "a box"
         assert "x" not in again.results.box
 
-    def test_a_group_stored_on_the_way_gets_its_comment_later(self, connect, traj):
+    def test_a_group_stored_on_the_way_gets_its_comment_later(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         traj.f_add_result("box.x", 1)
         traj.f_store_item("results.box.x")
         traj.results.box.v_comment = "a box"
         traj.f_store()
         assert loaded(connect(), "example").f_get("results.box").v_comment == "a box"
 
-    def test_list_entries_do_not_inherit_arguments(self, connect, traj):
+    def test_list_entries_do_not_inherit_arguments(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         first, second = traj.f_add_result("first", 1), traj.f_add_result("second", 2)
         traj.f_store_items([first, second])
         for result in (first, second):
@@ -381,20 +406,24 @@ class StorageServiceConformance(ABC):
         again = loaded(connect(), "example")
         assert (again.first, again.second) == (10, 2)
 
-    def test_list_entries_of_five_parts_are_refused(self, connect, traj):
+    def test_list_entries_of_five_parts_are_refused(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         with pytest.raises(RuntimeError, match="5"):
             connect().store(
                 "LIST", [("LEAF", traj.f_get("results.noted"), (), {}, 0)],
                 trajectory_name="example")
 
-    def test_unknown_messages_are_refused(self, connect, traj):
+    def test_unknown_messages_are_refused(self, connect: Connect, traj: Trajectory) -> None:
         for message in ("LEA", "EAF", "", "DANCE"):
             with pytest.raises(NoSuchServiceError):
                 connect().store(message, traj, trajectory_name="example")
             with pytest.raises(NoSuchServiceError):
                 connect().load(message, traj, trajectory_name="example")
 
-    def test_a_closed_store_needs_to_know_the_trajectory(self, connect, traj):
+    def test_a_closed_store_needs_to_know_the_trajectory(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         for message in ("LEAF", "FLUSH", "CLOSE_FILE"):
             with pytest.raises(ValueError):
                 connect().store(message, None)
@@ -405,13 +434,13 @@ class StorageServiceConformance(ABC):
 
     # -------------------------------------------------------------------- links
 
-    def test_links_come_back_as_links(self, connect, traj):
+    def test_links_come_back_as_links(self, connect: Connect, traj: Trajectory) -> None:
         again = loaded(connect(), "example")
         assert again.f_get("results.shortcut") is again.f_get("results.noted")
         assert again.f_get("start") is again.f_get("parameters.cells.size")
         assert list(again.results.f_get_links()) == ["shortcut"]
 
-    def test_a_link_brings_its_target_as_skeleton(self, connect, traj):
+    def test_a_link_brings_its_target_as_skeleton(self, connect: Connect, traj: Trajectory) -> None:
         again = Trajectory(storage_service=connect())
         again.f_load(
             name="example", load_parameters=2, load_results=0, load_derived_parameters=0,
@@ -426,32 +455,40 @@ class StorageServiceConformance(ABC):
         assert again.f_get("parameters.outcome") is again.f_get("results.noted")
         assert again.f_get("results.noted").f_is_empty()
 
-    def test_a_link_stored_before_its_target_stores_the_target(self, connect, traj):
+    def test_a_link_stored_before_its_target_stores_the_target(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         target = traj.f_add_result("late", 4)
         traj.parameters.f_add_link("soon", target)
         traj.parameters.f_store(store_data=1)
         assert loaded(connect(), "example").soon == 4
         assert target.v_stored
 
-    def test_a_dangling_link_is_skipped(self, connect, traj, caplog):
+    def test_a_dangling_link_is_skipped(
+        self, connect: Connect, traj: Trajectory, caplog: Log
+    ) -> None:
         traj.f_delete_item("results.noted")
         again = loaded(connect(), "example")
         assert "shortcut" not in again.results
         assert "shortcut" in caplog.text
 
-    def test_links_can_be_deleted(self, connect, traj):
+    def test_links_can_be_deleted(self, connect: Connect, traj: Trajectory) -> None:
         traj.f_delete_link("results.shortcut")
         again = loaded(connect(), "example")
         assert not again.results.f_has_links()
         assert "results.noted" in again
 
-    def test_deleting_a_link_that_is_not_there_is_a_storage_error(self, connect, traj):
+    def test_deleting_a_link_that_is_not_there_is_a_storage_error(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         with pytest.raises(DataNotInStorageError):
             connect().store("DELETE_LINK", "results.absent", trajectory_name="example")
 
     # ----------------------------------------------------------------- deleting
 
-    def test_deleted_leaves_are_gone_from_the_store_only(self, connect, traj):
+    def test_deleted_leaves_are_gone_from_the_store_only(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         traj.f_delete_item("results.noted")
         assert "results.noted" not in loaded(connect(), "example")
         assert traj.results.noted.value == 7
@@ -459,19 +496,25 @@ class StorageServiceConformance(ABC):
         traj.f_store()
         assert loaded(connect(), "example").results.noted.value == 7
 
-    def test_deleting_a_group_with_children_needs_recursive(self, connect, traj):
+    def test_deleting_a_group_with_children_needs_recursive(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         with pytest.raises(TypeError, match="recursive"):
             traj.f_delete_item("parameters.cells")
         assert "parameters.cells.size" in loaded(connect(), "example")
         traj.f_delete_item("parameters.cells", recursive=True)
         assert "parameters.cells" not in loaded(connect(), "example")
 
-    def test_deleting_what_is_not_there_is_a_storage_error(self, connect, traj):
+    def test_deleting_what_is_not_there_is_a_storage_error(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         leaf = traj.f_add_result("never.stored", 1)
         with pytest.raises(DataNotInStorageError, match=r"never\.stored"):
             connect().store("DELETE", leaf, trajectory_name="example")
 
-    def test_single_items_can_be_deleted(self, connect, traj, caplog):
+    def test_single_items_can_be_deleted(
+        self, connect: Connect, traj: Trajectory, caplog: Log
+    ) -> None:
         result = traj.f_get("results.noted")
         result.f_set(more=1)
         traj.f_store_item(result)
@@ -480,26 +523,30 @@ class StorageServiceConformance(ABC):
         assert "value" not in result
         assert "absent" in caplog.text
 
-    def test_delete_only_is_for_leaves(self, connect, traj):
+    def test_delete_only_is_for_leaves(self, connect: Connect, traj: Trajectory) -> None:
         with pytest.raises(ValueError, match="cells"):
             connect().store(
                 "DELETE", traj.parameters.cells, trajectory_name="example", delete_only="size")
 
     # ------------------------------------------------------------------ loading
 
-    def test_mode_1_loads_no_data(self, connect, traj):
+    def test_mode_1_loads_no_data(self, connect: Connect, traj: Trajectory) -> None:
         again = loaded(connect(), "example", load_data=1)
         assert all(leaf.f_is_empty() for leaf in again.f_iter_leaves())
         assert again.f_get("parameters.cells.speed").v_explored
 
-    def test_mode_2_fills_empty_leaves_and_leaves_others_alone(self, connect, traj):
+    def test_mode_2_fills_empty_leaves_and_leaves_others_alone(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         again = loaded(connect(), "example", load_data=1)
         again.f_get("results.noted").f_set(value="mine")
         again.f_load(load_data=2)
         assert again.results.noted.value == "mine"
         assert again.f_get("parameters.cells.size").f_get() == 12
 
-    def test_mode_3_reloads_all_but_locked_parameters(self, connect, traj):
+    def test_mode_3_reloads_all_but_locked_parameters(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         again = loaded(connect(), "example")
         result = again.f_get("results.noted")
         result.f_set(value="mine", extra=1)
@@ -513,14 +560,14 @@ class StorageServiceConformance(ABC):
         assert result.v_comment == "a number"
         assert size.f_get() == 99
 
-    def test_unknown_modes_are_value_errors(self, connect, traj):
+    def test_unknown_modes_are_value_errors(self, connect: Connect, traj: Trajectory) -> None:
         with pytest.raises(ValueError):
             loaded(connect(), "example", load_data=7)
         with pytest.raises(ValueError):
             connect().store(
                 "LEAF", traj.f_get("results.noted"), trajectory_name="example", store_data=9)
 
-    def test_modes_belong_to_branches(self, connect, traj):
+    def test_modes_belong_to_branches(self, connect: Connect, traj: Trajectory) -> None:
         again = Trajectory(storage_service=connect())
         again.f_load(
             name="example", load_parameters=0, load_derived_parameters=0, load_results=2,
@@ -529,18 +576,22 @@ class StorageServiceConformance(ABC):
         assert again.results.noted.value == 7
         assert again.f_get("free.thing").f_is_empty()
 
-    def test_max_depth_limits_loading(self, connect, traj):
+    def test_max_depth_limits_loading(self, connect: Connect, traj: Trajectory) -> None:
         again = loaded(connect(), "example", max_depth=2)
         assert "parameters.cells" in again
         assert "parameters.cells.speed" not in again
         assert not list(loaded(connect(), "example", max_depth=0).f_iter_nodes())
 
-    def test_without_recursive_only_branches_are_loaded(self, connect, traj):
+    def test_without_recursive_only_branches_are_loaded(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         again = loaded(connect(), "example", recursive=False)
         assert "results" in again
         assert "results.noted" not in again
 
-    def test_as_new_gives_parameters_of_a_new_trajectory(self, connect, traj):
+    def test_as_new_gives_parameters_of_a_new_trajectory(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         traj._run_table.set(0, completed=1)
         traj.f_store()
         new = Trajectory("new", storage_service=connect())
@@ -554,7 +605,7 @@ class StorageServiceConformance(ABC):
         assert len(new) == 3
         assert not new.f_is_completed(0)
 
-    def test_items_can_be_loaded_one_by_one(self, connect, traj):
+    def test_items_can_be_loaded_one_by_one(self, connect: Connect, traj: Trajectory) -> None:
         result = traj.f_add_result("many", a=1, b=[2], c="3")
         traj.f_store_item(result)
         again = loaded(connect(), "example", load_data=1)
@@ -565,44 +616,56 @@ class StorageServiceConformance(ABC):
         assert_same(only.f_to_dict(), {"b": [2], "c": "3"})
         assert wanted == ["a", "c"]
 
-    def test_unknown_items_are_reported_and_ignored(self, connect, traj, caplog):
+    def test_unknown_items_are_reported_and_ignored(
+        self, connect: Connect, traj: Trajectory, caplog: Log
+    ) -> None:
         again = loaded(connect(), "example", load_data=1)
         again.f_load_item("results.noted", load_only=["value", "absent"])
         assert again.results.noted.value == 7
         assert "absent" in caplog.text
 
-    def test_load_only_and_load_except_exclude_each_other(self, connect, traj):
+    def test_load_only_and_load_except_exclude_each_other(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         again = loaded(connect(), "example", load_data=1)
         with pytest.raises(ValueError, match="both"):
             again.f_load_item("results.noted", load_only="value", load_except="value")
 
-    def test_parts_of_a_locked_parameter_cannot_be_loaded(self, connect, traj):
+    def test_parts_of_a_locked_parameter_cannot_be_loaded(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         again = loaded(connect(), "example")
         with pytest.raises(ParameterLockedException):
             again.f_load_item("parameters.cells.size", load_only="data")
 
-    def test_loading_what_was_never_stored_is_a_storage_error(self, connect, traj):
+    def test_loading_what_was_never_stored_is_a_storage_error(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         traj.f_add_result("never", 1)
         with pytest.raises(DataNotInStorageError, match="never"):
             traj.f_load_item("results.never")
         with pytest.raises(DataNotInStorageError, match="absent"):
             traj.results.f_load_child("absent")
 
-    def test_a_child_is_loaded_with_the_groups_on_its_path(self, connect, traj):
+    def test_a_child_is_loaded_with_the_groups_on_its_path(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         again = loaded(connect(), "example", load_data=0)
         child = again.f_load_child("parameters.cells.size")
         assert child.f_get() == 12
         assert again.f_get("parameters.cells").v_comment == "what cells are like"
         assert "speed" not in again.parameters.cells
 
-    def test_a_group_loads_all_that_is_below(self, connect, traj):
+    def test_a_group_loads_all_that_is_below(self, connect: Connect, traj: Trajectory) -> None:
         again = loaded(connect(), "example", load_data=0)
         again.f_load_child("parameters")
         again.parameters.f_load()
         assert again.cells.size == 12
         assert "results" not in again.f_get_groups()
 
-    def test_missing_data_is_loaded_when_it_is_asked_for(self, connect, traj):
+    def test_missing_data_is_loaded_when_it_is_asked_for(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         again = loaded(connect(), "example", load_data=0)
         again.v_auto_load = True
         assert again.parameters.cells.size == 12
@@ -610,7 +673,7 @@ class StorageServiceConformance(ABC):
 
     # ----------------------------------------------------------- open and close
 
-    def test_a_store_can_be_held_open(self, connect, traj):
+    def test_a_store_can_be_held_open(self, connect: Connect, traj: Trajectory) -> None:
         service = traj.v_storage_service
         assert not service.is_open
         service.store("OPEN_FILE", None, trajectory_name="example")
@@ -623,7 +686,9 @@ class StorageServiceConformance(ABC):
         assert not service.is_open
         assert loaded(connect(), "example")["results.meanwhile.open"] == 1
 
-    def test_a_store_held_open_serves_no_other_trajectory(self, connect, traj):
+    def test_a_store_held_open_serves_no_other_trajectory(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         service = traj.v_storage_service
         other = Trajectory("other", storage_service=service)
         other.f_store()
@@ -634,7 +699,7 @@ class StorageServiceConformance(ABC):
         finally:
             service.store("CLOSE_FILE", None)
 
-    def test_an_error_closes_the_store(self, connect, traj):
+    def test_an_error_closes_the_store(self, connect: Connect, traj: Trajectory) -> None:
         service = traj.v_storage_service
         with pytest.raises(NoSuchServiceError):
             service.store("DANCE", traj, trajectory_name="example")
@@ -642,7 +707,7 @@ class StorageServiceConformance(ABC):
 
     # ------------------------------------------------------------ runs, deltas
 
-    def test_a_run_stores_only_what_it_added(self, connect, traj):
+    def test_a_run_stores_only_what_it_added(self, connect: Connect, traj: Trajectory) -> None:
         before = loaded(connect(), "example")
         traj.f_get("results.noted").f_set(more=1)
         traj.v_idx = 1
@@ -657,7 +722,9 @@ class StorageServiceConformance(ABC):
         assert_same(again.f_get("results.noted").f_to_dict(),
                     before.f_get("results.noted").f_to_dict())
 
-    def test_a_delta_brings_the_same_nodes_as_a_store_call(self, connect, traj):
+    def test_a_delta_brings_the_same_nodes_as_a_store_call(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         service = connect()
         if not isinstance(service, SupportsDeltas):
             pytest.skip("the service takes no deltas")
@@ -675,7 +742,7 @@ class StorageServiceConformance(ABC):
         assert stored.v_comment == "by delta"
         assert again.f_get("results.run_00000002.same") is stored
 
-    def test_rows_of_runs_can_be_rewritten_alone(self, connect, traj):
+    def test_rows_of_runs_can_be_rewritten_alone(self, connect: Connect, traj: Trajectory) -> None:
         service = connect()
         if not isinstance(service, SupportsDeltas):
             pytest.skip("the service takes no deltas")
@@ -690,7 +757,9 @@ class StorageServiceConformance(ABC):
 
     # ---------------------------------------------------------- copies, merges
 
-    def test_a_trajectory_is_copied_to_another_service_by_one_call(self, connect, traj):
+    def test_a_trajectory_is_copied_to_another_service_by_one_call(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         source, target = connect(), InMemoryStorageService()
         if not isinstance(source, TreeStorageService):
             pytest.skip("the service keeps no trees of records")
@@ -703,19 +772,21 @@ class StorageServiceConformance(ABC):
         with pytest.raises(ValueError, match="copied"):
             copy_trajectory(target, "copied", source)
 
-    def test_a_trajectory_is_copied_within_its_store(self, connect, traj):
+    def test_a_trajectory_is_copied_within_its_store(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         source = connect()
         if not isinstance(source, TreeStorageService):
             pytest.skip("the service keeps no trees of records")
         copy_trajectory(source, "example", source, new_name="twin")
         assert_trees_same(loaded(connect(), "twin"), traj)
 
-    def test_a_backup_is_made_once(self, connect, traj):
+    def test_a_backup_is_made_once(self, connect: Connect, traj: Trajectory) -> None:
         traj.f_backup()
         with pytest.raises(ValueError, match="example"):
             traj.f_backup()
 
-    def test_results_are_merged_within_the_store(self, connect, traj):
+    def test_results_are_merged_within_the_store(self, connect: Connect, traj: Trajectory) -> None:
         other = stored_example(connect(), name="other", value="from other")
         service = connect()
         service.store(
@@ -725,7 +796,9 @@ class StorageServiceConformance(ABC):
         assert loaded(connect(), "other").results.noted.value == "from other"
         assert other.v_stored
 
-    def test_merged_results_can_be_moved_and_the_other_trajectory_deleted(self, connect, traj):
+    def test_merged_results_can_be_moved_and_the_other_trajectory_deleted(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         stored_example(connect(), name="other", value="moved")
         service = connect()
         service.store(
@@ -739,13 +812,15 @@ class StorageServiceConformance(ABC):
         with pytest.raises(ValueError, match="other"):
             loaded(connect(), "other")
 
-    def test_merging_with_an_absent_trajectory_is_a_value_error(self, connect, traj):
+    def test_merging_with_an_absent_trajectory_is_a_value_error(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
         with pytest.raises(ValueError, match="nobody"):
             connect().store(
                 "MERGE", "FAST MERGE", trajectory_name="example",
                 other_trajectory_name="nobody", rename_dict={})
 
-    def test_trajectories_merge(self, connect, traj):
+    def test_trajectories_merge(self, connect: Connect, traj: Trajectory) -> None:
         other = stored_example(connect(), name="other")
         other.v_idx = 0
         other.f_start_run()
@@ -758,159 +833,6 @@ class StorageServiceConformance(ABC):
         assert again.f_get("results.run_00000003.z").f_get() == 42
         assert again.f_get("cells.speed").f_get_range() == [1.5, 2.5, 3.5] * 2
 
-    # -------------------------------------------------------------------- drawn
-
-    @given(data=st.data())
-    @_drawn
-    def test_any_supported_value_comes_back_the_same(self, data):
-        connect = self.new_store()
-        items = data.draw(st.dictionaries(
-            strategies.node_names(), self.item_values, min_size=1, max_size=3))
-        value = data.draw(self.parameter_values)
-        traj = Trajectory("t", storage_service=connect())
-        traj.f_add_result("drawn", **items)
-        traj.f_add_parameter("drawn", value)
-        traj.f_store()
-        again = loaded(connect(), "t")
-        found = again.f_get("results.drawn").f_to_dict()
-        assert_same({name: found[name] for name in items}, items)
-        assert_same(again.f_get("parameters.drawn").f_get(), value)
-
-    @given(values=strategies.explored_values())
-    @_drawn
-    def test_any_range_comes_back_the_same(self, values):
-        connect = self.new_store()
-        traj = Trajectory("t", storage_service=connect())
-        traj.f_add_parameter("x", values[0])
-        traj.f_explore({"x": values})
-        traj.f_store()
-        assert_same(loaded(connect(), "t").f_get("x").f_get_range(), values)
-
-    @given(tree=strategies.trees(), mode=st.integers(1, 3))
-    @_drawn
-    def test_any_tree_comes_back_the_same(self, tree, mode):
-        connect = self.new_store()
-        traj = Trajectory("t", storage_service=connect())
-        _grow(traj, tree)
-        traj.f_store(store_data=mode)
-        assert_trees_same(loaded(connect(), "t"), traj)
-
-    @given(steps=st.lists(
-        st.tuples(
-            strategies.store_modes(),
-            st.dictionaries(st.sampled_from("abc"), st.integers(0, 9), max_size=3)),
-        max_size=6))
-    @_drawn
-    def test_store_modes_in_any_order_do_what_they_say(self, steps):
-        connect = self.new_store()
-        traj = Trajectory("t", storage_service=connect())
-        traj.f_store()
-        result = traj.f_add_result("r")
-        kept: dict[str, int] | None = None
-        for mode, changes in steps:
-            result.f_set(**changes)
-            present = result.f_to_dict()
-            was_stored = result.v_stored
-            traj.f_store(store_data=mode)
-            if mode == 0 or (mode == 1 and was_stored):
-                continue
-            kept = {**(kept or {}), **present} if mode == 3 else {**present, **(kept or {})}
-        again = loaded(connect(), "t")
-        if kept is None:
-            assert "r" not in again
-        else:
-            assert again.f_get("results.r").f_to_dict() == kept
-
-    @given(first=st.integers(0, 3), second=st.integers(0, 3))
-    @_drawn
-    def test_load_modes_in_any_order_end_with_all_that_was_asked_for(self, first, second):
-        connect = self.new_store()
-        traj = stored_example(connect())
-        again = Trajectory(storage_service=connect())
-        again.f_load(name="example", load_data=first)
-        again.f_load(load_data=second)
-        highest = max(first, second)
-        if highest == 0:
-            assert not list(again.f_iter_nodes())
-        elif highest == 1:
-            assert all(leaf.f_is_empty() for leaf in again.f_iter_leaves())
-        else:
-            assert_trees_same(again, traj)
-
 
 class _Unknown:
     """Something no store has a form for."""
-
-
-def stored_example(service: StorageService, name: str = "example", value: Any = 7) -> Trajectory:
-    """A stored trajectory that has a bit of everything."""
-    traj = Trajectory(name, comment="an example", storage_service=service)
-    traj.v_annotations.room = "B12"
-    traj.f_add_parameter_group("cells", comment="what cells are like")
-    traj.f_add_parameter("cells.size", 12, comment="in micrometres")
-    traj.f_add_parameter("cells.speed", 1.5)
-    traj.f_add_config("threads", 4)
-    traj.f_add_derived_parameter("area", 3.25)
-    result = traj.f_add_result("noted", value=value, comment="a number")
-    result.v_annotations.who = "Ada"
-    traj.f_add_leaf("free.thing", text="outside of the branches")
-    traj.results.f_add_link("shortcut", result)
-    traj.f_add_link("start", traj.f_get("parameters.cells.size"))
-    traj.f_explore({"cells.speed": [1.5, 2.5, 3.5]})
-    traj.f_store()
-    return traj
-
-
-def loaded(service: StorageService, name: str, load_data: int = 2, **options: Any) -> Trajectory:
-    """A new trajectory object with what the service has under this name."""
-    traj = Trajectory("unnamed", storage_service=service)
-    traj.f_load(name=name, load_data=load_data, **options)
-    return traj
-
-
-def assert_trees_same(found: Trajectory, expected: Trajectory) -> None:
-    """Both trees have the same nodes, classes, comments, annotations, links and data."""
-    assert set(_places(found)) == set(_places(expected))
-    for node in expected.f_iter_nodes(with_links=False):
-        twin = found.f_get(node.v_full_name, shortcuts=False)
-        place = node.v_full_name
-        assert type(twin).__name__ == type(node).__name__, place
-        assert twin.v_comment == node.v_comment, place
-        assert twin.v_annotations.f_to_dict() == node.v_annotations.f_to_dict(), place
-        if node.v_is_group:
-            links = {name: link.v_full_name for name, link in node.f_get_links().items()}
-            assert {
-                name: link.v_full_name for name, link in twin.f_get_links().items()} == links
-        elif isinstance(node, Parameter):
-            _assert_parameters_same(twin, node)
-        else:
-            assert_same(twin.f_to_dict(), node.f_to_dict(), place)
-
-
-def _assert_parameters_same(found: Any, expected: Any) -> None:
-    place = expected.v_full_name
-    assert found.f_is_empty() is expected.f_is_empty(), place
-    if not expected.f_is_empty():
-        assert_same(found.f_get(), expected.f_get(), place)
-    assert found.f_has_range() is expected.f_has_range(), place
-    if expected.f_has_range():
-        assert_same(found.f_get_range(), expected.f_get_range(), place)
-
-
-def _places(traj: Trajectory) -> list[str]:
-    """Full names of all nodes and places of all links."""
-    places = [node.v_full_name for node in traj.f_iter_nodes(with_links=False)]
-    for group in (traj, *(node for node in traj.f_iter_nodes(with_links=False) if node.v_is_group)):
-        places.extend(f"{group.v_full_name}.{name}" for name in group.f_get_links())
-    return places
-
-
-def _grow(traj: Trajectory, tree: Any, prefix: str = "") -> None:
-    for name, content in tree.items():
-        if isinstance(content, tuple):
-            traj.f_add_result(f"{prefix}{name}", drawn=content[0])
-        else:
-            traj.f_add_result_group(f"{prefix}{name}")
-            _grow(traj, content, f"{prefix}{name}.")
-
-

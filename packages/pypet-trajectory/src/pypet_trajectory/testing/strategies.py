@@ -29,7 +29,7 @@ _RESERVED = frozenset((
 def texts(max_size: int = 20) -> st.SearchStrategy[str]:
     """Text of any script, without NUL characters and surrogates."""
     return st.text(
-        st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=max_size)
+        st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=max_size)
 
 
 def python_scalars() -> st.SearchStrategy[Any]:
