@@ -16,7 +16,7 @@ trajectory = 'from_ini'
 add_time = False
 comment = 'A comment'
 auto_load = True
-v_with_links = False
+v_iter_recursive = True
 
 [environment]
 multiproc = True
@@ -50,7 +50,7 @@ def test_arguments_are_taken_from_three_sections(ini):
     assert traj.v_name == "from_ini"
     assert traj.v_comment == "A comment"
     assert traj.v_auto_load is True
-    assert traj.v_with_links is False
+    assert traj.v_iter_recursive is True
     assert isinstance(traj.v_storage_service, LazyStorageService)
     assert traj.f_get("config.environment.use_pool").f_get() is True
 

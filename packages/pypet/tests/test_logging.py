@@ -85,6 +85,7 @@ def test_an_ini_file_configures_logging_and_its_folders_are_made(folder: Path):
 def test_a_dictionary_configures_logging(folder: Path):
     config = {
         "version": 1,
+        "disable_existing_loggers": False,
         "formatters": {},
         "handlers": {"file": {"class": "logging.FileHandler", "filename": "x/$traj.log"}},
         "root": {"level": "INFO", "handlers": ["file"]},

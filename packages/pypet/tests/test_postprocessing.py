@@ -168,13 +168,13 @@ def test_data_that_it_loaded_is_gone_in_the_next_runs(explored):
     def load_and_expand(traj, results):
         traj.f_load_skeleton()
         traj.f_load_item("results.runs.run_00000000.z")
-        traj.f_add_result("overview.mean", 1.5)
+        traj.f_add_result("summary.mean", 1.5)
         return {"x": [3]} if len(traj) == 2 else None
 
     env.add_postprocessing(load_and_expand)
     env.run(look)
     assert seen == [False, False, False]
-    assert env.trajectory.f_contains("results.overview.mean")
+    assert env.trajectory.f_contains("results.summary.mean")
 
 
 def test_an_exception_in_it_leaves_a_usable_trajectory(explored):

@@ -59,15 +59,14 @@ if TYPE_CHECKING:
     from pypet_trajectory.slots import HasSlots
     from pypet_trajectory.storage.lazy import LazyStorageService
     from pypet_trajectory.trajectory import Trajectory
-    from pypet_trajectory.tree.groups import (
+    from pypet_trajectory.tree.branch_groups import (
         ConfigGroup,
         DerivedParameterGroup,
-        KnowsTrajectory,
-        NNGroupNode,
         ParameterGroup,
         ResultGroup,
     )
-    from pypet_trajectory.tree.nodes import NNLeafNode
+    from pypet_trajectory.tree.groups import NNGroupNode
+    from pypet_trajectory.tree.nodes import KnowsTrajectory, NNLeafNode
 
 __all__ = [
     "Trajectory",
@@ -172,15 +171,14 @@ _DEFINED_IN = {
     "pypet_trajectory.slots": ("HasSlots",),
     "pypet_trajectory.storage.lazy": ("LazyStorageService",),
     "pypet_trajectory.trajectory": ("Trajectory",),
-    "pypet_trajectory.tree.groups": (
+    "pypet_trajectory.tree.branch_groups": (
         "ConfigGroup",
         "DerivedParameterGroup",
-        "KnowsTrajectory",
-        "NNGroupNode",
         "ParameterGroup",
         "ResultGroup",
     ),
-    "pypet_trajectory.tree.nodes": ("NNLeafNode",),
+    "pypet_trajectory.tree.groups": ("NNGroupNode",),
+    "pypet_trajectory.tree.nodes": ("KnowsTrajectory", "NNLeafNode"),
 }
 _MODULE_OF = {name: module for module, names in _DEFINED_IN.items() for name in names}
 

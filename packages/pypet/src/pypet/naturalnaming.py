@@ -1,13 +1,12 @@
 """Names of pypet 0.7's module of this name; they are defined in :mod:`pypet_trajectory`."""
 
-from pypet_trajectory.tree.groups import (
+from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
     DerivedParameterGroup,
-    KnowsTrajectory,
-    NNGroupNode,
     ParameterGroup,
     ResultGroup,
 )
+from pypet_trajectory.tree.groups import NNGroupNode
 from pypet_trajectory.tree.index import TreeIndex as NaturalNamingInterface
 from pypet_trajectory.tree.kinds import (
     CONFIG,
@@ -28,7 +27,7 @@ from pypet_trajectory.tree.kinds import (
     STORE,
     SUBTREE_MAPPING,
 )
-from pypet_trajectory.tree.nodes import NNLeafNode, NNTreeNode
+from pypet_trajectory.tree.nodes import KnowsTrajectory, NNLeafNode, NNTreeNode
 from pypet_trajectory.tree.proxies import NNTreeNodeFunc, NNTreeNodeKids, NNTreeNodeVars
 
 __all__ = [

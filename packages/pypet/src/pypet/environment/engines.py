@@ -6,14 +6,14 @@ and of ways to run. This is the only module that knows which distribution brings
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
-
-from pypet_multiproc.engine import RunEngine
 
 from pypet.environment.arguments import NETWORK_WRAP_MODES, EnvironmentArguments
 from pypet.environment.pipelines import Plan
+from pypet_multiproc.engine import BACKENDS, RunEngine
 from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.wrapping.base import WrapSettings
 from pypet_trajectory.exceptions import PypetRuntimeError
 
 
@@ -46,18 +46,26 @@ def settings_for(arguments: EnvironmentArguments) -> EngineSettings:
 
 def engine_for(arguments: EnvironmentArguments, logging_manager: Any, url: str | None) -> RunEngine:
     """The engine that executes the runs of an environment."""
-    wrap_modes = network_wrap_modes(url) if arguments.wrap_mode in NETWORK_WRAP_MODES else None
-    return RunEngine(settings_for(arguments), logging_manager, wrap_modes=wrap_modes)
+    return RunEngine(
+        settings_for(arguments),
+        logging_manager,
+        wrap_modes=_network_wrap_modes() if url is not None else None,
+        backends=_scoop_backends() if arguments.use_scoop else None,
+        backend="scoop" if arguments.use_scoop and arguments.multiproc else None,
+        wrap_settings=WrapSettings(port=url, timeout=arguments.timeout),
+    )
 
 
-def network_wrap_modes(url: str | None) -> dict[str, Any]:
-    """Factories of the wrap modes that need a network, bound to an address."""
-    from pypet_net.wrapping import NetlockWrapMode, NetqueueWrapMode
+def _network_wrap_modes() -> dict[str, Any]:
+    from pypet_net.wrapping import WRAP_MODES
 
-    def at_address(wrap_mode: Any) -> Any:
-        return lambda settings: wrap_mode(replace(settings, port=url))
+    return dict(WRAP_MODES)
 
-    return {"NETLOCK": at_address(NetlockWrapMode), "NETQUEUE": at_address(NetqueueWrapMode)}
+
+def _scoop_backends() -> dict[str, Any]:
+    from pypet_net.scoop_backend import ScoopBackend
+
+    return {**BACKENDS, "scoop": ScoopBackend}
 
 
 def server_url(arguments: EnvironmentArguments) -> str | None:

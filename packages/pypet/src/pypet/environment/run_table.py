@@ -40,7 +40,8 @@ class RunTableKeeper:
     def note(self, outcome: Any) -> None:
         """Enter one outcome, and store rows if that is affordable now."""
         table = self._trajectory._run_table
-        table.set(outcome.idx, **outcome.row)
+        fields = {name: value for name, value in outcome.row.items() if name != "idx"}
+        table.set(outcome.idx, **fields)
         if outcome.failure is None:
             table.failures.pop(outcome.idx, None)
         else:

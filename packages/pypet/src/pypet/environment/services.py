@@ -24,7 +24,7 @@ from pypet_trajectory.storage.registry import (
     storage_factory,
 )
 
-#: What stores a trajectory if nothing is said.
+#: What stores a trajectory if nothing is said: a name, for PyTables takes time to import.
 DEFAULT_SERVICE = "pypet.HDF5StorageService"
 
 logger = logging.getLogger("pypet.environment.Environment")
@@ -57,6 +57,7 @@ def distribute(storage_service: Any, trajectory: Any, kwargs: Mapping[str, Any])
     ValueError
         If nobody takes some of them, or a file name tells of no known storage service.
     """
+    storage_service = chosen_service(storage_service)
     service_class = None
     if trajectory.v_storage_service is None:
         service_class = _class_to_construct(storage_service, kwargs)
@@ -83,10 +84,17 @@ def distribute(storage_service: Any, trajectory: Any, kwargs: Mapping[str, Any])
     return Keywords(for_service, properties)
 
 
+def chosen_service(storage_service: Any) -> Any:
+    """What was passed, with the class of HDF5 files in place of the words for it."""
+    if storage_service is True or storage_service == DEFAULT_SERVICE:
+        from pypet_storage_hdf5.service import HDF5StorageService
+
+        return HDF5StorageService
+    return storage_service
+
+
 def _class_to_construct(storage_service: Any, kwargs: Mapping[str, Any]) -> type | None:
     """The class of the service that will be made, ``None`` if none will be."""
-    if storage_service is True:
-        storage_service = DEFAULT_SERVICE
     if storage_service is None and kwargs.get("filename") is not None:
         return service_for_file(kwargs["filename"])
     if isinstance(storage_service, str):
@@ -128,7 +136,7 @@ def attach(trajectory: Any, arguments: EnvironmentArguments, kwargs: Mapping[str
     if trajectory.v_storage_service is not None:
         logger.info("The trajectory keeps the storage service it has.")
         return
-    chosen = DEFAULT_SERVICE if arguments.storage_service is True else arguments.storage_service
+    chosen = chosen_service(arguments.storage_service)
     trajectory.v_storage_service, _ = storage_factory(chosen, trajectory, **kwargs)
 
 

@@ -62,8 +62,8 @@ class ExperimentStore:
             if traj.f_contains(branch, shortcuts=False):
                 traj.f_store_item(branch, recursive=True, store_data=constants.STORE_DATA_SKIPPING)
         for name, leaf in unlocked.items():
-            leaf.f_unlock()
             self._open_config[name] = (leaf, leaf.f_get())
+            leaf.f_unlock()  # last, for reading locks, too
 
     def meta_data(self) -> None:
         """Store meta data and the changed rows of the run table."""
