@@ -55,6 +55,8 @@ SIZE: Final = "SIZE"
 # Additions on nodes
 #: Exact type and value of an annotation, beside the one that pypet 0.7 reads.
 EXACT_ANNOTATION_PREFIX: Final = "PYPET_AN_"
+#: Names of a leaf's items in their order, if it is not the alphabetical one.
+ITEM_ORDER: Final = "PYPET_ITEM_ORDER"
 #: Pieces of a text too long for one attribute: prefix, name of the attribute, number.
 PIECE_PREFIX: Final = "PYPET_PIECE_"
 #: Start of the names of nodes and items that are still being written.

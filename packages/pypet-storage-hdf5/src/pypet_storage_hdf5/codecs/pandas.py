@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pypet_storage_hdf5.codecs.base import Codec, data_options, finish
 from pypet_storage_hdf5.settings import pandas_format
 from pypet_trajectory.constants import FRAME, SERIES
@@ -42,7 +44,10 @@ class PandasCodec(Codec):
 
     def read(self, file: OpenFile, path: str, kind: str) -> Any:
         with file.refusing_pickles(path):
-            return borrowed_store(file).get(path)
+            value = borrowed_store(file).get(path)
+        if isinstance(getattr(value, "name", None), np.str_):
+            value.name = str(value.name)  # what an HDF5 attribute makes of a series' name
+        return value
 
 
 def put_pandas(

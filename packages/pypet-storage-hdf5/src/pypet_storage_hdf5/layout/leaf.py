@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.attributes import read_text, remove_text, write_text
 from pypet_storage_hdf5.codecs.base import text_of
 from pypet_storage_hdf5.codecs.registry import codec_of, storage_kind
 from pypet_storage_hdf5.file import OpenFile
@@ -44,7 +45,8 @@ class LeafItems:
 
     def kinds(self) -> dict[str, str]:
         """Storage kinds of all complete items by their dotted names."""
-        return {name: kind for name, _, kind in self._walk(self._path, "")}
+        found = {name: kind for name, _, kind in self._walk(self._path, "")}
+        return {name: found[name] for name in self._in_order(found)}
 
     def read(
         self,
@@ -61,6 +63,7 @@ class LeafItems:
             If an item is stored in a way this version does not know.
         """
         found = {name: (path, kind) for name, path, kind in self._walk(self._path, "")}
+        found = {name: found[name] for name in self._in_order(found)}
         items = {}
         for name in chosen_items(found, load_only, load_except, full_name):
             path, kind = found[name]
@@ -115,6 +118,7 @@ class LeafItems:
         """
         for name, value in items.items():
             self._write(name, self._item_path(name), value, flags.get(name), options)
+        self._write_order(list(items))
 
     def change(
         self,
@@ -130,6 +134,7 @@ class LeafItems:
         since the old one is gone, readers take it. An exception while writing removes what was written.
         """
         written: list[tuple[str, str]] = []
+        order = self._in_order([name for name, _, _ in self._walk(self._path, "")])
         try:
             for name, value in items.items():
                 final = self._item_path(name)
@@ -151,6 +156,7 @@ class LeafItems:
             if self._file.handles.kind(final) is not None:
                 self._file.handles.remove(final)
             self._file.handles.move(unfinished, final)
+        self._write_order(order + [name for name in items if name not in order])
 
     def delete(self, full_name: str, names: Collection[str]) -> None:
         """Remove items; unknown names are reported and ignored.
@@ -168,6 +174,24 @@ class LeafItems:
         for name, item_path in other.items():
             if name not in names:
                 self._file.handles.move(item_path, self._item_path(name))
+
+    def _in_order(self, names: Collection[str]) -> list[str]:
+        """Names as they were given, as far as that is known; HDF5 sorts them."""
+        if len(names) < 2:
+            return list(names)
+        owner = self._file.handles.group(self._path)
+        text = read_text(owner, markers.ITEM_ORDER, owner.attribute_names())
+        if text is None:
+            return list(names)
+        places = {name: place for place, name in enumerate(text.split("\n"))}
+        return sorted(names, key=lambda name: places.get(name, len(places)))
+
+    def _write_order(self, names: list[str]) -> None:
+        owner = self._file.handles.group(self._path)
+        if names != sorted(names):
+            write_text(owner, markers.ITEM_ORDER, "\n".join(names))
+        elif markers.ITEM_ORDER in owner.attribute_names():
+            remove_text(owner, markers.ITEM_ORDER)
 
     def _write(
         self, name: str, path: str, value: Any, flag: str | None, options: Mapping[str, Any]
@@ -192,7 +216,7 @@ class LeafItems:
         *groups, short_name = name.split(".")
         path = self._path
         for group in (*groups, short_name):
-            if not group or "/" in group or "\0" in group or group.startswith(_RESERVED):
+            if not group or set(group) & set("/\0\n") or group.startswith(_RESERVED):
                 raise PypetValueError(
                     f"{name!r} cannot be the name of an item: {group!r} is empty, contains a "
                     "slash, or begins as names of HDF5 nodes may not.")

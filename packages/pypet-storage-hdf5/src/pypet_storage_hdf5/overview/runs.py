@@ -35,7 +35,7 @@ from pypet_trajectory.storage.records import RunFailure, RunRows
 _DTYPE = np.dtype([
     ("idx", "<i4"),
     ("name", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}"),
-    ("time", "S20"),
+    ("time", "S32"),  # pypet 0.7 has 20 bytes, which cut the text of runs that did not start
     ("timestamp", "<f8"),
     ("finish_timestamp", "<f8"),
     ("runtime", f"S{HDF5_STRCOL_MAX_RUNTIME_LENGTH}"),
