@@ -99,7 +99,12 @@ def members_of(root_class: type) -> frozenset[str]:
 
 
 def check(
-    components: Sequence[str], parent: str, members: frozenset[str], *, stacklevel: int = 2
+    components: Sequence[str],
+    parent: str,
+    members: frozenset[str],
+    *,
+    first: str = "",
+    stacklevel: int = 2,
 ) -> None:
     """Refuse names that are not admissible, and warn about unwise ones.
 
@@ -111,6 +116,8 @@ def check(
         Full name of the group they are added to, ``''`` for the root.
     members
         Names that deserve a warning, from `members_of`.
+    first
+        First component before anything was put in front, if that differs.
     stacklevel
         Where warnings point to, as for :func:`warnings.warn`.
 
@@ -130,11 +137,12 @@ def check(
             f"its last component has {len(components[-1])} characters, at most "
             f"{HDF5_STRCOL_MAX_NAME_LENGTH - 1} are allowed.",
         )
-    if not parent and components[0] in RESERVED_AT_ROOT:
+    first = first or components[0]
+    if not parent and first in RESERVED_AT_ROOT:
         raise _not_admissible(
             parent,
             components,
-            f"`{components[0]}` is reserved directly below the root. Choose another name, or put "
+            f"`{first}` is reserved directly below the root. Choose another name, or put "
             "the node into a group.",
         )
     if not members.isdisjoint(components):

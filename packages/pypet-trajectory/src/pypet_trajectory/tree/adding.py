@@ -121,9 +121,10 @@ def add(
     new = read_arguments(args, kwargs)
     root = index.root
     path = [names.translate(part, root._wildcards, root._idx) for part in new.name.split(".")]
+    first = path[0]
     if branch is not None:
         path = _complete(group, branch, path, root, leaf)
-    names.check(path, group._full_name, index.members, stacklevel=3)
+    names.check(path, group._full_name, index.members, first=first, stacklevel=3)
     place = branch_of(group._branch or path[0])
     if root._is_run and not (place.open_to_runs and (branch or ELSEWHERE).open_to_runs):
         raise NotInRunError(

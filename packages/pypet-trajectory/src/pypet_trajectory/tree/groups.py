@@ -415,7 +415,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
         root = self._index.root
         if root._auto_load:
             try:
-                self.f_load(recursive=True, load_data=LOAD_SKELETON, max_depth=1)
+                storage_calls.load_group(self, True, LOAD_SKELETON, 1)
             except Exception as error:  # completion must never get in the way
                 root._logger.debug("`%s` cannot be listed from storage: %s", self._full_name, error)
         return list(self._children)
