@@ -9,7 +9,9 @@ all, and knows when a client's connection is gone. Clients with REQ sockets do n
 
 from __future__ import annotations
 
+import contextlib
 import math
+import socket as sockets
 import time
 from typing import Any
 
@@ -91,11 +93,18 @@ class ZMQServer(HasLogger):
         self._context: zmq.Context[Any] | None = None
         self._socket: zmq.Socket[Any] | None = None
         self._doorkeeper: Doorkeeper | None = None
+        self._wakers: tuple[sockets.socket, sockets.socket] | None = None
+        self._is_stopping = False
         #: The server ends when this process does.
         self.parent: ProcessWatch | None = None
 
-    def bind(self) -> str:
+    def bind(self, listener: sockets.socket | None = None) -> str:
         """Take the address, and return it as clients need it; does nothing the second time.
+
+        Parameters
+        ----------
+        listener
+            A socket that listens at this address already; the server takes it over.
 
         Raises
         ------
@@ -115,6 +124,11 @@ class ZMQServer(HasLogger):
         socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT)
         socket.setsockopt(zmq.HEARTBEAT_TTL, _HEARTBEAT_TIMEOUT)
         self._socket = socket
+        self._wakers = sockets.socketpair()
+        for waker in self._wakers:
+            waker.setblocking(False)
+        if listener is not None:
+            socket.setsockopt(zmq.USE_FD, listener.detach())
         if self._keys is not None:
             self._doorkeeper = Doorkeeper(self._context, self._keys)
             socket.curve_server = True
@@ -140,16 +154,33 @@ class ZMQServer(HasLogger):
         finally:
             self._close()
 
+    def wake(self) -> None:
+        """Have the server look at once for what is due; may be called from any thread."""
+        wakers = self._wakers
+        if wakers is not None:
+            # A full buffer means that it will wake anyway, a closed one that it has ended.
+            with contextlib.suppress(OSError):
+                wakers[1].send(b"!")
+
+    def stop(self) -> None:
+        """Have the server end; may be called from any thread, before or while it serves."""
+        self._is_stopping = True
+        self.wake()
+
     def _serve(self) -> None:
         assert self._socket is not None
+        assert self._wakers is not None
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._wakers[0].fileno(), zmq.POLLIN)
         if self._doorkeeper is not None:
             poller.register(self._doorkeeper.socket, zmq.POLLIN)
-        while True:
+        while not self._is_stopping:
             ready = dict(poller.poll(math.ceil(1000 * self._seconds_to_wait())))
             if self._doorkeeper is not None and self._doorkeeper.socket in ready:
                 self._doorkeeper.answer()
+            if self._wakers[0].fileno() in ready:
+                self._wakers[0].recv(4096)
             if self._socket in ready:
                 request = Request(self._socket.recv_multipart())
                 if request.text == self.DONE and len(request.body) == 1:
@@ -212,4 +243,6 @@ class ZMQServer(HasLogger):
             self._socket.close()
         if self._context is not None:
             self._context.term()
-        self._doorkeeper = self._socket = self._context = None
+        for waker in self._wakers or ():
+            waker.close()
+        self._doorkeeper = self._socket = self._context = self._wakers = None

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from pypet_multiproc.interrupt import sigint_handling
+from pypet_multiproc.processes import default_start_method, start_quietly
 from pypet_trajectory.exceptions import PypetRuntimeError
 
 from pypet_net.client import ReliableClient, ServerSilentError
@@ -47,7 +48,7 @@ class ServerProcess:
     name
         Name of the process.
     start_method
-        ``'fork'``, ``'spawn'`` or ``'forkserver'``; ``None`` for the default.
+        ``'fork'``, ``'spawn'`` or ``'forkserver'``; ``None``: fork where there is one.
     initializer
         Called in the new process before anything else, for instance to set up logging.
     """
@@ -80,7 +81,7 @@ class ServerProcess:
         PypetRuntimeError
             If no address is free, or the process ends or hangs while starting.
         """
-        context = multiprocessing.get_context(self._start_method)
+        context = multiprocessing.get_context(self._start_method or default_start_method())
         reader, writer = context.Pipe(duplex=False)
         self._process = context.Process(  # type: ignore[attr-defined]
             target=_serve,
@@ -89,7 +90,7 @@ class ServerProcess:
             daemon=True,
         )
         with reader:
-            self._process.start()
+            start_quietly(self._process)
             writer.close()
             succeeded, text = self._first_words(reader)
         if not succeeded:
@@ -139,10 +140,7 @@ class ServerProcess:
     def _end(self) -> None:
         assert self._process is not None
         if self._process.is_alive():
-            self._process.terminate()
-            self._process.join(2.0)
-        if self._process.is_alive():
-            self._process.kill()
+            self._process.kill()  # It ignores everything milder.
         self._process.join()
 
 
@@ -156,7 +154,7 @@ def _serve(
     """Body of the new process."""
     # Ctrl-C reaches the whole group of processes. The main process decides what it means; the
     # server is needed until the last client has finished.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sigint_handling.ignore()
     with writer:
         watch = ProcessWatch(parent)
         if initializer is not None:
