@@ -38,10 +38,13 @@ class MetaSlotMachine(type):
     """Metaclass that keeps the names of all slots of a class as ``__all_slots__``."""
 
     __all_slots__: set[str]
+    #: The slots that make up the state of an instance, looked up once for each class.
+    _state_slots: tuple[str, ...]
 
     def __init__(cls, name: str, bases: tuple[type, ...], dictionary: dict[str, Any]) -> None:
         super().__init__(name, bases, dictionary)
         cls.__all_slots__ = get_all_slots(cls)
+        cls._state_slots = tuple(sorted(cls.__all_slots__ - _NOT_STATE))
 
 
 class HasSlots(metaclass=MetaSlotMachine):
@@ -54,16 +57,18 @@ class HasSlots(metaclass=MetaSlotMachine):
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(getattr(self, "__dict__", ()))
-        for slot in type(self).__all_slots__ - _NOT_STATE:
+        read = object.__getattribute__
+        for slot in type(self)._state_slots:
             try:
-                state[slot] = object.__getattribute__(self, slot)
+                state[slot] = read(self, slot)
             except AttributeError:
                 continue  # never set
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        write = object.__setattr__
         for name, value in state.items():
-            object.__setattr__(self, name, value)
+            write(self, name, value)
 
     def __dir__(self) -> list[str]:
         names = set(dir(type(self))) | type(self).__all_slots__
