@@ -168,8 +168,10 @@ def test_data_that_it_loaded_is_gone_in_the_next_runs(explored):
     def load_and_expand(traj, results):
         traj.f_load_skeleton()
         traj.f_load_item("results.runs.run_00000000.z")
+        if len(traj) > 2:
+            return None
         traj.f_add_result("summary.mean", 1.5)
-        return {"x": [3]} if len(traj) == 2 else None
+        return {"x": [3]}
 
     env.add_postprocessing(load_and_expand)
     env.run(look)

@@ -9,6 +9,7 @@ config that post-processing changes is written again. Pypet 0.7 stored all of it
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pypet_trajectory import constants
@@ -39,8 +40,9 @@ class ExperimentStore:
     def before_runs(self) -> None:
         """Lock parameters and store what runs depend on.
 
-        If the process dies in here, the file holds a trajectory none of whose runs is done and
-        perhaps not all of its parameters.
+        If the process dies in here, the file holds a trajectory none of whose new runs is done
+        and perhaps not all of its parameters; where ranges grow, they do so before the run
+        table does.
 
         Raises
         ------
@@ -49,21 +51,20 @@ class ExperimentStore:
         """
         traj = self._trajectory
         traj._prepare_experiment()
-        if not self._automatic:
-            self.meta_data()
-            return
-        unlocked = {
-            name: leaf
-            for name, leaf in traj.f_get_config(copy=False).items()
-            if not leaf.v_locked and not leaf.f_is_empty()
-        }
+        if self._automatic:
+            unlocked = [
+                leaf
+                for leaf in traj.f_get_config(copy=False).values()
+                if not leaf.v_locked and not leaf.f_is_empty()
+            ]
+            if not traj.v_stored:
+                self.meta_data()
+            grown = map(traj._explored_parameters.get, sorted(traj._outdated_in_storage))
+            traj.f_store_items([*filter(None, grown), *self._unstored()])
+            for leaf in unlocked:
+                self._open_config[leaf.v_full_name] = (leaf, leaf.f_get())
+                leaf.f_unlock()  # last, for reading locks, too
         self.meta_data()
-        for branch in FIXED_BRANCHES:
-            if traj.f_contains(branch, shortcuts=False):
-                traj.f_store_item(branch, recursive=True, store_data=constants.STORE_DATA_SKIPPING)
-        for name, leaf in unlocked.items():
-            self._open_config[name] = (leaf, leaf.f_get())
-            leaf.f_unlock()  # last, for reading locks, too
 
     def meta_data(self) -> None:
         """Store meta data and the changed rows of the run table."""
@@ -79,16 +80,39 @@ class ExperimentStore:
         """
         if not self._automatic:
             return
+        logger.info("Storing what is left of trajectory `%s`.", self._trajectory.v_name)
         changed = [
             leaf
             for leaf, stored in self._open_config.values()
             if not leaf.v_locked and not leaf.f_is_empty() and not _same(leaf, stored)
         ]
         self._open_config.clear()
-        logger.info("Storing what is left of trajectory `%s`.", self._trajectory.v_name)
-        self._trajectory.f_store_items([*changed, *times], store_data=constants.OVERWRITE_DATA)
-        self._trajectory.f_store()
+        self._trajectory.f_store_items(
+            [*_replacing([*changed, *times]), *self._unstored(), *self._others()]
+        )
+        self.meta_data()
         logger.info("Trajectory `%s` is stored.", self._trajectory.v_name)
+
+    def _unstored(self) -> Iterator[tuple[Any, ...]]:
+        """Requests for what the fixed branches hold and the file does not."""
+        options = {"recursive": True, "store_data": constants.STORE_DATA_SKIPPING}
+        for branch in FIXED_BRANCHES:
+            group = self._trajectory._children.get(branch)
+            if group is not None:
+                yield constants.GROUP, group, (), options
+
+    def _others(self) -> Iterator[tuple[Any, ...]]:
+        """Requests for everything outside the fixed branches, whose nodes may have grown."""
+        traj = self._trajectory
+        for name in traj._children:
+            if name not in FIXED_BRANCHES:
+                options = {"recursive": True, "store_data": constants.STORE_DATA}
+                yield constants.TREE, traj, (name,), options
+
+
+def _replacing(leaves: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    for leaf in leaves:
+        yield constants.LEAF, leaf, (), {"store_data": constants.OVERWRITE_DATA}
 
 
 def _same(leaf: Any, stored: Any) -> bool:
