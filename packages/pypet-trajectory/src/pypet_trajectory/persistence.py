@@ -16,6 +16,7 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
     PypetValueError,
 )
+from pypet_trajectory.names import check_trajectory_name
 from pypet_trajectory.storage.registry import storage_factory
 from pypet_trajectory.tree.storage_calls import service_of
 
@@ -177,7 +178,7 @@ def migrate(
 ) -> None:
     """Give a trajectory another name, another place, or both."""
     if new_name is not None:
-        traj._check_name(new_name)
+        check_trajectory_name(new_name)
     service = traj._storage_service
     if new_storage_service is not None or arguments:
         service = make_service(traj, new_storage_service, arguments)

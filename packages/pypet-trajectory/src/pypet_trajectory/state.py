@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pypet_trajectory import persistence, settings
 from pypet_trajectory.constants import VERSION
 from pypet_trajectory.decorators import not_in_run
-from pypet_trajectory.exceptions import PypetTypeError
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.names import check_trajectory_name
@@ -230,6 +230,74 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
     def v_crun(self, run: str | int | None) -> None:
         lifecycle.set_run(self, run)
 
+    # ------------------------------------------------------------ leaves by full name
+
+    def f_get_parameters(self, fast_access: bool = False, copy: bool = True) -> dict[str, Any]:
+        """All parameters by full name, or their values with `fast_access`.
+
+        Raises
+        ------
+        ValueError
+            If `fast_access` is asked for the live dictionary (``copy=False``).
+        """
+        return _leaf_dict(self._parameters, fast_access, copy)
+
+    def f_get_config(self, fast_access: bool = False, copy: bool = True) -> dict[str, Any]:
+        """All config parameters by full name; see :meth:`f_get_parameters`."""
+        return _leaf_dict(self._config, fast_access, copy)
+
+    def f_get_derived_parameters(
+        self, fast_access: bool = False, copy: bool = True
+    ) -> dict[str, Any]:
+        """All derived parameters by full name; see :meth:`f_get_parameters`."""
+        return _leaf_dict(self._derived_parameters, fast_access, copy)
+
+    def f_get_results(self, fast_access: bool = False, copy: bool = True) -> dict[str, Any]:
+        """All results by full name; see :meth:`f_get_parameters`."""
+        return _leaf_dict(self._results, fast_access, copy)
+
+    def f_get_explored_parameters(
+        self, fast_access: bool = False, copy: bool = True
+    ) -> dict[str, Any]:
+        """Explored parameters by full name, ``None`` for those not in memory."""
+        return _leaf_dict(self._explored_parameters, fast_access, copy)
+
+    def f_to_dict(  # type: ignore[override]
+        self,
+        fast_access: bool = False,
+        short_names: bool = False,
+        nested: bool = False,
+        copy: bool = True,
+        with_links: bool = True,
+    ) -> dict[str, Any]:
+        """Leaves by name.
+
+        Parameters
+        ----------
+        fast_access : bool
+            Whether leaves that hold one value are replaced by it.
+        short_names : bool
+            Whether keys are the last components of full names only.
+        nested : bool
+            Whether groups become dictionaries in dictionaries.
+        copy : bool
+            Whether to make a new dictionary; if not, nothing else may be asked for.
+        with_links : bool
+            Has no effect at the root.
+
+        Raises
+        ------
+        ValueError
+            If two leaves share a short name, or options contradict each other.
+        """
+        if copy:
+            return super().f_to_dict(fast_access, short_names, nested, with_links)
+        if fast_access or short_names or nested:
+            raise PypetValueError(
+                "`copy=False` asks for the live dictionary of leaves by full name; it cannot be "
+                "combined with `fast_access`, `short_names` or `nested`.")
+        return self._nn_interface.leaves  # type: ignore[no-any-return]
+
     # ----------------------------------------------------------- pickling and copying
 
     def __getstate__(self) -> dict[str, Any]:
@@ -375,3 +443,15 @@ def check_dynamic_imports(dynamic_imports: Any) -> list[Any]:
                 f"A dynamic import is a class or the dotted path to one, not {item!r}."
             )
     return listed
+
+def _leaf_dict(register: Mapping[str, Any], fast_access: bool, copy: bool) -> Any:
+    """A register of leaves as the user wants it: live, copied, or as values."""
+    if not fast_access:
+        return dict(register) if copy else register
+    if not copy:
+        raise PypetValueError(
+            "`fast_access=True` makes a new dictionary of values; it cannot be combined with "
+            "`copy=False`, which asks for the live one.")
+    return {
+        full_name: None if leaf is None else leaf.f_get() for full_name, leaf in register.items()
+    }

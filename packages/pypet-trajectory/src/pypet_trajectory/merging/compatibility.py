@@ -11,9 +11,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
+from pypet_trajectory.merging.parameters import of_no_run
 
 if TYPE_CHECKING:
-    from pypet_trajectory.merging.merge import MergeOptions
     from pypet_trajectory.trajectory import Trajectory
 
 
@@ -30,20 +30,30 @@ def check_other(other: object) -> None:
         )
 
 
-def check_storage(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
+def check_stored(traj: Trajectory) -> None:
     """Refuse to merge where there is no storage to merge in.
 
     Raises
     ------
     PypetValueError
-        If `traj` was never stored, or a backup is asked for of an `other` never stored.
+        If `traj` was never stored.
     """
     if traj._storage_service is None or not traj._stored:
         raise PypetValueError(
             f"Results are merged in the storage, but trajectory `{traj.v_name}` was never "
             f"stored. Call `f_store` first; an `InMemoryStorageService` will do."
         )
-    if options.backup and not other._stored:
+
+
+def check_backup(other: Trajectory) -> None:
+    """Refuse to back up what was never stored.
+
+    Raises
+    ------
+    PypetValueError
+        If `other` was never stored.
+    """
+    if not other._stored:
         raise PypetValueError(
             f"Trajectory `{other.v_name}` was never stored and cannot be backed up. Store it, or "
             f"pass `backup=False`."
@@ -79,14 +89,7 @@ def check_compatible(traj: Trajectory, other: Trajectory, ignore_data: Collectio
             f"Trajectories `{traj.v_name}` and `{other.v_name}` have different wildcards: only "
             f"in the first {sorted(mine - theirs)}, only in the second {sorted(theirs - mine)}."
         )
-    for branch in ("_parameters", "_derived_parameters"):
-        _check_branch(traj, other, branch, ignore_data)
-
-
-def _check_branch(
-    traj: Trajectory, other: Trajectory, branch: str, ignore_data: Collection[str]
-) -> None:
-    mine, theirs = _comparable(traj, branch), _comparable(other, branch)
+    mine, theirs = of_no_run(traj), of_no_run(other)
     for one, two, present, absent in ((mine, theirs, traj, other), (theirs, mine, other, traj)):
         for full_name in one:
             if full_name not in two and full_name not in ignore_data:
@@ -95,23 +98,22 @@ def _check_branch(
                     f"`{absent.v_name}`. Add it there, or name it in `ignore_data`."
                 )
     for full_name, parameter in mine.items():
-        if full_name in ignore_data or full_name not in theirs:
-            continue
-        one, two = parameter.f_get_default(), theirs[full_name].f_get_default()
-        if not parameter._values_of_same_type(one, two):
+        if full_name not in ignore_data and full_name in theirs:
+            _check_types(traj, other, parameter, theirs[full_name])
+
+
+def _check_types(traj: Trajectory, other: Trajectory, mine: Any, theirs: Any) -> None:
+    if mine.f_is_empty() or theirs.f_is_empty():
+        if mine.f_is_empty() != theirs.f_is_empty():
+            empty = traj if mine.f_is_empty() else other
             raise PypetTypeError(
-                f"`{full_name}` is {one!r} of type {type(one).__name__} in trajectory "
-                f"`{traj.v_name}` but {two!r} of type {type(two).__name__} in "
-                f"`{other.v_name}`."
+                f"`{mine.v_full_name}` has no value in trajectory `{empty.v_name}`. Set one, or "
+                f"name it in `ignore_data`."
             )
-
-
-def _comparable(traj: Trajectory, branch: str) -> dict[str, Any]:
-    """Leaves of a branch that belong to no run."""
-    is_run = traj._run_names.contains
-    dummies = {traj.f_wildcard(wildcard, -1) for wildcard in traj.f_get_wildcards()}
-    return {
-        full_name: leaf
-        for full_name, leaf in getattr(traj, branch).items()
-        if not any(name in dummies or is_run(name) for name in full_name.split("."))
-    }
+        return
+    one, two = mine.f_get_default(), theirs.f_get_default()
+    if not mine._values_of_same_type(one, two):
+        raise PypetTypeError(
+            f"`{mine.v_full_name}` is {one!r} of type {type(one).__name__} in trajectory "
+            f"`{traj.v_name}` but {two!r} of type {type(two).__name__} in `{other.v_name}`."
+        )

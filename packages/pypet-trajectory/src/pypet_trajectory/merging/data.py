@@ -57,8 +57,6 @@ def plan_data(
             _plan_shared(traj, renaming, full_name, leaf, new_indices, plan)
         elif renaming.run_of(full_name) is not None:
             _plan_copy(traj, renaming, full_name, plan)
-        else:
-            _check_equal(traj, other, full_name, leaf)
     return plan
 
 
@@ -90,14 +88,6 @@ def _plan_shared(
     if traj._nn_interface.node(first) is None:
         plan.renames[full_name] = first
         plan.links[first] = others
-
-
-def _check_equal(traj: Trajectory, other: Trajectory, full_name: str, leaf: Any) -> None:
-    mine = traj._derived_parameters.get(full_name)
-    if mine is not None and not _equal(mine, leaf):
-        traj._logger.error(
-            "Derived parameter `%s` of trajectory `%s` differs and is not merged: %s here, %s "
-            "there.", full_name, other.v_name, mine.f_val_to_str(), leaf.f_val_to_str())
 
 
 def _equal(mine: Any, theirs: Any) -> bool:
@@ -166,7 +156,8 @@ def _copy_through_memory(
         for old, leaf in leaves.items():
             twin: Any = copy.copy(leaf)
             twin._stored = False
-            added.append(traj._add_leaf_from_storage((renames[old], twin), {}))
+            twin._rename(renames[old])
+            added.append(traj._add_leaf_from_storage((twin,), {}))
         traj.f_store_items(added, store_data=constants.STORE_DATA)
         for leaf in added:
             traj._nn_interface.parent(leaf).f_remove_child(leaf.v_name)

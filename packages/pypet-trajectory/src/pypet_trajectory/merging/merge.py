@@ -42,7 +42,7 @@ class MergeOptions:
 def merge(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
     """Append the runs of `other` to those of `traj`; see :meth:`Trajectory.f_merge`."""
     compatibility.check_other(other)
-    compatibility.check_storage(traj, other, options)
+    compatibility.check_stored(traj)
     compatibility.load_what_is_compared(traj, skeleton=not options.consecutive_merge)
     if other is not traj:
         compatibility.load_what_is_compared(other)
@@ -58,6 +58,7 @@ def merge(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
         names = list(dict.fromkeys([*names, trials[0]]))
     used = parameters.runs_to_take_over(traj, other, names, options.remove_duplicates)
     if options.backup:
+        compatibility.check_backup(other)
         other.f_backup()
         if other is not traj:
             traj.f_backup()
@@ -84,7 +85,7 @@ def merge_many(
     traj: Trajectory, others: Iterable[Trajectory], options: MergeOptions
 ) -> None:
     """Append the runs of several trajectories; see :meth:`Trajectory.f_merge_many`."""
-    compatibility.check_storage(traj, traj, options)
+    compatibility.check_stored(traj)
     traj.f_load_skeleton()
     if options.backup:
         traj.f_backup()

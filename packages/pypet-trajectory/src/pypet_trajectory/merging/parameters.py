@@ -8,7 +8,7 @@ parameter, its one value stands for all its runs.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
@@ -27,13 +27,26 @@ def parameters_that_count(
     for full_name in other._explored_parameters:
         if full_name not in ignore_data and find_parameter(traj, full_name) is not None:
             names[full_name] = None
-    for full_name, parameter in traj._parameters.items():
-        twin = other._parameters.get(full_name)
+    for full_name, parameter in of_no_run(traj).items():
+        twin = find_parameter(other, full_name)
         if twin is None or full_name in names or full_name in ignore_data:
+            continue
+        if parameter.f_is_empty() or twin.f_is_empty():
             continue
         if not parameter._equal_values(parameter.f_get_default(), twin.f_get_default()):
             names[full_name] = None
     return list(names)
+
+
+def of_no_run(traj: Trajectory) -> dict[str, Any]:
+    """Parameters and derived parameters that do not belong to runs, by full name."""
+    is_run = traj._run_names.contains
+    dummies = {traj.f_wildcard(wildcard, -1) for wildcard in traj.f_get_wildcards()}
+    return {
+        full_name: leaf
+        for full_name, leaf in chain(traj._parameters.items(), traj._derived_parameters.items())
+        if not any(name in dummies or is_run(name) for name in full_name.split("."))
+    }
 
 
 def shift_trials(

@@ -226,8 +226,9 @@ class TreeBackend(ABC):
     ) -> None:
         """Copy nodes of the trajectory selected in `source` under new full names.
 
-        With `move`, each node is removed from `source` after its copy is complete. Back ends
-        override this where they can copy faster than record by record.
+        With `move`, the nodes are removed from `source` once all copies are safe: if the process
+        dies on the way, every node is in at least one of the two. Back ends override this where
+        they can copy faster than record by record.
         """
         from pypet_trajectory.constants import OVERWRITE_DATA
         from pypet_trajectory.storage.copying import renamed
@@ -235,5 +236,7 @@ class TreeBackend(ABC):
         for old_name, new_name in renames.items():
             record = source.read_node(old_name, items=True)
             self.write_node(WriteRequest(renamed(record, new_name), OVERWRITE_DATA))
-            if move:
+        if move:
+            self.flush()
+            for old_name in renames:
                 source.delete_node(old_name)

@@ -104,7 +104,7 @@ class TreeLoader:
                     f"{load_results}, {load_other_data}.")
             modes["config"] = LOAD_NOTHING
         self._as_new = bool(as_new)
-        self._load_root(traj, max(modes.values()) == OVERWRITE_DATA)
+        self._load_root(traj, max(modes.values()) == OVERWRITE_DATA, not with_meta_data)
         if with_meta_data:
             self._load_meta(traj, with_run_information)
             after_meta()
@@ -229,17 +229,18 @@ class TreeLoader:
 
     # ------------------------------------------------------------ meta data
 
-    def _load_root(self, traj: Any, overwrite: bool) -> None:
+    def _load_root(self, traj: Any, overwrite: bool, with_comment: bool) -> None:
         record = self._backend.read_node("", items=False)
         if record.annotations and (overwrite or _has_no_annotations(traj)):
             _annotate(traj, record)
-        if record.comment and not traj.v_comment:
+        if with_comment and not traj._comment:
             traj._comment = record.comment
 
     def _load_meta(self, traj: Any, with_run_information: bool) -> None:
         meta = self._backend.read_meta()
         _report_versions(meta)
         if self._as_new:
+            traj._comment = traj._comment or meta.comment
             traj._run_table = RunTable(self._backend.count_runs())
         else:
             traj._name = meta.name

@@ -352,11 +352,15 @@ class TreeStorageService(StorageService):
             raise PypetRuntimeError(
                 f"Cannot store the new trajectory {traj.v_name!r}: {self!r} has a trajectory of "
                 "that name already. Load that one, or rename yours with f_migrate(new_name=...).")
-        self._before_trajectory_store(traj)
-        self._store_meta(traj)
-        mode = constants.STORE_DATA if store_data in (0, 1) else store_data
-        if mode in (constants.STORE_DATA, constants.OVERWRITE_DATA):
+        try:
+            self._before_trajectory_store(traj)
+            self._store_meta(traj)
+            mode = constants.OVERWRITE_DATA if store_data == 3 else constants.STORE_DATA
             self._backend.write_node(WriteRequest(record_of(traj), mode))
+        except BaseException:
+            if self._created:  # else the next attempt would meet a trajectory of its name
+                self._backend.remove_trajectory(traj.v_name)
+            raise
         traj._stored = True
         if only_init or store_data not in (1, 2, 3):
             return
@@ -463,6 +467,7 @@ class TreeStorageService(StorageService):
                     f"in the store, only {other.trajectory_names()}.") from None
             self._backend.copy_from(other, rename_dict, move=move_nodes)
             if delete_trajectory:
+                self._backend.flush()  # the copies are safe before the originals go
                 other.remove_trajectory(other_trajectory_name)
 
     def _backup(self, _msg: str, traj: Any, backup_filename: str | None = None) -> None:

@@ -141,6 +141,18 @@ class StorageServiceConformance(StorageServiceProperties):
         assert "x" not in again
         assert not traj.f_get("x").v_stored
 
+    def test_a_trajectory_that_failed_to_store_can_be_stored_again(
+        self, connect: Connect
+    ) -> None:
+        traj = Trajectory("t", storage_service=connect())
+        traj.f_add_result(Unstorable, "broken")
+        with pytest.raises(ValueError, match="cannot be stored"):
+            traj.f_store()
+        traj.f_remove_item("broken")
+        traj.f_add_result("fine", 1)
+        traj.f_store()
+        assert loaded(connect(), "t").fine == 1
+
     def test_several_trajectories_live_in_one_store_and_are_indexed_by_name(
         self, connect: Connect
     ) -> None:
@@ -637,6 +649,14 @@ class StorageServiceConformance(StorageServiceProperties):
         again = loaded(connect(), "example")
         with pytest.raises(ParameterLockedException):
             again.f_load_item("parameters.cells.size", load_only="data")
+
+    def test_a_locked_empty_parameter_cannot_be_loaded(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
+        again = loaded(connect(), "example", load_data=1)
+        again.f_get("parameters.cells.size").f_lock()
+        with pytest.raises(ParameterLockedException):
+            again.f_load_item("parameters.cells.size")
 
     def test_loading_what_was_never_stored_is_a_storage_error(
         self, connect: Connect, traj: Trajectory
