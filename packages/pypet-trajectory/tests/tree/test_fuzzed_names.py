@@ -1,0 +1,129 @@
+"""Whatever is used as a name, only the documented exceptions come out."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pypet_trajectory.leaves.result import Result
+from pypet_trajectory.testing.invariants import assert_invariants
+from pypet_trajectory.trajectory import Trajectory
+
+pytestmark = pytest.mark.timeout(120)
+
+#: Pieces that mean something to a tree, to be joined in senseless ways.
+PIECES = st.sampled_from(
+    ["", ".", "..", "_", "$", "$set", "crun", "r_", "r_1", "rts_A", "run_00000000", "par", "res",
+     "config", "results", "overview", "for", "f_get", "v_idx", "vars", "a", "b", "x", "\n", "\0",
+     "ä", "9" * 200, "run_ALL", "runs", "-"]
+)  # fmt: skip
+NAMES = st.one_of(st.text(max_size=20), st.lists(PIECES, max_size=6).map("".join))
+KEYS = st.one_of(
+    NAMES,
+    st.lists(st.one_of(NAMES, st.integers(-3, 3)), max_size=3),
+    st.tuples(NAMES, NAMES),
+    st.integers(),
+    st.none(),
+    st.floats(),
+    st.binary(max_size=3),
+)
+
+
+def make_tree(running: bool) -> Trajectory:
+    traj = Trajectory("T")
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": [1, 2]})
+    traj.f_add_result("a.b.x", 1)
+    traj.f_add_result("r_1.a", 1, 2)
+    traj.res.f_add_link("b", traj.f_get("results.a"))
+    if running:
+        traj.f_start_run(1)
+    return traj
+
+
+def only(*errors: type[BaseException]) -> Any:
+    """A context in which exactly these errors may happen."""
+
+    class Only:
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, kind: type[BaseException] | None, *_: Any) -> bool:
+            return kind is not None and issubclass(kind, errors)
+
+    return Only()
+
+
+@settings(deadline=None, max_examples=150)
+@given(key=KEYS, running=st.booleans(), depth=st.sampled_from([None, 0, 1, 3]))
+@example(key="", running=True, depth=0)
+@example(key=[], running=False, depth=None)
+@example(key="r_" + "9" * 5000, running=False, depth=None)
+def test_asking_for_anything_finds_it_or_is_an_attribute_error(key, running, depth):
+    traj = make_tree(running)
+    for start in (traj, traj.res, traj.f_get("results.a")):
+        for shortcuts in (True, False):
+            with only(AttributeError, *((ValueError,) if depth is not None else ())):
+                start.f_get(key, shortcuts=shortcuts, max_depth=depth)
+            assert start.f_contains(key, shortcuts=shortcuts, max_depth=depth) in (True, False)
+        assert (key in start) in (True, False)
+        start.f_get_default(key)
+        with only(AttributeError):
+            _ = start[key]
+        with only(AttributeError):
+            start.f_get_all(key)
+        if isinstance(key, str):
+            with only(AttributeError):
+                getattr(start, key)
+            with only(ValueError, TypeError):
+                start.f_remove_child(key)
+            with only(ValueError):
+                start.f_remove_link(key)
+    assert_invariants(traj._nn_interface)
+
+
+@settings(deadline=None, max_examples=150)
+@given(name=NAMES, running=st.booleans(), no_clobber=st.booleans())
+@example(name="r_" + "9" * 5000, running=False, no_clobber=False)
+def test_adding_under_any_name_works_or_is_a_documented_error(name, running, no_clobber):
+    traj = make_tree(running)
+    traj.v_no_clobber = no_clobber
+    documented = only(ValueError, AttributeError, *((TypeError,) if running else ()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        for start in (traj, traj.res, traj.f_get("results.a")):
+            for add in (
+                lambda start=start: start.f_add_leaf(name, 1),
+                lambda start=start: start.f_add_group(name),
+                lambda start=start: start.f_add_result(name, 1),
+                lambda start=start: start.f_add_link(name, "results.a.b.x"),
+                lambda start=start: start.f_add_leaf(Result(name, 1)),
+            ):
+                with documented:
+                    add()
+            with documented:
+                start[name] = Result("", k=1)
+            with documented:
+                start[name] = 3
+        with only(ValueError, AttributeError, TypeError):
+            traj.f_add_parameter(name, 1)
+    assert_invariants(traj._nn_interface)
+
+
+@settings(deadline=None, max_examples=100)
+@given(name=NAMES)
+def test_what_could_be_added_is_found_by_its_full_name(name):
+    traj = Trajectory("T")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        try:
+            leaf = traj.f_add_result(name, 1)
+        except ValueError:
+            return
+    assert traj.f_get(leaf.v_full_name) is leaf
+    assert traj.f_get(leaf.v_full_name, shortcuts=False) is leaf
+    assert leaf in traj
+    assert leaf.v_full_name in traj

@@ -1,0 +1,68 @@
+"""`assert_invariants` notices what it is there for."""
+
+from __future__ import annotations
+
+import pytest
+
+from pypet_trajectory.leaves.result import Result
+from pypet_trajectory.testing.invariants import assert_invariants
+from pypet_trajectory.trajectory import Trajectory
+
+
+def lose_a_leaf(traj):
+    traj._results.pop("results.g.x")
+
+
+def lose_a_short_name(traj):
+    traj._nn_interface.names.discard(traj.f_get("results.g.x"))
+
+
+def forget_a_child(traj):
+    del traj.f_get("results.g")._leaves["x"]
+
+
+def rename_behind_the_back(traj):
+    traj.f_get("results.g.x")._rename("results.g.y")
+
+
+def let_a_link_dangle(traj):
+    traj.res._links["l"] = traj.res._children["l"] = Result("nowhere", 1)
+
+
+def miscount_links(traj):
+    traj._nn_interface.link_names["l"] += 1
+
+
+def remember_wrongly(traj):
+    traj._nn_interface.answers["", "x"] = traj.res
+
+
+def misplace_a_node(traj):
+    traj.f_get("results.g.x")._set_details(7, "results", "trajectory")
+
+
+def keep_a_new_node(traj):
+    traj._new_nodes["results", "gone"] = (traj.res, Result("results.gone", 1))
+
+
+FAULTS = [
+    lose_a_leaf,
+    lose_a_short_name,
+    forget_a_child,
+    rename_behind_the_back,
+    let_a_link_dangle,
+    miscount_links,
+    remember_wrongly,
+    misplace_a_node,
+    keep_a_new_node,
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(traj: Trajectory, fault):
+    traj.f_add_result("g.x", 1)
+    traj.res.f_add_link("l", traj.f_get("results.g"))
+    assert_invariants(traj._nn_interface)
+    fault(traj)
+    with pytest.raises(AssertionError):
+        assert_invariants(traj._nn_interface)
