@@ -139,7 +139,8 @@ def compare_signatures(old: list[Parameter], new: list[Parameter]) -> Iterator[s
         ours = named_new[positions[parameter.name]].default
         if not _same_default(parameter.default, ours):
             yield f"default of {parameter.name!r} is {ours}, was {parameter.default}"
-    for parameter in named_new:
+    took_positions = any(re.match(r"\*\w", p.name) for p in old)
+    for parameter in () if took_positions else named_new:
         if parameter.default is None and parameter.name not in {p.name for p in named_old}:
             yield f"parameter {parameter.name!r} is new and has no default"
     for star in ("*", "**"):

@@ -14,6 +14,7 @@ from pypet.environment.pipelines import Plan
 from pypet_multiproc.engine import BACKENDS, RunEngine
 from pypet_multiproc.settings import EngineSettings
 from pypet_multiproc.wrapping.base import WrapSettings
+from pypet_multiproc.wrapping.registry import WRAP_MODES
 from pypet_trajectory.exceptions import PypetRuntimeError
 
 
@@ -57,9 +58,9 @@ def engine_for(arguments: EnvironmentArguments, logging_manager: Any, url: str |
 
 
 def _network_wrap_modes() -> dict[str, Any]:
-    from pypet_net.wrapping import WRAP_MODES
+    from pypet_net import wrapping
 
-    return dict(WRAP_MODES)
+    return {**WRAP_MODES, **wrapping.WRAP_MODES}
 
 
 def _scoop_backends() -> dict[str, Any]:
@@ -72,6 +73,6 @@ def server_url(arguments: EnvironmentArguments) -> str | None:
     """Address for the server of a network wrap mode, ``None`` for the other modes."""
     if not arguments.multiproc or arguments.wrap_mode not in NETWORK_WRAP_MODES:
         return None
-    from pypet_net.addresses import port_to_tcp
+    from pypet.environment.addresses import port_to_tcp
 
     return port_to_tcp(arguments.port)
