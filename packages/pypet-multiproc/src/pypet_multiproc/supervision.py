@@ -181,6 +181,9 @@ class Supervisor:
         on_death: Callable[[int], None],
     ) -> None:
         self._context: Any = get_context(start_method)
+        if start_method == "forkserver":
+            # Imported once in the server instead of once in each process.
+            self._context.set_forkserver_preload(["__main__", "pypet_multiproc.backends.workers"])
         self._before_start, self._on_death = before_start, on_death
         self._selector = DefaultSelector()
         self._others: dict[Any, Any] = {}

@@ -2,8 +2,8 @@
 
 Only ``submit`` is used, with one importable function and one argument of bytes, which is all that
 executors agree on. The experiment reaches each process of the executor once: a process that does
-not have it yet answers so and gets it with the next try. Invariant: the number of submitted batches is
-bounded, and nothing but plain outcomes crosses the wire.
+not have it yet answers so and gets it with the next try. Invariant: the number of submitted batches
+is bounded, and nothing but plain outcomes crosses the wire.
 
 An executor that is handed over is left running; one that a factory made is shut down here, and made
 anew if it breaks.

@@ -20,10 +20,12 @@ from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.records import RunDelta
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
-#: Kinds of messages to whoever writes: a delta, any other store call, the end.
+#: Kinds of messages to whoever writes: a delta, any other store call, that this was all.
 DELTA = "DELTA"
 STORE = "STORE"
 DONE = "DONE"
+#: Rows of the run table, for writers that are reached through messages only.
+ROWS = "ROWS"
 
 #: ``(kind, args, kwargs)``; the arguments are those of ``store_delta`` or ``store``.
 Message = tuple[str, tuple[Any, ...], Mapping[str, Any]]
@@ -122,6 +124,9 @@ def deliver(message: Message, service: StorageService) -> None:
         service.store_delta(*args)
     elif kind == STORE:
         service.store(*args, **kwargs)
+    elif kind == ROWS:
+        if isinstance(service, SupportsDeltas):
+            service.store_run_rows(*args)
     else:
         raise PypetRuntimeError(f"A message to the writer is of kind {kind!r}, which is unknown.")
 

@@ -146,7 +146,13 @@ class WriterWrap(WrapMode):
         return () if self._writer is None else self._writer.waitables()
 
     def failure(self) -> BaseException | None:
-        """Why the writer cannot go on, if so."""
+        """Why the writer cannot go on, or what it could not store outside of runs, if so."""
+        outside = self._failed.get(0)
+        if self._failure is None and outside is not None:
+            return StoringFailedError(
+                f"The writer process could not store what was sent to it outside of runs: "
+                f"{outside.exception}: {outside.message}"
+            )
         return self._failure
 
     def store_run_rows(self, rows: RunRows) -> None:

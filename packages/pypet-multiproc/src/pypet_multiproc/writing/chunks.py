@@ -25,9 +25,9 @@ from pypet_multiproc.writing.source import Incoming, MessageSource
 from pypet_trajectory.exceptions import PypetRuntimeError
 
 #: Sender, token, process id, size of the piece, whether it is the last one.
-_HEADER = struct.Struct("<QQIH?")
+HEADER = struct.Struct("<QQIH?")
 _CHUNK = getattr(select, "PIPE_BUF", 512)
-_PIECE = _CHUNK - _HEADER.size
+_PIECE = _CHUNK - HEADER.size
 
 
 class ChunkWriter:
@@ -82,7 +82,7 @@ class ChunkWriter:
         for start in range(0, len(data), _PIECE):
             piece = data[start : start + _PIECE]
             last = start + _PIECE >= len(data)
-            header = _HEADER.pack(self._sender, self.token, self._pid, len(piece), last)
+            header = HEADER.pack(self._sender, self.token, self._pid, len(piece), last)
             os.write(fd, header + piece)
         self.sent += 1
 
@@ -156,12 +156,12 @@ class ChunkSource(MessageSource):
     def _complete(self) -> list[Incoming]:
         complete = []
         start = 0
-        while len(self._buffer) - start >= _HEADER.size:
-            sender, token, _, size, last = _HEADER.unpack_from(self._buffer, start)
-            end = start + _HEADER.size + size
+        while len(self._buffer) - start >= HEADER.size:
+            sender, token, _, size, last = HEADER.unpack_from(self._buffer, start)
+            end = start + HEADER.size + size
             if end > len(self._buffer):
                 break
-            piece = bytes(self._buffer[start + _HEADER.size : end])
+            piece = bytes(self._buffer[start + HEADER.size : end])
             start = end
             if last:
                 data = b"".join([*self._pieces.pop(sender, ()), piece])

@@ -24,7 +24,8 @@ from pypet_multiproc.channels import FrameReader, can_send, send_frame
 from pypet_multiproc.failures import describe
 from pypet_multiproc.garbage import GarbageInterval
 from pypet_multiproc.interrupt import sigint_handling
-from pypet_multiproc.wrapping.services import DELTA, Message, deliver
+from pypet_multiproc.lifeline import storing
+from pypet_multiproc.wrapping.services import DELTA, ROWS, Message, deliver
 from pypet_multiproc.writing.files import close_file, flush_file, open_file
 from pypet_multiproc.writing.source import Incoming, MessageSource
 from pypet_trajectory.logger import HasLogger
@@ -70,12 +71,13 @@ class StorageServiceDataHandler(HasLogger):
     def handle(self, message: Message) -> None:
         """Store what a message brings; lets exceptions pass."""
         kind, args, kwargs = message
-        name = args[0].trajectory_name if kind == DELTA else kwargs.get("trajectory_name")
+        name = args[0].trajectory_name if kind in (DELTA, ROWS) else kwargs.get("trajectory_name")
         if name and name != self._trajectory_name:
             self.close_file()
             open_file(self._storage_service, name)
             self._trajectory_name = name
-        deliver(message, self._storage_service)
+        with storing:
+            deliver(message, self._storage_service)
         self._collector.count()
 
     def store_run_rows(self, rows: RunRows) -> None:

@@ -1,0 +1,140 @@
+"""Writer processes for queues and pipes that users bring along.
+
+A queue of a manager on another machine, a pipe that was made before: these carry messages to a
+writer, but no word back. So, unlike with QUEUE and PIPE, an outcome is settled when the run has
+ended, and errors of storing are logged only.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any, ClassVar
+
+from pypet_multiproc import lifeline
+from pypet_multiproc.channels import keep_from_children
+from pypet_multiproc.interrupt import sigint_handling
+from pypet_multiproc.locks import OwnerLock
+from pypet_multiproc.processes import default_start_method, start_quietly
+from pypet_multiproc.wrapping.base import WrapMode, WrapSettings
+from pypet_multiproc.wrapping.pipe import PipeStorageServiceSender, PipeStorageServiceWriter
+from pypet_multiproc.wrapping.queue import QueueStorageServiceSender, QueueStorageServiceWriter
+from pypet_multiproc.wrapping.services import ROWS
+from pypet_trajectory import constants
+from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.storage.records import RunRows
+from pypet_trajectory.storage.service import StorageService, SupportsDeltas
+
+_PATIENCE = 300.0
+
+_logger = logging.getLogger("pypet_multiproc.wrapping.supplied")
+
+
+def supplied_writer_main(writer: Any, logging_manager: Any, line: Connection) -> None:
+    """Entry point of the process: run a writer until it is told that this was all."""
+    lifeline.watch(line)
+    sigint_handling.ignore()
+    if logging_manager is not None:
+        logging_manager.make_logging_handlers_and_tools(multiproc=True)
+    writer.run()
+
+
+class SuppliedWrap(WrapMode):
+    """Base of wrap modes over something the user supplies in ``settings.resource``."""
+
+    process_name: ClassVar[str]
+
+    def __init__(self, settings: WrapSettings) -> None:
+        super().__init__(settings)
+        self._process: Any = None
+        self._sender: Any = None
+
+    @abstractmethod
+    def _make_sender(self, by_delta: bool) -> Any:
+        """What runs store with."""
+
+    @abstractmethod
+    def _make_writer(self, service: StorageService) -> Any:
+        """What the writer process runs."""
+
+    def start(self, service: StorageService, trajectory_name: str) -> None:
+        """Start the writer."""
+        self._sender = self._make_sender(isinstance(service, SupportsDeltas))
+        context: Any = get_context(self.settings.start_method or default_start_method())
+        line_there, line_here = context.Pipe(duplex=False)
+        self._line = keep_from_children(line_here)
+        self._process = context.Process(
+            target=supplied_writer_main,
+            args=(self._make_writer(service), self.settings.logging_manager, line_there),
+            name=self.process_name,
+        )
+        start_quietly(self._process)
+        line_there.close()
+
+    def worker_service(self) -> StorageService:
+        """A service that sends to the writer."""
+        if self._sender is None:
+            raise PypetRuntimeError(f"The wrap mode {self.name} has not been started.")
+        service: StorageService = self._sender
+        return service
+
+    def failure(self) -> BaseException | None:
+        """An error if the writer has ended."""
+        if self._process is not None and not self._process.is_alive():
+            return PypetRuntimeError(f"The writer process {self._process.name} has ended.")
+        return None
+
+    def store_run_rows(self, rows: RunRows) -> None:
+        """Send them to the writer like data."""
+        self._sender._send((ROWS, (rows,), {}))
+
+    def finalize(self) -> None:
+        """Tell the writer that this was all and wait for its end."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        if process.is_alive():
+            self._sender.send_done()
+        process.join(timeout=_PATIENCE)
+        if process.is_alive():
+            _logger.error("The writer process %s did not end; it is killed.", process.name)
+            process.kill()
+            process.join()
+        self._line.close()
+
+
+class SuppliedQueueWrap(SuppliedWrap):
+    """Sends through a queue of the user's."""
+
+    name: ClassVar[str] = constants.WRAP_MODE_QUEUE
+    process_name: ClassVar[str] = "QueueProcess"
+
+    def _make_sender(self, by_delta: bool) -> QueueStorageServiceSender:
+        return QueueStorageServiceSender(self.settings.resource, by_delta)
+
+    def _make_writer(self, service: StorageService) -> QueueStorageServiceWriter:
+        return QueueStorageServiceWriter(service, self.settings.resource, self.settings.gc_interval)
+
+
+class SuppliedPipeWrap(SuppliedWrap):
+    """Sends through a pair of connections of the user's, under a lock."""
+
+    name: ClassVar[str] = constants.WRAP_MODE_PIPE
+    process_name: ClassVar[str] = "PipeProcess"
+
+    def _make_sender(self, by_delta: bool) -> PipeStorageServiceSender:
+        self._lock = OwnerLock()
+        return PipeStorageServiceSender(self.settings.resource[1], self._lock, by_delta)
+
+    def _make_writer(self, service: StorageService) -> PipeStorageServiceWriter:
+        return PipeStorageServiceWriter(
+            service, self.settings.resource[0], gc_interval=self.settings.gc_interval
+        )
+
+    def finalize(self) -> None:
+        """Tell the writer that this was all, wait for its end, remove the lock."""
+        super().finalize()
+        if self._sender is not None:
+            self._lock.remove()
