@@ -158,7 +158,9 @@ def described(value: Any) -> Any:
         return {"t": "npscalar", "dtype": value.dtype.str, "v": value.hex() if isinstance(value, bytes) else repr(value.item()),
                 "sha256": digest(np.asarray(value))}
     if isinstance(value, np.ndarray):
-        found = {"t": "matrix" if kind is np.matrix else "ndarray", "dtype": value.dtype.str,
+        dtype = value.dtype
+        found = {"t": "matrix" if kind is np.matrix else "ndarray",
+                 "dtype": dtype.str if dtype.names is None else str(dtype.descr),
                  "shape": list(value.shape), "sha256": digest(value)}
         if value.size <= 20:
             found["v"] = plain(np.asarray(value).tolist())
@@ -212,6 +214,10 @@ def plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, complex):
         return [value.real, value.imag]
+    if isinstance(value, tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
     return value
 
 

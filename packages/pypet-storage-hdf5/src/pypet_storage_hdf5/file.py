@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -85,27 +85,14 @@ class OpenFile:
         title_of_new = {} if exists else {"title": title}
         try:
             self.tables = tables.open_file(
-                path, mode="a" if writable else "r", pytables_sys_attrs=not exists,
-                **title_of_new)
+                path, mode="a" if writable else "r", **title_of_new)
         except (tables.HDF5ExtError, ValueError, OSError) as error:
             raise _opening_error(path, writable, error) from error
-        # Nodes of the tree get on without PyTables' own attributes, and cost half of it so.
-        self.tables.params["PYTABLES_SYS_ATTRS"] = False
         self.handles = Handles(self.tables)
 
     def filters(self, options: Mapping[str, Any] | None = None) -> tables.Filters:
         """Filters of the file's settings, changed by the options of one call."""
         return self.settings.filters(options)
-
-    @contextmanager
-    def system_attributes(self) -> Iterator[None]:
-        """PyTables' own attributes are written in this block: some of its nodes need them."""
-        params = self.tables.params
-        params["PYTABLES_SYS_ATTRS"] = True
-        try:
-            yield
-        finally:
-            params["PYTABLES_SYS_ATTRS"] = False
 
     def refusing_pickles(self, path: str) -> AbstractContextManager[None]:
         """Refuses pickles while `path` is read, unless this file may hold them."""

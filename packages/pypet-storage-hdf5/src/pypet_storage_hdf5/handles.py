@@ -215,6 +215,16 @@ class Handles:
 
     # -------------------------------------------------------------- changing
 
+    @contextmanager
+    def bare(self) -> Iterator[None]:
+        """In this block PyTables writes no attributes of its own, which nobody needs on items."""
+        params = self.file.params
+        params["PYTABLES_SYS_ATTRS"] = False
+        try:
+            yield
+        finally:
+            params["PYTABLES_SYS_ATTRS"] = True
+
     def create_group(self, path: str) -> GroupHandle:
         """Create a group whose parent is there."""
         handle = GroupHandle(self.file, path[1:])
@@ -231,7 +241,8 @@ class Handles:
         data = np.ascontiguousarray(data).reshape(data.shape)
         handle.shape = data.shape
         handle.atom = tables.Atom.from_dtype(data.dtype)
-        handle._v_objectid = handle._create_array(data, "", handle.atom)[0]
+        with self.bare():
+            handle._v_objectid = handle._create_array(data, "", handle.atom)[0]
         try:
             yield handle
         finally:
@@ -259,7 +270,8 @@ class Handles:
             handle.extdim = 0
         # HDF5 takes the first dimension of a growing array as 0 and lets it grow.
         handle.shape = ((0, *data.shape[1:]) if growing else data.shape)
-        handle._v_objectid = handle._create_carray("")
+        with self.bare():
+            handle._v_objectid = handle._create_carray("")
         try:
             data = np.ascontiguousarray(data)
             if growing:

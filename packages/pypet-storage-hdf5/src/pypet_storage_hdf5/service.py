@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.access import access_data
+from pypet_storage_hdf5.access import access_data, only_reads
 from pypet_storage_hdf5.backend import HDF5Backend
 from pypet_storage_hdf5.backup import backup_filename as default_backup_filename
 from pypet_storage_hdf5.backup import copy_trajectory_group
@@ -103,9 +103,6 @@ class HDF5StorageService(TreeStorageService):
         "_purge_duplicate_comments": "purge_duplicate_comments"}
     ATTR_LIST: ClassVar = (
         "complevel", "complib", "shuffle", "fletcher32", "pandas_format", "encoding")
-
-    _STORE: ClassVar[Mapping[str, str]] = {
-        **TreeStorageService._STORE, constants.ACCESS_DATA: "_access_data"}
 
     def __init__(
         self,
@@ -247,14 +244,31 @@ class HDF5StorageService(TreeStorageService):
 
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
         """Store as inherited; a file that is held open is flushed after each call."""
+        if msg == constants.ACCESS_DATA:
+            return self._access_data(stuff_to_store, *args, **kwargs)
         answer = super().store(msg, stuff_to_store, *args, **kwargs)
         if self._held_open and self._backend.is_open:
             self._backend.flush()
         return answer
 
-    def _access_data(self, _msg: str, full_name: str, item: str, request: str, *args: Any,
-                     **kwargs: Any) -> Any:
-        return access_data(self._backend, full_name, item, request, *args, **kwargs)
+    def _access_data(
+        self, full_name: str, item: str, request: str, args: Any = None, kwargs: Any = None,
+        **session: Any,
+    ) -> Any:
+        name, _ = self._take_session(session)
+        if name is None and not self._held_open:
+            raise PypetValueError(
+                f"{self!r} is closed and no trajectory_name says whose {full_name!r} is meant.")
+        with self._session(name, None, writable=not only_reads(request)):
+            answer = access_data(self._backend, full_name, item, request, args, kwargs)
+            if not only_reads(request):
+                self._backend.flush()
+            return answer
+
+    def _flush(self, _msg: str, _nothing: Any) -> None:
+        # Whoever works on tables of the open file may have rows waiting in PyTables' buffers.
+        self._backend.file.tables.flush()
+        self._backend.flush()
 
     def _backup(self, _msg: str, traj: Any, backup_filename: str | None = None) -> None:
         name = traj.v_name

@@ -42,10 +42,9 @@ class ChunkedCodec(Codec):
             write_encoded(file, path, encoded, ARRAY)  # HDF5 has no chunks of nothing
         elif kind == VLARRAY:
             parent, _, name = path.rpartition("/")
-            with file.system_attributes():
-                node = file.tables.create_vlarray(
-                    parent, name, obj=encoded.data, filters=file.filters(options))
-                node.close()
+            node = file.tables.create_vlarray(
+                parent, name, obj=encoded.data, filters=file.filters(options))
+            node.close()
             with file.handles.dataset(path) as owner:
                 write_marks(owner, encoded.marks)
                 finish(owner, kind)

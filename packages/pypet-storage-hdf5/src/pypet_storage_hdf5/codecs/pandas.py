@@ -66,7 +66,7 @@ def put_pandas(
     if settings["format"] == "table" and filters.complevel:
         settings |= {"complib": filters.complib, "complevel": filters.complevel}
     store = borrowed_store(file, filters)
-    with file.system_attributes(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # Object columns are pickled by pandas; saying so for each store call helps nobody.
         warnings.simplefilter("ignore")
         store.put(path, _with_object_texts(value), **settings)

@@ -125,6 +125,20 @@ def describe_table(row: Mapping[str, Any]) -> np.dtype[Any]:
     return np.dtype(fields)
 
 
+def row_of(row: Mapping[str, Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """One row as structured array of type `dtype`."""
+    rows = np.zeros(1, dtype)
+    for name, value in row.items():
+        rows[name] = encode_column([value]).data
+    return rows
+
+
+def rows_of(table: Any, path: str) -> NDArray[Any]:
+    """A `ColumnTable` or data frame as structured array."""
+    return _Part({
+        name: encode_column(column) for name, column in _columns_of(table, path)}).rows()
+
+
 _MARK_PREFIXES = ("SRVC_COLUMN_", "PYPET_COLUMN_")
 
 
@@ -185,9 +199,10 @@ def _write_table(
     parent, _, name = path.rpartition("/")
     per_chunk = options.get("chunkshape") or min(
         max(1, len(rows)), max(1, _CHUNK_BYTES // max(1, rows.dtype.itemsize)))
-    node = file.tables.create_table(
-        parent, name, description=rows.dtype, filters=file.filters(options),
-        chunkshape=per_chunk, expectedrows=max(1, len(rows)))
+    with file.handles.bare():
+        node = file.tables.create_table(
+            parent, name, description=rows.dtype, filters=file.filters(options),
+            chunkshape=per_chunk, expectedrows=max(1, len(rows)))
     try:
         if len(rows):
             node.append(rows)

@@ -141,16 +141,15 @@ class RunsOnDisk:
         node = self._node()
         try:
             stored = int(node.nrows)
-            with self._file.system_attributes():
-                if stored < length:
-                    columns = {name: table.column(name) for name in FRESH}
-                    for start in range(stored, length, _BLOCK):
-                        stop = min(length, start + _BLOCK)
-                        node.append(_block(table, columns, start, stop, node.dtype))
-                wanted = range(stored) if rows is None else sorted(
-                    idx for idx in rows if idx < stored)
-                if wanted:
-                    _modify(node, wanted, [_row_of(table, idx) for idx in wanted])
+            if stored < length:
+                columns = {name: table.column(name) for name in FRESH}
+                for start in range(stored, length, _BLOCK):
+                    stop = min(length, start + _BLOCK)
+                    node.append(_block(table, columns, start, stop, node.dtype))
+            wanted = range(stored) if rows is None else sorted(
+                idx for idx in rows if idx < stored)
+            if wanted:
+                _modify(node, wanted, [_row_of(table, idx) for idx in wanted])
         finally:
             node.close()
 

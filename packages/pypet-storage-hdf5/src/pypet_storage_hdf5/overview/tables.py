@@ -42,25 +42,23 @@ def create_table(
 ) -> None:
     """Create a table with PyTables' own attributes, so that any version of pypet extends it."""
     parent, _, name = path.rpartition("/")
-    with file.system_attributes():
-        node = file.tables.create_table(
-            parent, name, description=dtype, title=name, expectedrows=expected,
-            filters=filters or file.filters(), chunkshape=chunkshape)
-        try:
-            if rows is not None and len(rows):
-                node.append(rows)
-        finally:
-            node.close()
+    node = file.tables.create_table(
+        parent, name, description=dtype, title=name, expectedrows=expected,
+        filters=filters or file.filters(), chunkshape=chunkshape)
+    try:
+        if rows is not None and len(rows):
+            node.append(rows)
+    finally:
+        node.close()
 
 
 def append_rows(file: OpenFile, path: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append rows given as column name to value; columns unknown to the table are left out."""
-    with file.system_attributes():
-        node = file.tables.get_node(path)
-        try:
-            node.append(as_rows(rows, node.dtype))
-        finally:
-            node.close()
+    node = file.tables.get_node(path)
+    try:
+        node.append(as_rows(rows, node.dtype))
+    finally:
+        node.close()
 
 
 def as_rows(rows: Sequence[Mapping[str, Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -86,12 +84,11 @@ def replace_single_row(file: OpenFile, path: str, row: Mapping[str, Any], dtype:
         old = file.read_table(path)
         if old.dtype == rows.dtype and len(old) == 1:
             if old[0] != rows[0]:
-                with file.system_attributes():
-                    node = file.tables.get_node(path)
-                    try:
-                        node.modify_rows(0, 1, 1, rows)
-                    finally:
-                        node.close()
+                node = file.tables.get_node(path)
+                try:
+                    node.modify_rows(0, 1, 1, rows)
+                finally:
+                    node.close()
             return
         parent, _, name = path.rpartition("/")
         unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{name}"

@@ -1,0 +1,34 @@
+"""Data that stays in the file: shared data classes, their result, and the storage context.
+
+A shared item of a result is not loaded but worked on where it lies: rows are appended to a table in
+the file, a slice of an array is read from it. Each access opens and closes the file unless a
+:class:`StorageContextManager` keeps it open.
+"""
+
+from pypet_storage_hdf5.shared.arrays import (
+    SharedArray,
+    SharedCArray,
+    SharedEArray,
+    SharedVLArray,
+)
+from pypet_storage_hdf5.shared.base import SharedData
+from pypet_storage_hdf5.shared.context import StorageContextManager
+from pypet_storage_hdf5.shared.conversion import make_ordinary_result, make_shared_result
+from pypet_storage_hdf5.shared.frame import SharedPandasFrame
+from pypet_storage_hdf5.shared.result import SharedResult, shared_class
+from pypet_storage_hdf5.shared.table import SharedTable
+
+__all__ = [
+    "SharedArray",
+    "SharedCArray",
+    "SharedData",
+    "SharedEArray",
+    "SharedPandasFrame",
+    "SharedResult",
+    "SharedTable",
+    "SharedVLArray",
+    "StorageContextManager",
+    "make_ordinary_result",
+    "make_shared_result",
+    "shared_class",
+]
