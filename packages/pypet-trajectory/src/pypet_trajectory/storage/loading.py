@@ -231,8 +231,7 @@ class TreeLoader:
 
     def _load_root(self, traj: Any, overwrite: bool, with_comment: bool) -> None:
         record = self._backend.read_node("", items=False)
-        if record.annotations and (overwrite or _has_no_annotations(traj)):
-            _annotate(traj, record)
+        _annotate(traj, record, overwrite)
         if with_comment and not traj._comment:
             traj._comment = record.comment
 
@@ -350,11 +349,10 @@ class TreeLoader:
             self._give_items(leaf, record)
 
     def _describe(self, node: Any, record: NodeRecord, overwrite: bool) -> None:
-        """Comment and annotations, where there are none or with `overwrite` all of them."""
-        if record.comment and (overwrite or not node._comment):
+        """Comment and annotations, where there are none; with `overwrite` even by none."""
+        if overwrite or not node._comment:
             node._comment = record.comment
-        if record.annotations and (overwrite or _has_no_annotations(node)):
-            _annotate(node, record)
+        _annotate(node, record, overwrite)
         if not self._as_new:
             node._stored = True
 
@@ -471,7 +469,10 @@ def _has_no_annotations(node: Any) -> bool:
     return annotations is None or annotations.f_is_empty()
 
 
-def _annotate(node: Any, record: NodeRecord) -> None:
+def _annotate(node: Any, record: NodeRecord, overwrite: bool) -> None:
+    empty = _has_no_annotations(node)
+    if not (overwrite or empty) or (empty and not record.annotations):
+        return
     annotations = node.v_annotations
     annotations.f_empty()
     for name, value in record.annotations.items():

@@ -567,8 +567,10 @@ class StorageServiceConformance(StorageServiceProperties):
         size.f_unlock()
         size.f_set(99)
         size.f_lock()
+        again.f_get("free.thing").v_annotations.mine = 1
         again.f_load(load_data=3)
         assert result.f_to_dict() == {"value": 7}
+        assert again.f_get("free.thing").v_annotations.f_is_empty()
         assert result.v_comment == "a number"
         assert size.f_get() == 99
 
