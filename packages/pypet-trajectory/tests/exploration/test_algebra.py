@@ -16,6 +16,7 @@ from pypet_trajectory.exploration.algebra import (
     table,
     zipped,
 )
+from pypet_trajectory.leaves.column_table import ColumnTable
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
 
@@ -216,12 +217,15 @@ def test_data_frames_go_in_and_out():
     assert from_dataframe(frame).to_dict() == {"a": [1, 2], "b": [0.5, 1.5], "c": ["x", "y"]}
     assert from_dataframe(frame).to_dataframe().equals(frame)
     assert as_build_dict(frame) == {"a": [1, 2], "b": [0.5, 1.5], "c": ["x", "y"]}
+    with pytest.raises(TypeError, match="Series"):
+        as_build_dict(frame["a"])
 
 
 def test_explorations_and_mappings_become_build_dictionaries():
     plain = {"a": iter([1])}
     assert as_build_dict(plain) is plain
     assert as_build_dict(A * B) == (A * B).to_dict()
+    assert as_build_dict(ColumnTable({"a": [1, 2]})) == {"a": [1, 2]}
     with pytest.raises(TypeError, match="list"):
         as_build_dict([1, 2])
 

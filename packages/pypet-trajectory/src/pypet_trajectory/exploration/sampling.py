@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pypet_trajectory.exceptions import MissingPackageError, PypetTypeError, PypetValueError
-from pypet_trajectory.exploration.algebra import Columns, Exploration, Indices
+from pypet_trajectory.exploration.kinds import Columns, Exploration, Indices
 from pypet_trajectory.leaves.ranges import CompactRange
 
 Bounds: TypeAlias = Mapping[str, tuple[float, float]]

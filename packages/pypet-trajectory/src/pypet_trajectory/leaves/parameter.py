@@ -397,8 +397,9 @@ class Parameter(BaseParameter):
         if not self._values_of_same_type(value, self._default):
             raise PypetTypeError(
                 f"Value {position} to explore for parameter `{self._full_name}` is of "
-                f"{type(value)}, its default value {summarise(self._default)} of {type(self._default)}: "
-                f"all values need the type of the default. {self._remedy(value, values)}"
+                f"{type(value)}, its default value {summarise(self._default)} of "
+                f"{type(self._default)}: all values need the type of the default. "
+                f"{self._remedy(value, values)}"
             )
 
     def _remedy(self, value: Any, values: Iterable[Any]) -> str:

@@ -1,0 +1,34 @@
+"""Checking values of an exploration against parameters or types, changing neither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
+from pypet_trajectory.leaves.parameter import Parameter
+from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_trajectory.leaves.summary import summarise
+
+
+def check_values(name: str, values: CompactRange, types: Any) -> None:
+    """Raise if values do not fit the parameter of this name; see `Exploration.check`."""
+    if isinstance(types, Mapping):
+        if name not in types:
+            raise PypetTypeError(f"There is no type to check parameter `{name}` against.")
+        wanted = types[name] if isinstance(types[name], type) else type(types[name])
+        for value in values[:1] if values.kind else values:
+            if type(value) is not wanted:
+                raise PypetTypeError(
+                    f"Parameter `{name}` is to explore {summarise(value)} of {type(value)}, but needs "
+                    f"{wanted}."
+                )
+        return
+    parameter = types.f_get(name)
+    if not getattr(parameter, "v_is_parameter", False):
+        raise PypetValueError(
+            f"Only parameters can be explored, but `{name}` stands for "
+            f"`{parameter.v_full_name}`, a {type(parameter).__name__}."
+        )
+    if isinstance(parameter, Parameter):  # others check values when they explore them
+        parameter._checked_range(values)
