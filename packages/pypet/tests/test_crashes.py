@@ -131,6 +131,15 @@ def test_resuming_repeats_only_what_had_not_finished(script, folder, first, then
     assert not (folder / "other.hdf5").exists()
 
 
+def test_a_damaged_file_is_rebuilt_from_what_was_recorded(script, folder):
+    execute(script, "start", resumable=True)
+    (folder / "t.hdf5").write_bytes(b"nothing but noise")
+    done = execute(script, "resume")
+    assert done.stdout.splitlines()[:1] == [str([(i, i * 10) for i in range(6)])], done.stderr
+    assert list(stored().values()) == [0, 10, 20, 30, 40, 50]
+    assert (folder / "t.hdf5.damaged").read_bytes() == b"nothing but noise"
+
+
 @pytest.mark.claim(85)
 def test_nothing_is_kept_for_resuming_unless_wanted(explored, folder):
     explored([1, 2]).run(lambda traj: traj.x)

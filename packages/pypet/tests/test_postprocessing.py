@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from pypet import load_trajectory
+
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -244,7 +246,8 @@ def test_a_pipeline_without_runs_needs_an_environment_without_runs(make_env):
 @pytest.mark.claim(262)
 @pytest.mark.claim(263)
 @pytest.mark.claim(264)
-def test_immediate_postprocessing_begins_when_nothing_is_left_to_start(explored, folder):
+@pytest.mark.parametrize("wrap_mode", ["LOCK", "QUEUE", "LOCAL"])
+def test_immediate_postprocessing_begins_when_nothing_is_left_to_start(explored, folder, wrap_mode):
     gate = folder / "gate"
 
     def slow_first(traj):
@@ -270,3 +273,6 @@ def test_immediate_postprocessing_begins_when_nothing_is_left_to_start(explored,
     assert len(calls[0]) >= 1
     assert calls[-1] == [(0, 1), (1, 2), (2, 3), (3, 4)]
     assert len(calls) >= 2
+    stored = load_trajectory("t", filename="t.hdf5", load_all=2)
+    assert stored.f_get("x").f_get_range() == [1, 2, 3, 4]
+    assert stored.f_is_completed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -94,6 +95,15 @@ def test_results_are_in_order_and_in_the_file_however_runs_are_executed(explored
     traj, values = stored("t.hdf5")
     assert list(values.values()) == [40, 50, 60, 70]
     assert traj.f_is_completed()
+
+
+def test_any_executor_can_execute_runs(explored):
+    env = explored(
+        [4, 5], filename="t.hdf5", multiproc=True, executor=lambda: ProcessPoolExecutor(2)
+    )
+    assert env.run(multiply) == [(0, 8), (1, 10)]
+    _, values = stored("t.hdf5")
+    assert list(values.values()) == [8, 10]
 
 
 @pytest.mark.claim(15)

@@ -351,10 +351,10 @@ def _check_executor(a: EnvironmentArguments) -> None:
         "Leave out one of the two.",
     )
     _refuse_if(not a.multiproc, "executor needs multiproc=True, but multiproc is False.")
-    if not (callable(getattr(a.executor, "submit", None)) or isinstance(a.executor, str)):
+    if not (callable(getattr(a.executor, "submit", None)) or callable(a.executor)):
         raise EnvironmentArgumentTypeError(
-            "executor is an object with the interface of concurrent.futures.Executor, but is "
-            f"{a.executor!r}, which has no submit()."
+            "executor is an object with the interface of concurrent.futures.Executor or a "
+            f"function that makes one, but is {a.executor!r}, which has no submit()."
         )
 
 

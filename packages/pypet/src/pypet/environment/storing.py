@@ -59,15 +59,17 @@ class ExperimentStore:
             ]
             if not traj.v_stored:
                 self.meta_data()
-            grown = map(traj._explored_parameters.get, sorted(traj._outdated_in_storage))
-            traj.f_store_items([*filter(None, grown), *self._unstored()])
+            traj.f_store_items([*self._grown(), *self._unstored()])
             for leaf in unlocked:
                 self._open_config[leaf.v_full_name] = (leaf, leaf.f_get())
                 leaf.f_unlock()  # last, for reading locks, too
         self.meta_data()
 
     def meta_data(self) -> None:
-        """Store meta data and the changed rows of the run table."""
+        """Store meta data and the changed rows of the run table, after ranges that grew."""
+        grown = self._grown()
+        if grown:
+            self._trajectory.f_store_items(grown)
         self._trajectory.f_store(only_init=True)
 
     def after_runs(self, times: list[Any]) -> None:
@@ -92,6 +94,12 @@ class ExperimentStore:
         )
         self.meta_data()
         logger.info("Trajectory `%s` is stored.", self._trajectory.v_name)
+
+    def _grown(self) -> list[Any]:
+        """Explored parameters whose ranges in the file are shorter than those in memory."""
+        traj = self._trajectory
+        grown = map(traj._explored_parameters.get, sorted(traj._outdated_in_storage))
+        return [parameter for parameter in grown if parameter is not None]
 
     def _unstored(self) -> Iterator[tuple[Any, ...]]:
         """Requests for what the fixed branches hold and the file does not."""
