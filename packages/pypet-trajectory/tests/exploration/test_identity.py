@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypet_trajectory.exploration.identity import encode, new_positions, point_hash, point_hashes
+from pypet_trajectory.exploration.identity import encode, point_hash, point_hashes
 from pypet_trajectory.leaves.ranges import CompactRange
 
 SCALARS = st.one_of(
@@ -157,9 +157,3 @@ def test_columns_need_one_length():
 
 def test_points_without_parameters_are_all_the_same():
     assert point_hashes({}, 2) == [point_hash({})] * 2
-
-
-def test_new_points_are_neither_old_nor_repeated():
-    old = {"a": [1, 2], "b": [1.0, 2.0]}
-    new = {"b": [1.0, 3.0, 3.0, 2.0, 1.0], "a": [1, 3, 3, 1, True]}
-    assert new_positions(old, new) == [1, 3, 4]

@@ -20,8 +20,8 @@ def check_values(name: str, values: CompactRange, types: Any) -> None:
         for value in values[:1] if values.kind else values:
             if type(value) is not wanted:
                 raise PypetTypeError(
-                    f"Parameter `{name}` is to explore {summarise(value)} of {type(value)}, but needs "
-                    f"{wanted}."
+                    f"Parameter `{name}` is to explore {summarise(value)} of {type(value)}, "
+                    f"but needs {wanted}."
                 )
         return
     parameter = types.f_get(name)

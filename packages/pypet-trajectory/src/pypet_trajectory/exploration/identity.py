@@ -235,33 +235,6 @@ def point_hashes(columns: Mapping[str, Column], length: int | None = None) -> li
     return [_digest(header + b"".join(parts)) for parts in zip(*lists, strict=True)]
 
 
-def new_positions(old: Mapping[str, Column], new: Mapping[str, Column]) -> list[int]:
-    """Return the positions of new points that are neither among the old ones nor come earlier.
-
-    Parameters
-    ----------
-    old, new
-        The same parameter names to values, one for each point.
-
-    Raises
-    ------
-    TypeError
-        If a value has no canonical form; the message names the parameter.
-
-    Examples
-    --------
-    >>> new_positions({'x': [1, 2]}, {'x': [2, 3, 3, 4]})
-    [1, 3]
-    """
-    seen = set(point_hashes(old))
-    positions = []
-    for position, identity in enumerate(point_hashes(new)):
-        if identity not in seen:
-            seen.add(identity)
-            positions.append(position)
-    return positions
-
-
 def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=_DIGEST_SIZE).hexdigest()
 
