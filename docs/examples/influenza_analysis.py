@@ -38,7 +38,7 @@ def draw(traj: Trajectory, best: dict[str, float], picture: Path) -> None:
     in_bed = traj.school.in_bed
     days = np.arange(22, 22 + len(in_bed))
 
-    figure, (surface, fit) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    figure, (surface, fit) = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
     mesh = surface.tripcolor(beta, gamma, np.log10(error), shading="gouraud", cmap="viridis_r")
     figure.colorbar(mesh, ax=surface, label="log₁₀ of the squared error")
     surface.plot(best["beta"], best["gamma"], "r+", markersize=14, markeredgewidth=2)
@@ -50,7 +50,7 @@ def draw(traj: Trajectory, best: dict[str, float], picture: Path) -> None:
     fit.plot(days, in_bed, "ko", label="boys in bed (BMJ, 4 March 1978)")
     fit.plot(days, curve, "r-", label=f"SIR model, R₀ = {best['beta'] / best['gamma']:.2f}")
     fit.set(xlabel="day of January 1978 (32: 1 February)", ylabel="boys", title="Best fit")
-    fit.legend()
+    fit.legend(loc="upper right")
     figure.savefig(picture, dpi=120)
 
 
