@@ -165,7 +165,21 @@ def _copy_through_memory(
         if options.move_data and other._stored and not options.delete_other_trajectory:
             other.f_delete_items(list(leaves.values()))
     if options.delete_other_trajectory and other._stored:
-        other.f_delete_item(other, recursive=True)
+        _delete_from_store(other)
+
+
+def _delete_from_store(other: Trajectory) -> None:
+    """Delete a trajectory: merging nothing of it, and not keeping it, is the message for that."""
+    other._storage_service.store(
+        constants.MERGE,
+        "FAST MERGE",
+        trajectory_name=other.v_name,
+        other_trajectory_name=other.v_name,
+        rename_dict={},
+        move_nodes=False,
+        delete_trajectory=True,
+        other_filename=None,
+    )
 
 
 def _empty(leaves: Collection[Any]) -> None:
