@@ -47,20 +47,20 @@ def copy_trajectory(
 ) -> Trajectory:
     """A copy of a trajectory; see :meth:`Trajectory.f_copy`."""
     _check_copy_leaves(copy_leaves)
-    twin = type(traj).__new__(type(traj))
+    twin: Any = type(traj).__new__(type(traj))
     _start_as_root(twin, traj)
     copies = _Inserting(twin, traj, copy_leaves, overwrite=False)
     for group in traj._all_groups.values():
         copies.insert(group)
-    for leaf in traj._nn_interface.leaves.values():
+    for leaf in traj._index.leaves.values():
         copies.insert(leaf)
     if with_links:
         copies.link(traj._all_groups.values(), include_root=True)
     for full_name, parameter in traj._explored_parameters.items():
         twin._explored_parameters[full_name] = (
-            None if parameter is None else twin._nn_interface.node(full_name))
+            None if parameter is None else twin._index.node(full_name))
     _translate_news(twin, traj)
-    return twin
+    return twin  # type: ignore[no-any-return]
 
 
 def copy_from(
@@ -124,7 +124,7 @@ def _translate_news(twin: Trajectory, traj: Trajectory) -> None:
     """Note in the copy what was added during the run, as the copy's own nodes."""
     twin._new_nodes.clear()
     twin._new_links.clear()
-    node = twin._nn_interface.node
+    node = twin._index.node
     for news, own_news in ((traj._new_nodes, twin._new_nodes), (traj._new_links, twin._new_links)):
         for (location, name), (_, child) in news.items():
             own_news[location, name] = (node(location), node(child.v_full_name))
@@ -143,7 +143,7 @@ class _Inserting:
 
     def insert(self, node: Any) -> None:
         """Bring one node, or update the one that is there."""
-        existing = self._target._nn_interface.node(node.v_full_name)
+        existing = self._target._index.node(node.v_full_name)
         if node.v_is_leaf:
             if existing is None:
                 leaf = copy.copy(node) if self._is_to_be_copied(node) else node
@@ -166,7 +166,7 @@ class _Inserting:
 
     def link(self, groups: Any, include_root: bool) -> None:
         """Make the links below these groups again; those whose target is missing are left out."""
-        node = self._target._nn_interface.node
+        node = self._target._index.node
         for group in (*((self._source,) if include_root else ()), *groups):
             own_group = node(group.v_full_name)
             for name, linked in group._links.items():

@@ -21,6 +21,7 @@ from pypet_trajectory.storage.registry import storage_factory
 from pypet_trajectory.tree.storage_calls import service_of
 
 if TYPE_CHECKING:
+    from pypet_trajectory.state import TrajectoryState
     from pypet_trajectory.storage.service import StorageService
     from pypet_trajectory.trajectory import Trajectory
     from pypet_trajectory.tree.groups import NNGroupNode
@@ -150,7 +151,7 @@ def _load_modes(
 
 
 def make_service(
-    traj: Trajectory, storage_service: Any, arguments: dict[str, Any]
+    traj: TrajectoryState, storage_service: Any, arguments: dict[str, Any]
 ) -> StorageService | None:
     """Create or take over a storage service.
 

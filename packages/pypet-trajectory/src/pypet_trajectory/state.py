@@ -33,7 +33,6 @@ from pypet_trajectory.tree.branch_groups import (
     ResultGroup,
 )
 from pypet_trajectory.tree.classes import create_class
-from pypet_trajectory.tree.groups import NNGroupNode
 from pypet_trajectory.tree.index import TreeIndex
 from pypet_trajectory.wildcards import WildcardFunctions
 
@@ -43,6 +42,11 @@ if TYPE_CHECKING:
 
 class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
     """The root of a tree, with its state; see `Trajectory` for the arguments."""
+
+    _name: str  # pypet's nodes may be nameless, a trajectory is not
+    _run_table_: RunTable
+    #: How the runs are called; always belongs to the run table.
+    _run_names: RunNames
 
     def __init__(
         self,
@@ -88,7 +92,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         self._outdated_in_storage: set[str] = set()
         self._wildcards = WildcardFunctions(wildcard_functions)
         self._run_table = RunTable(1)
-        self._nn_interface = TreeIndex(self)
+        self._nn_interface = TreeIndex(self)  # type: ignore[arg-type]  # has all of TreeRoot
         self._run_names.check()
         if dynamic_imports is not None:
             self._dynamic_imports.extend(check_dynamic_imports(dynamic_imports))
@@ -121,11 +125,15 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
 
     # ------------------------------------------------------------------- what it is
 
-    v_comment = property(
-        lambda self: self._comment,
-        not_in_run(lambda self, comment: NNGroupNode.v_comment.fset(self, comment)),
-        doc="What the trajectory is about; cannot be set during a run.",
-    )
+    @property
+    def v_comment(self) -> str:
+        """What the trajectory is about; cannot be set during a run."""
+        return self._comment
+
+    @v_comment.setter
+    @not_in_run
+    def v_comment(self, comment: object) -> None:
+        self._comment = str(comment)
 
     @property
     def v_timestamp(self) -> float:
@@ -296,7 +304,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
             raise PypetValueError(
                 "`copy=False` asks for the live dictionary of leaves by full name; it cannot be "
                 "combined with `fast_access`, `short_names` or `nested`.")
-        return self._nn_interface.leaves  # type: ignore[no-any-return]
+        return self._index.leaves
 
     # ----------------------------------------------------------- pickling and copying
 
@@ -389,35 +397,35 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
 
     @property
     def _parameters(self) -> dict[str, Any]:
-        return self._nn_interface.branches["parameters"]
+        return self._index.branches["parameters"]
 
     @property
     def _config(self) -> dict[str, Any]:
-        return self._nn_interface.branches["config"]
+        return self._index.branches["config"]
 
     @property
     def _derived_parameters(self) -> dict[str, Any]:
-        return self._nn_interface.branches["derived_parameters"]
+        return self._index.branches["derived_parameters"]
 
     @property
     def _results(self) -> dict[str, Any]:
-        return self._nn_interface.branches["results"]
+        return self._index.branches["results"]
 
     @property
     def _other_leaves(self) -> dict[str, Any]:
-        return self._nn_interface.other_leaves
+        return self._index.other_leaves
 
     @property
     def _all_groups(self) -> dict[str, Any]:
-        return self._nn_interface.groups
+        return self._index.groups
 
     @property
     def _linked_by(self) -> dict[str, Any]:
-        return self._nn_interface.linked_by
+        return self._index.linked_by
 
     @property
     def _run_parent_groups(self) -> dict[str, Any]:
-        return self._nn_interface.run_parents
+        return self._index.run_parents
 
     def _set_explored_parameters_to_idx(self, idx: int) -> None:
         lifecycle.set_explored_parameters(self, idx)
@@ -444,10 +452,12 @@ def check_dynamic_imports(dynamic_imports: Any) -> list[Any]:
             )
     return listed
 
-def _leaf_dict(register: Mapping[str, Any], fast_access: bool, copy: bool) -> Any:
+def _leaf_dict(
+    register: MutableMapping[str, Any], fast_access: bool, copy: bool
+) -> dict[str, Any]:
     """A register of leaves as the user wants it: live, copied, or as values."""
     if not fast_access:
-        return dict(register) if copy else register
+        return dict(register) if copy else register  # type: ignore[return-value]
     if not copy:
         raise PypetValueError(
             "`fast_access=True` makes a new dictionary of values; it cannot be combined with "

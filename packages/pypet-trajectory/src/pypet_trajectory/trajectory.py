@@ -151,7 +151,7 @@ class Trajectory(TrajectoryState):
         self, branch: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         full_name = name if name.startswith(f"{branch}.") else f"{branch}.{name}"
-        if self._nn_interface.node(full_name) is not None:
+        if self._index.node(full_name) is not None:
             raise PypetValueError(
                 f"`{full_name}` is in trajectory `{self.v_name}` already, presetting comes too "
                 f"late. Set its value instead.")
@@ -486,16 +486,12 @@ class Trajectory(TrajectoryState):
     @not_in_run
     def f_lock_parameters(self) -> None:
         """Lock all parameters that hold a value."""
-        for parameter in self._parameters.values():
-            if not parameter.f_is_empty():
-                parameter.f_lock()
+        lifecycle.lock_filled(self._parameters)
 
     @not_in_run
     def f_lock_derived_parameters(self) -> None:
         """Lock all derived parameters that hold a value."""
-        for parameter in self._derived_parameters.values():
-            if not parameter.f_is_empty():
-                parameter.f_lock()
+        lifecycle.lock_filled(self._derived_parameters)
 
     def f_remove(
         self, recursive: bool = True, predicate: Callable[[Any], object] | None = None

@@ -92,7 +92,7 @@ class WildcardFunctions:
         self._cache: dict[tuple[Synonyms, int], str] = {}
         for key, function in (functions or {}).items():
             if key in self._functions:
-                self._functions[key] = function  # type: ignore[index]  # in the dict: a tuple
+                self._functions[key] = function
             else:
                 self.add({key: function})
 

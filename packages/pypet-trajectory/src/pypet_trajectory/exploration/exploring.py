@@ -49,7 +49,7 @@ def expand(
         explore(traj, build_dict)
         return
     named_values = as_build_dict(build_dict)
-    values_of = {
+    values_of: Mapping[str, tuple[BaseParameter, Any]] = {
         parameter.v_full_name: (parameter, values)
         for parameter, values in (
             (_parameter(traj, name), values) for name, values in named_values.items()
@@ -140,7 +140,7 @@ def _restore_range(
         parameter._shrink()
         parameter._explored = was_explored
     elif _range_of(parameter) is not values:
-        parameter._explored_range = values
+        parameter._explored_range = values  # type: ignore[attr-defined]  # it had a range
     if was_locked:
         parameter.f_lock()
     else:
@@ -165,7 +165,7 @@ def _common_length(traj: Trajectory) -> int:
         raise PypetValueError(
             f"All explored parameters need the same number of values, but {listing}."
         )
-    return next(iter(lengths.values()))
+    return int(next(iter(lengths.values())))
 
 
 def _check_same_parameters(traj: Trajectory, values_of: Mapping[str, Any]) -> None:

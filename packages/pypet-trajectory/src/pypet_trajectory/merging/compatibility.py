@@ -83,11 +83,11 @@ def check_compatible(traj: Trajectory, other: Trajectory, ignore_data: Collectio
     PypetTypeError
         If wildcards differ, a parameter exists on one side only, or its types differ.
     """
-    mine, theirs = set(traj.f_get_wildcards()), set(other.f_get_wildcards())
-    if mine != theirs:
+    wildcards, others = set(traj.f_get_wildcards()), set(other.f_get_wildcards())
+    if wildcards != others:
         raise PypetTypeError(
             f"Trajectories `{traj.v_name}` and `{other.v_name}` have different wildcards: only "
-            f"in the first {sorted(mine - theirs)}, only in the second {sorted(theirs - mine)}."
+            f"in the first {sorted(wildcards - others)}, only in the second {sorted(others - wildcards)}."
         )
     mine, theirs = of_no_run(traj), of_no_run(other)
     for one, two, present, absent in ((mine, theirs, traj, other), (theirs, mine, other, traj)):

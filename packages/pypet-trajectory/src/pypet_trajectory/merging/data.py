@@ -64,7 +64,7 @@ def _plan_copy(traj: Trajectory, renaming: RunRenaming, full_name: str, plan: Da
     new_name = renaming.new_name(full_name)
     if new_name is None:
         return
-    if traj._nn_interface.node(new_name) is not None:
+    if traj._index.node(new_name) is not None:
         traj._logger.warning(
             "`%s` is in trajectory `%s` already and stays as it is; the other trajectory's is not "
             "merged.", new_name, traj.v_name)
@@ -85,7 +85,7 @@ def _plan_shared(
     if mine is not None and _equal(mine, leaf):
         return
     first, *others = (renaming.for_dummy(full_name, idx) for idx in new_indices)
-    if traj._nn_interface.node(first) is None:
+    if traj._index.node(first) is None:
         plan.renames[full_name] = first
         plan.links[first] = others
 
@@ -148,7 +148,7 @@ def _copy_through_memory(
     traj: Trajectory, other: Trajectory, renames: Mapping[str, str], options: MergeOptions
 ) -> None:
     for batch in _batches(renames):
-        leaves = {old: other._nn_interface.leaves[old] for old in batch}
+        leaves = {old: other._index.leaves[old] for old in batch}
         empty = [leaf for leaf in leaves.values() if leaf.f_is_empty()]
         if empty and other._stored:
             other.f_load_items(empty)
@@ -160,7 +160,7 @@ def _copy_through_memory(
             added.append(traj._add_leaf_from_storage((twin,), {}))
         traj.f_store_items(added, store_data=constants.STORE_DATA)
         for leaf in added:
-            traj._nn_interface.parent(leaf).f_remove_child(leaf.v_name)
+            traj._index.parent(leaf).f_remove_child(leaf.v_name)
         _empty(empty)
         if options.move_data and other._stored and not options.delete_other_trajectory:
             other.f_delete_items(list(leaves.values()))

@@ -32,7 +32,7 @@ def add_info(
     """Note the merge in the config of `traj`."""
     timestamp = time.time()
     sources = (
-        traj.v_name, str(traj.v_timestamp), other.v_name, str(other.v_timestamp), traj.v_version)
+        traj._name, str(traj.v_timestamp), other._name, str(other.v_timestamp), traj.v_version)
     hexsha = hashlib.sha1("".join(sources).encode()).hexdigest()
     base = f"config.merge.merge_{hexsha[:7]}_{format_time(timestamp)}"
     location, count = base, 1

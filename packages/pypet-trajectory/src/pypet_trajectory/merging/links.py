@@ -64,7 +64,7 @@ def load_missing(traj: Trajectory, full_names: Collection[str]) -> None:
     missing = [
         full_name
         for full_name in dict.fromkeys(full_names)
-        if traj._nn_interface.node(full_name) is None
+        if traj._index.node(full_name) is None
     ]
     if not missing:
         return
@@ -80,8 +80,8 @@ def load_missing(traj: Trajectory, full_names: Collection[str]) -> None:
 
 def add_link(traj: Trajectory, location: str, name: str, target: str) -> None:
     """Make one link; one that exists is kept."""
-    node = traj._nn_interface.node(target)
-    group: Any = traj._nn_interface.node(location)
+    node = traj._index.node(target)
+    group: Any = traj._index.node(location)
     if node is None:
         traj._logger.error(
             "Link `%s` below `%s` is not merged: there is no `%s` to point to.",

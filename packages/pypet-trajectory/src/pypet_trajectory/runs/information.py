@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pypet_trajectory.exceptions import PypetKeyError
 from pypet_trajectory.runs.names import RunNames
 from pypet_trajectory.runs.table import RunTable
 
 if TYPE_CHECKING:
-    from pypet_trajectory.trajectory import Trajectory
+    from pypet_trajectory.state import TrajectoryState
 
 
 class RunInformation(Mapping[str, dict[str, Any]]):
@@ -99,7 +97,7 @@ class SingleRunIds(Mapping[Any, Any]):
 
 
 def run_information(
-    traj: Trajectory, name_or_idx: str | int | None, copy: bool
+    traj: TrajectoryState, name_or_idx: str | int | None, copy: bool
 ) -> Mapping[str, Any]:
     """What :meth:`Trajectory.f_get_run_information` returns."""
     information = traj._run_information
@@ -108,14 +106,10 @@ def run_information(
     return information.row(traj._run_names.resolve(name_or_idx))
 
 
-def is_completed(traj: Trajectory, name_or_id: str | int | None) -> bool | int:
+def is_completed(traj: TrajectoryState, name_or_id: str | int | None) -> bool | int:
     """Whether one run, or all of them, have finished."""
     table = traj._run_table
     if name_or_id is None:
         return not len(table.open_indices())
     return int(table.is_completed(traj._run_names.resolve(name_or_id)))
 
-
-def is_index(value: object) -> bool:
-    """Whether `value` can stand for a run index; numpy integers can, booleans cannot."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)

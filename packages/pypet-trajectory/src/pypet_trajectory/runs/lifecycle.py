@@ -11,16 +11,18 @@ from __future__ import annotations
 import copy
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pypet_trajectory.exceptions import PresettingError, PypetValueError
 from pypet_trajectory.storage.records import RunRows
+from pypet_trajectory.wildcards import RUN_WILDCARD
 
 if TYPE_CHECKING:
-    from pypet_trajectory.trajectory import Trajectory
+    from pypet_trajectory.state import TrajectoryState
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T", bound="TrajectoryState")
 
 #: One value in a parameter summary is cut so that it is shorter than this.
 _MAX_VALUE_LENGTH = 512
@@ -29,7 +31,7 @@ _MAX_VALUE_LENGTH = 512
 # -------------------------------------------------------------------- being at a run
 
 
-def set_run(traj: Trajectory, name_or_idx: str | int | None) -> None:
+def set_run(traj: TrajectoryState, name_or_idx: str | int | None) -> None:
     """Go to a run: ``v_idx``, ``v_crun`` and all explored parameters follow.
 
     Raises
@@ -37,7 +39,7 @@ def set_run(traj: Trajectory, name_or_idx: str | int | None) -> None:
     PypetKeyError
         If there is no such run; nothing has changed then.
     """
-    if name_or_idx is None or name_or_idx == -1 or name_or_idx == traj.f_wildcard("$", -1):
+    if name_or_idx in (None, -1, traj._wildcards.translate(RUN_WILDCARD, -1)):
         restore_default(traj)
         return
     idx = traj._run_names.resolve(name_or_idx)
@@ -46,7 +48,7 @@ def set_run(traj: Trajectory, name_or_idx: str | int | None) -> None:
     set_explored_parameters(traj, idx)
 
 
-def set_explored_parameters(traj: Trajectory, idx: int) -> None:
+def set_explored_parameters(traj: TrajectoryState, idx: int) -> None:
     """Let every loaded explored parameter show its value of run `idx`."""
     for full_name, parameter in traj._explored_parameters.items():
         if parameter is None:
@@ -59,7 +61,7 @@ def set_explored_parameters(traj: Trajectory, idx: int) -> None:
                 "%d. Load its data first.", full_name, idx)
 
 
-def restore_default(traj: Trajectory) -> None:
+def restore_default(traj: TrajectoryState) -> None:
     """Leave the run context; explored parameters show their defaults again."""
     traj._idx = -1
     traj._crun = None
@@ -69,7 +71,7 @@ def restore_default(traj: Trajectory) -> None:
 
 
 def iter_runs(
-    traj: Trajectory, start: int, stop: int | None, step: int, yields: str
+    traj: TrajectoryState, start: int, stop: int | None, step: int, yields: str
 ) -> Iterator[Any]:
     """Go to one run after the other; see :meth:`Trajectory.f_iter_runs`."""
     views: dict[str, Callable[[], Any]] = {
@@ -95,9 +97,7 @@ def iter_runs(
 # --------------------------------------------------------------------- one run's life
 
 
-def start_run(
-    traj: Trajectory, idx: str | int | None = None, turn_into_run: bool = True
-) -> Trajectory:
+def start_run(traj: T, idx: str | int | None = None, turn_into_run: bool = True) -> T:
     """Start a run; returns the trajectory. Does nothing if one has been started already.
 
     Parameters
@@ -131,7 +131,7 @@ def start_run(
     return traj
 
 
-def finalize_run(traj: Trajectory, completed: bool = True, clean_up: bool = True) -> Trajectory:
+def finalize_run(traj: T, completed: bool = True, clean_up: bool = True) -> T:
     """Finish the current run: write its row, remove what it added, leave run mode.
 
     The trajectory stays at the run. Does nothing if no run was started.
@@ -159,7 +159,7 @@ def finalize_run(traj: Trajectory, completed: bool = True, clean_up: bool = True
     return traj
 
 
-def abandon_run(traj: Trajectory) -> Trajectory:
+def abandon_run(traj: T) -> T:
     """Give the current run up, as if it had never started, so that the trajectory is usable.
 
     What it added is removed from memory, its row is as it was before.
@@ -170,7 +170,7 @@ def abandon_run(traj: Trajectory) -> Trajectory:
     return traj
 
 
-def _leave_run(traj: Trajectory, clean_up: bool) -> None:
+def _leave_run(traj: TrajectoryState, clean_up: bool) -> None:
     # Run mode ends first: should removing fail, the trajectory is usable all the same.
     in_run = traj._is_run
     traj._is_run = False
@@ -179,7 +179,7 @@ def _leave_run(traj: Trajectory, clean_up: bool) -> None:
         remove_new_nodes(traj)
 
 
-def remove_new_nodes(traj: Trajectory) -> None:
+def remove_new_nodes(traj: TrajectoryState) -> None:
     """Remove what was added since the run started: links first, then nodes, children first."""
     for (_, name), (parent, _target) in list(traj._new_links.items()):
         if parent._links is not None and name in parent._links:
@@ -191,13 +191,13 @@ def remove_new_nodes(traj: Trajectory) -> None:
     traj._new_links.clear()
 
 
-def short_hexsha(traj: Trajectory) -> str:
+def short_hexsha(traj: TrajectoryState) -> str:
     """First seven digits of the environment's hexsha, ``'N/A'`` without environment."""
     hexsha = traj._environment_hexsha
     return "N/A" if hexsha is None else hexsha[:7]
 
 
-def parameter_summary(traj: Trajectory) -> str:
+def parameter_summary(traj: TrajectoryState) -> str:
     """Current values of the explored parameters, for the eye: ``x: 3,   y: 0.5``."""
     text = ""
     for full_name, parameter in traj._explored_parameters.items():
@@ -215,7 +215,7 @@ def parameter_summary(traj: Trajectory) -> str:
 # ------------------------------------------------------------------- around all runs
 
 
-def prepare_experiment(traj: Trajectory) -> None:
+def prepare_experiment(traj: TrajectoryState) -> None:
     """Last checks before the first run: no presets left over, parameters locked.
 
     Raises
@@ -228,11 +228,18 @@ def prepare_experiment(traj: Trajectory) -> None:
         raise PresettingError(
             f"These were preset, but never added to trajectory `{traj.v_name}`: {names}. Check "
             f"the spelling, or add them.")
-    traj.f_lock_parameters()
-    traj.f_lock_derived_parameters()
+    lock_filled(traj._parameters)
+    lock_filled(traj._derived_parameters)
 
 
-def run_rows(traj: Trajectory, indices: Any) -> RunRows:
+def lock_filled(parameters: Mapping[str, Any]) -> None:
+    """Lock those parameters that hold a value."""
+    for parameter in parameters.values():
+        if not parameter.f_is_empty():
+            parameter.f_lock()
+
+
+def run_rows(traj: TrajectoryState, indices: Iterable[int]) -> RunRows:
     """Rows of the given runs as plain data, on their way to the store."""
     table = traj._run_table
     rows = {}
@@ -241,7 +248,7 @@ def run_rows(traj: Trajectory, indices: Any) -> RunRows:
         row["name"] = traj._run_names.name(idx)
         rows[row["idx"]] = row
     failures = {idx: table.failures[idx] for idx in rows if idx in table.failures}
-    return RunRows(traj.v_name, rows, failures)
+    return RunRows(traj._name, rows, failures)
 
 
 def manual_run(
@@ -280,7 +287,7 @@ def manual_run(
 
     def decorate(func: F) -> F:
         @functools.wraps(func)
-        def run(traj: Trajectory, *args: Any, **kwargs: Any) -> Any:
+        def run(traj: Any, *args: Any, **kwargs: Any) -> Any:
             if traj._run_by_environment:
                 return func(traj, *args, **kwargs)
             traj.f_start_run(turn_into_run=turn_into_run)

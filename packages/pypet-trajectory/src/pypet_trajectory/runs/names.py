@@ -48,7 +48,7 @@ class RunNames:
         """Whether a run of this name exists."""
         return self.find(name) is not None
 
-    def name(self, idx: Any) -> str:
+    def name(self, idx: int) -> str:
         """Name of the run of index `idx`.
 
         Raises

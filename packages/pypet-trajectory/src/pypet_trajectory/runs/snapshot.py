@@ -17,7 +17,6 @@ import copy
 import functools
 import io
 import pickle
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.copying import copy_wildcards
@@ -202,7 +201,7 @@ class Layout:
         self._cls = cls
         self._common = common
         self._names = names
-        self._new: Callable[[type], Any] = cls.__new__
+        self._new: Any = cls.__new__
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Layout, (self._cls, self._common, self._names)
@@ -283,11 +282,11 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(buffer)
         self._layouts = layouts
 
-    def persistent_load(self, pid: Any) -> Layout:
+    def persistent_load(self, pid: int) -> Layout:
         return self._layouts[pid]
 
 
-def _new(cls: type) -> Any:
+def _new(cls: Any) -> Any:
     return cls.__new__(cls)
 
 
