@@ -9,6 +9,7 @@ import threading
 from itertools import chain
 from pathlib import Path
 
+import psutil
 import pytest
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.wrapping.base import WrapSettings
@@ -239,11 +240,9 @@ def test_with_netqueue_what_cannot_be_stored_fails_its_run_only(start):
 
 def test_with_netqueue_the_death_of_the_writer_is_noticed(start):
     wrap = start(NetQueueWrap)
-    service = wrap.worker_service()
-    service.begin_run(0, 1)
-    service.store("LEAF", "die", trajectory_name="sir")
-    outcome = RunOutcome(0)
-    service.end_run(outcome)
-    wrap.after_outcome(outcome)
-    assert wrap.drain() == []
-    assert "exit code 9" in str(wrap.failure())
+    assert wrap.failure() is None
+    psutil.Process(wrap.writer_pid).kill()
+    while wrap.failure() is None:
+        assert multiprocessing.connection.wait(wrap.waitables(), timeout=10)
+        wrap.settled()
+    assert "QueuingServerProcess" in str(wrap.failure())
