@@ -69,9 +69,7 @@ def test_an_instance_is_added_if_its_name_fits(traj: Trajectory, name: str, full
 
 
 @pytest.mark.parametrize("name", ["g", "cc", "b.c"])
-def test_an_instance_whose_name_does_not_fit_is_refused_and_left_alone(
-    traj: Trajectory, name: str
-):
+def test_an_instance_whose_name_does_not_fit_is_refused_and_left_alone(traj: Trajectory, name: str):
     parameter = Parameter(name, 1)
     with pytest.raises(AttributeError, match="cannot be assigned"):
         traj.par.c = parameter

@@ -104,10 +104,11 @@ def test_adding_under_any_name_works_or_is_a_documented_error(name, running, no_
             ):
                 with documented:
                     add()
-            with documented:
-                start[name] = Result("", k=1)
-            with documented:
-                start[name] = 3
+            if not hasattr(type(start), name):  # properties have errors of their own
+                with documented:
+                    start[name] = Result("", k=1)
+                with documented:
+                    start[name] = 3
         with only(ValueError, AttributeError, TypeError):
             traj.f_add_parameter(name, 1)
     assert_invariants(traj._nn_interface)

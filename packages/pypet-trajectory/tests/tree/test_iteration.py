@@ -105,7 +105,9 @@ def test_counts_and_dictionaries_of_direct_children(mixed: Trajectory):
     assert list(results.f_get_children()) == ["a", "b", "c", "d", "l"]
     assert list(results.f_get_groups()) == ["a", "c"]
     assert list(results.f_get_leaves()) == ["b", "d"]
-    assert results.f_has_leaves() and results.f_has_groups() and results.f_has_children()
+    assert results.f_has_leaves()
+    assert results.f_has_groups()
+    assert results.f_has_children()
 
 
 @pytest.mark.parametrize("kind", ["children", "groups", "leaves", "links"])

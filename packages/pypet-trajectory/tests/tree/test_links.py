@@ -81,8 +81,10 @@ def test_links_count_as_children_but_not_as_leaves_or_groups(traj: Trajectory):
     results = traj.res
     assert (results.f_children(), results.f_links()) == (2, 2)
     assert (results.f_groups(), results.f_leaves()) == (0, 0)
-    assert results.f_has_children() and results.f_has_links()
-    assert not results.f_has_groups() and not results.f_has_leaves()
+    assert results.f_has_children()
+    assert results.f_has_links()
+    assert not results.f_has_groups()
+    assert not results.f_has_leaves()
 
 
 def test_the_real_name_is_kept_behind_a_link(traj: Trajectory):

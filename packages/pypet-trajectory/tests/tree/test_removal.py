@@ -25,7 +25,8 @@ def test_a_leaf_leaves_all_registers(traj: Trajectory):
     leaf = traj.f_add_parameter("x", 1)
     traj.par.f_remove_child("x")
     assert leaf not in traj
-    assert not traj._parameters and not traj._nn_interface._flat_leaf_storage_dict
+    assert not traj._parameters
+    assert not traj._nn_interface._flat_leaf_storage_dict
     assert traj.par.f_leaves() == 0
     assert leaf.v_full_name == "parameters.x"
     assert_invariants(traj._nn_interface)
@@ -47,7 +48,8 @@ def test_a_group_with_children_is_removed_recursively_only(deep: Trajectory):
         with pytest.raises(TypeError, match="recursive"):
             remove()
     deep.res.f_remove_child("a", recursive=True)
-    assert not deep._results and list(deep._all_groups) == ["results"]
+    assert not deep._results
+    assert list(deep._all_groups) == ["results"]
     assert_invariants(deep._nn_interface)
 
 
@@ -162,6 +164,12 @@ def test_an_explored_parameter_of_a_stored_trajectory_stays_known(explored: Traj
     assert len(explored) == 3
     assert explored._explored_parameters == {"parameters.x": None}
     assert_invariants(explored._nn_interface)
+
+
+def test_a_run_that_frees_its_parameters_does_not_end_the_exploration(in_run: Trajectory):
+    in_run.f_remove()
+    assert len(in_run) == 3
+    assert in_run._explored_parameters == {"parameters.x": None}
 
 
 @pytest.mark.skipif(not hasattr(sys, "getrefcount"), reason="counts references")

@@ -176,9 +176,7 @@ class Trees(RuleBasedStateMachine):
     @rule()
     def finalize_run(self) -> None:
         self.traj.f_finalize_run(store_meta_data=False)
-        self.model = {
-            name: value for name, value in self.before_run.items() if name in self.model
-        }
+        self.model = {name: value for name, value in self.before_run.items() if name in self.model}
         self.traj.f_restore_default()
         self.traj.f_get_run_information()
 

@@ -296,7 +296,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
 
     def f_get_children(self, copy: bool = True) -> dict[str, Any]:
         """Return name to child, links included; the live dictionary if not `copy`."""
-        return dict(self._children) if copy else self._own("_children")  # type: ignore[no-any-return]
+        return dict(self._children) if copy else self._own("_children")
 
     def f_groups(self) -> int:
         """Return the number of direct groups, without links."""
@@ -308,7 +308,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
 
     def f_get_groups(self, copy: bool = True) -> dict[str, Any]:
         """Return name to group, without links; the live dictionary if not `copy`."""
-        return dict(self._groups) if copy else self._own("_groups")  # type: ignore[no-any-return]
+        return dict(self._groups) if copy else self._own("_groups")
 
     def f_leaves(self) -> int:
         """Return the number of direct leaves, without links."""
@@ -320,7 +320,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
 
     def f_get_leaves(self, copy: bool = True) -> dict[str, Any]:
         """Return name to leaf, without links; the live dictionary if not `copy`."""
-        return dict(self._leaves) if copy else self._own("_leaves")  # type: ignore[no-any-return]
+        return dict(self._leaves) if copy else self._own("_leaves")
 
     def f_links(self) -> int:
         """Return the number of direct links."""
@@ -332,7 +332,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
 
     def f_get_links(self, copy: bool = True) -> dict[str, Any]:
         """Return name of link to the node it points to; the live dictionary if not `copy`."""
-        return dict(self._links) if copy else self._own("_links")  # type: ignore[no-any-return]
+        return dict(self._links) if copy else self._own("_links")
 
     # ---------------------------------------------------------------- everything below
 

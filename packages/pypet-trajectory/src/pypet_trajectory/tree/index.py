@@ -90,7 +90,7 @@ class TreeIndex:
     def parent(self, node: NNTreeNode) -> NNGroupNode:
         """The group above a node of the tree other than the root."""
         parent = node._full_name.rpartition(".")[0]
-        return self.groups[parent] if parent else self.root  # type: ignore[no-any-return]
+        return self.groups[parent] if parent else self.root
 
     def leaves_of(self, branch: str | None) -> dict[str, NNLeafNode]:
         """The register of leaves below a first-level name."""
@@ -105,7 +105,7 @@ class TreeIndex:
     @property
     def members(self) -> frozenset[str]:
         """Names that a node should better not have, see `names.members_of`."""
-        return members_of(type(self.root))
+        return members_of(self.root.__class__)
 
     # -------------------------------------------------------------------------- changes
 

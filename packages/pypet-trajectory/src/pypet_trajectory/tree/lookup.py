@@ -58,8 +58,8 @@ def natural(start: NNGroupNode, name: str) -> Any:
         and root._wildcards.synonyms.keys().isdisjoint(name.split("."))
     ):
         index.remember(start, name, node)
-    if root._fast_access and node._is_leaf and node.f_supports_fast_access():  # type: ignore[attr-defined]
-        return node.f_get()  # type: ignore[attr-defined]
+    if root._fast_access and node._is_leaf and node.f_supports_fast_access():
+        return node.f_get()
     return node
 
 
@@ -84,8 +84,8 @@ def get(
         If `auto_load` and what is missing is not stored either.
     """
     node = _get_node(start, key, with_links, shortcuts, max_depth, auto_load)
-    if fast_access and node._is_leaf and node.f_supports_fast_access():  # type: ignore[attr-defined]
-        return node.f_get()  # type: ignore[attr-defined]
+    if fast_access and node._is_leaf and node.f_supports_fast_access():
+        return node.f_get()
     return node
 
 
@@ -195,7 +195,7 @@ def locate(
     index = start._index
     if start is index.root:
         if path == [""]:
-            return start
+            return index.node("")
         absent = path[0] in BRANCHES and path[0] not in start._children
         if absent and not adding.make_branch(start, path[0]):
             return None

@@ -96,8 +96,8 @@ def remove_leaf(index: TreeIndex, leaf: NNTreeNode) -> None:
     root = index.root
     full_name = leaf._full_name
     if root._explored_parameters.get(full_name) is leaf:
-        if root._stored:
-            # The storage still knows the range, so the number of runs stands.
+        if root._stored or root._is_run:
+            # A storage still knows the range, and so do the other runs: their number stands.
             root._explored_parameters[full_name] = None
             return
         del root._explored_parameters[full_name]

@@ -91,7 +91,7 @@ class TreeRoot(Protocol):
     _nn_interface: TreeIndex
     #: Full name to explored parameter, or to None if it is not in the tree. Adding a leaf of
     #: such a name fills the entry. Removing the leaf sets it to None if the trajectory is
-    #: stored, and drops it otherwise.
+    #: stored or in a run, and drops it otherwise.
     _explored_parameters: MutableMapping[str, NNLeafNode | None]
     #: (full name of the parent, name) to (parent, node) of what was added during the run.
     _new_nodes: MutableMapping[tuple[str, str], tuple[NNGroupNode, NNTreeNode]]
