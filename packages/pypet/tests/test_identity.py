@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 
 import pytest
 
-from pypet import Environment, HDF5StorageService, LazyStorageService, Trajectory
+from pypet import (
+    Environment,
+    HDF5StorageService,
+    LazyStorageService,
+    Result,
+    Trajectory,
+    load_trajectory,
+)
 from pypet.environment.identity import digest
 
 TIME = r"\d{4}_\d\d_\d\d_\d\dh\d\dm\d\ds"
@@ -123,8 +131,6 @@ def test_the_service_of_the_trajectory_wins(make_env):
 
 @pytest.mark.claim(100)
 def test_lazy_debug_stores_nothing_under_a_debugger(make_env, monkeypatch, folder):
-    import sys
-
     env = make_env(filename="t.hdf5", lazy_debug=True)
     assert type(env.trajectory.v_storage_service) is HDF5StorageService
     monkeypatch.setitem(sys.modules, "pydevd", sys)
@@ -142,14 +148,29 @@ def test_properties_of_the_trajectory_are_keywords_too(make_env):
     assert traj.v_fast_access is False
 
 
+class CelsiusResult(Result):
+    """A result class of a user's own."""
+
+    __slots__ = ()
+
+
 @pytest.mark.claim(7)
 @pytest.mark.claim(8)
 @pytest.mark.claim(9)
-def test_dynamic_imports_are_classes_and_paths(make_env):
-    from pypet import PickleResult
+@pytest.mark.parametrize("as_path", [True, False, "mixed"])
+def test_ones_own_classes_are_stored_and_loaded(make_env, as_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "my_classes", sys.modules[__name__])
+    path, mixed = "my_classes.CelsiusResult", ["pypet.SparseResult", CelsiusResult]
+    imports = mixed if as_path == "mixed" else path if as_path else CelsiusResult
+    env = make_env(filename="t.hdf5", dynamic_imports=imports)
+    env.run(lambda traj: traj.f_add_result(CelsiusResult, "warm", degrees=21.5) and None)
+    traj = load_trajectory("t", filename="t.hdf5", load_all=2, dynamic_imports=imports)
+    (loaded,) = traj.f_get_from_runs("warm").values()
+    assert type(loaded) is CelsiusResult
+    assert loaded.degrees == 21.5
 
-    traj = make_env(dynamic_imports=[PickleResult, "pypet.parameter.SparseResult"]).trajectory
-    assert traj._create_class("PickleResult") is PickleResult
+
+def test_dynamic_imports_are_classes_or_names(make_env):
     with pytest.raises(TypeError):
         make_env(dynamic_imports=[42])
 

@@ -138,7 +138,7 @@ def _parser_for(source: Any) -> configparser.RawConfigParser:
             f"config is the path of an ini file or a RawConfigParser, but is {source!r}."
         )
     parser = configparser.ConfigParser()
-    if not parser.read(source):
+    if not parser.read(os.fspath(source)):
         raise ConfigFileError(f"The config file {os.path.abspath(source)} cannot be read.")
     return parser
 

@@ -15,8 +15,11 @@ __all__ = ["Environment", "MultiprocContext"]
 
 
 def __getattr__(name: str) -> Any:
+    value: Any
     if name == "MultiprocContext":
-        from pypet_multiproc.context import MultiprocContext as value
+        from pypet_multiproc.context import MultiprocContext
+
+        value = MultiprocContext
     elif name in SOURCES:
         value = import_optional(name)
     else:

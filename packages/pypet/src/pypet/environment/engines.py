@@ -40,9 +40,13 @@ def check_plan(arguments: EnvironmentArguments, plan: Plan) -> None:
 
 def settings_for(arguments: EnvironmentArguments) -> EngineSettings:
     """Settings of the engine, each under the name the environment has for it."""
-    values = {field.name: getattr(arguments, field.name, None) for field in fields(EngineSettings)}
-    values["keep_deltas"] = arguments.resumable
-    return EngineSettings(**values)
+    known = {field.name for field in fields(arguments)}
+    values: dict[str, Any] = {
+        field.name: getattr(arguments, field.name)
+        for field in fields(EngineSettings)
+        if field.name in known
+    }
+    return EngineSettings(**values, keep_deltas=arguments.resumable)
 
 
 def engine_for(arguments: EnvironmentArguments, logging_manager: Any, url: str | None) -> RunEngine:

@@ -196,12 +196,15 @@ def _load_run_table(trajectory: Any) -> None:
 def _folder(resume_folder: str | None, trajectory_name: str) -> Any:
     from pypet_resume.resume import ResumeFolder
 
+    # Set whenever an environment is resumable.
+    assert resume_folder is not None
     return ResumeFolder(resume_folder, trajectory_name)
 
 
 def _snapshot_of(trajectory: Any, plan: Plan, start_timestamp: float) -> Any:
     from pypet_resume.snapshot import ExperimentSnapshot
 
+    assert plan.runfunc is not None
     return ExperimentSnapshot(
         trajectory=trajectory,
         runfunc=plan.runfunc,

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pypet.environment.mapping import MappedArguments
 from pypet.environment.pipelines import Plan
@@ -121,8 +125,11 @@ class BatchLoop:
         self._keeper = RunTableKeeper(self._traj, self._engine)
         on_exhausted = self._postprocess_immediately if self._immediate else None
         try:
-            for outcome in self._engine.run(experiment, self._tasks(indices), on_exhausted):
-                self._take(outcome)
+            with closing(
+                self._engine.run(experiment, self._tasks(indices), on_exhausted)
+            ) as outcomes:
+                for outcome in outcomes:
+                    self._take(outcome)
         except BaseException:
             self._settle_after_error()
             raise
@@ -130,18 +137,18 @@ class BatchLoop:
         result_sort(self.results)
         self._store.meta_data()
 
-    def _open_indices(self) -> list[int]:
+    def _open_indices(self) -> NDArray[np.int64]:
         """Runs of this batch: not completed, from the next index on."""
         open_indices = self._traj._run_table.open_indices()
-        indices: list[int] = open_indices[open_indices >= self.next_index].tolist()
+        indices: NDArray[np.int64] = open_indices[open_indices >= self.next_index]
         skipped = len(self._traj) - self.next_index - len(indices)
         if skipped > 0:
             logger.debug("%d runs have completed before and are not executed again.", skipped)
         return indices
 
-    def _tasks(self, indices: list[int], own_arguments: bool = False) -> Iterator[RunTask]:
+    def _tasks(self, indices: NDArray[np.int64], own_arguments: bool = False) -> Iterator[RunTask]:
         """Tasks in order; with `own_arguments` the plan's replace those of the experiment."""
-        for idx in indices:
+        for idx in map(int, indices):
             self.next_index = idx + 1
             if self._mapped is not None:
                 yield RunTask(idx, *self._mapped.take(idx))
