@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -223,6 +226,39 @@ def test_results_are_merged_from_another_archive(path, tmp_path):
         other_filename=str(other))
     assert loaded(ArchiveStorageService(path), "example").theirs.value == [1, 2]
     assert "results.noted" not in loaded(ArchiveStorageService(other), "other")
+
+
+_WRITER = """
+import sys
+from pypet_trajectory.storage.archive import ArchiveStorageService
+from pypet_trajectory.trajectory import Trajectory
+traj = Trajectory('t', storage_service=ArchiveStorageService(sys.argv[1]))
+traj.f_store()
+number = 0
+while True:
+    result = traj.f_add_result(f'n{number}', list(range(number, number + 500)))
+    traj.f_store_item(result)
+    print(number, flush=True)
+    number += 1
+"""
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+@pytest.mark.parametrize("stop_at", [0, 7, 25])
+def test_confirmed_leaves_survive_a_kill(path, stop_at):
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+    for line in writer.stdout:
+        if int(line) == stop_at:
+            writer.send_signal(signal.SIGKILL)
+            break
+    writer.communicate()
+    again = loaded(ArchiveStorageService(path), "t")
+    found = list(again.results.f_get_leaves())
+    assert len(found) > stop_at
+    for number, name in enumerate(found):
+        assert again.results[name] == list(range(number, number + 500))
 
 
 # ------------------------------------------------------------------ settings

@@ -49,7 +49,7 @@ def test_python_values_keep_type_and_order(value):
 @pytest.mark.parametrize("value", [
     np.int8(-5), np.uint64(2**64 - 1), np.float16(0.5), np.float32("nan"), np.longdouble("0.1"),
     np.complex64(1 + 2j), np.bool_(True), np.str_("ä"), np.bytes_(b"a\x00"),
-    np.datetime64("2020-02-03T04:05", "m"), np.timedelta64(7, "D"), np.datetime64("NaT"),
+    np.datetime64("2020-02-03T04:05", "m"), np.timedelta64(7, "D"), np.datetime64("NaT", "s"),
 ], ids=repr)
 def test_numpy_scalars_keep_their_type(value):
     found = through_archive(value)
@@ -85,7 +85,7 @@ def test_records_of_structured_arrays_stay_records():
 
 
 def test_matrices_stay_matrices():
-    found = through_archive(np.matrix([[1, 2], [3, 4]]))
+    found = through_archive(np.array([[1, 2], [3, 4]]).view(np.matrix))
     assert type(found) is np.matrix
     assert found.tolist() == [[1, 2], [3, 4]]
 

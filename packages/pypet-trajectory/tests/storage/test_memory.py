@@ -13,6 +13,8 @@ from pypet_trajectory.trajectory import Trajectory
 
 
 class TestInMemoryStorageServiceConforms(StorageServiceConformance):
+    keeps_any_object = True
+
     def new_store(self) -> Callable[[], StorageService]:
         first = InMemoryStorageService()
         return lambda: InMemoryStorageService(share_with=first)

@@ -272,7 +272,7 @@ _DECODERS: Mapping[str, Callable[[ValueDecoder, Any], Any]] = {
     "scalar": ValueDecoder._scalar,
     "array": ValueDecoder._array,
     "objects": ValueDecoder._objects,
-    "matrix": lambda decoder, content: np.asmatrix(decoder.decode(content)),
+    "matrix": lambda decoder, content: decoder.decode(content).view(np.matrix),
     "range": lambda decoder, content: CompactRange.from_objects(map(decoder.decode, content)),
     "compact_range": ValueDecoder._compact_range,
     "table": lambda decoder, content: ColumnTable(

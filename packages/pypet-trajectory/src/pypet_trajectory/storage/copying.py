@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pypet_trajectory.constants import STORE_DATA
-from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
 
@@ -63,6 +63,9 @@ def copy_trajectory(
     ------
     ValueError
         If `source` has no such trajectory, or `target` has one already.
+    TypeError
+        If one of the services keeps no trees of records; then load with the one and store with
+        the other.
 
     Examples
     --------
@@ -75,6 +78,13 @@ def copy_trajectory(
     >>> there.trajectory_names()
     ['fitting_copy']
     """
+    from pypet_trajectory.storage.tree_service import TreeStorageService
+
+    for service in (source, target):
+        if not isinstance(service, TreeStorageService):
+            raise PypetTypeError(
+                f"{service!r} keeps no trees of records, so nothing can be copied without loading "
+                "it. Load the trajectory and store it with the other service.")
     new_name = new_name or name
     if source is target:
         with source.opened(name, writable=True) as backend:
