@@ -32,6 +32,7 @@ def make_traj(service):
         traj = Trajectory("T", storage_service=service)
         traj.f_add_parameter("x", 0)
         traj.f_explore({"x": list(range(runs))})
+        traj.f_store(only_init=True)
         return traj
 
     return make

@@ -1,6 +1,7 @@
 """Whatever kills a run, a worker or the writer: noticed in time, recorded, the rest completes."""
 
 import os
+import select
 import signal
 import time
 
@@ -65,7 +66,7 @@ def test_a_run_that_fails_is_recorded_and_the_others_complete(experiment, way, m
 @soon
 @every_combination
 def test_a_run_that_never_ends_is_timed_out(experiment, way, mode):
-    experiment(die_at, 2, "hang", wrap_mode=mode, run_timeout=1.0, **WAYS[way])
+    experiment(die_at, 2, "hang", wrap_mode=mode, run_timeout=0.5, **WAYS[way])
     assert experiment.statuses == {2: "timed_out"}
     assert experiment.results == OTHERS
     assert experiment.stored == OTHERS
@@ -85,7 +86,7 @@ def test_a_run_that_died_is_tried_again(experiment, way, mode, tmp_path):
 @every_combination
 def test_of_twelve_runs_three_fail_each_in_its_way(experiment, way, mode):
     experiment(
-        twelve_with_trouble, runs=12, wrap_mode=mode, run_timeout=1.0,
+        twelve_with_trouble, runs=12, wrap_mode=mode, run_timeout=0.5,
         on_run_error="continue", **WAYS[way],
     )  # fmt: skip
     assert experiment.statuses == {3: "failed", 6: "lost", 9: "timed_out"}
@@ -173,6 +174,7 @@ def _orphan(way, mode, folder, ready):
 
 
 @soon
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs process descriptors")
 @every_combination
 def test_no_process_outlives_the_main_process(way, mode, tmp_path):
     import multiprocessing
@@ -184,14 +186,21 @@ def test_no_process_outlives_the_main_process(way, mode, tmp_path):
     for _ in range(2):
         assert receiving.poll(10)
         receiving.recv()
-    children = psutil.Process(main.pid).children(recursive=True)
+    children = [child.pid for child in psutil.Process(main.pid).children(recursive=True)]
     assert len(children) >= 2
+    ends = {os.pidfd_open(pid): pid for pid in children}
     main.kill()
     main.join()
-    gone, alive = psutil.wait_procs(children, timeout=5)
-    for process in alive:
-        process.kill()
-    assert not alive
+    left = dict(ends)
+    deadline = time.monotonic() + 5
+    while left and time.monotonic() < deadline:
+        for end in select.select(left, [], [], 5)[0]:
+            del left[end]
+    for end in ends:
+        os.close(end)
+    for pid in left.values():
+        os.kill(pid, signal.SIGKILL)
+    assert not left
     receiving.close()
     sending.close()
     main.close()

@@ -81,7 +81,7 @@ class JournalStorageService(StorageService):
         elif msg == constants.FLUSH:
             self._note("flushed", os.getpid())
         elif msg == constants.TRAJECTORY:
-            return
+            stuff_to_store._stored = True
         elif msg in (constants.SINGLE_RUN, constants.LEAF, constants.LIST, constants.GROUP):
             self.store_delta(delta_from_message(msg, stuff_to_store, args, kwargs))
         else:

@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import cached_property
 from typing import Any
@@ -35,7 +35,8 @@ _experiments_lock = threading.Lock()
 
 #: Seconds between two looks at the wrap mode while runs go on.
 _LOOK = 0.1
-_MAX_REBUILDS = 3
+#: How often the executor may break without any run being finished in between.
+_MAX_BREAKS = 5
 
 
 def run_batch(payload: bytes) -> bytes | None:
@@ -89,8 +90,9 @@ class ExecutorBackend(Backend):
         self._futures: dict[Future[bytes | None], tuple[list[Attempt], float]] = {}
         self._key = uuid.uuid4().hex
         self._sizer = BatchSizer()
-        self._rebuilds = 0
-        self._aborted = False
+        self._breaks = 0
+        #: Runs to do one at a time, because one of them has killed its worker.
+        self._suspects = 0
 
     # --------------------------------------------------------------- executor
 
@@ -144,17 +146,20 @@ class ExecutorBackend(Backend):
         packed = self._packed  # what cannot be pickled shows before the first run
         assert packed
         while True:
-            while len(self._futures) < self._window():
-                batch = source.take(self._sizer.size())
-                if not batch:
-                    break
-                self._submit(batch, with_experiment=False)
+            self._fill(source)
             if not self._futures and source.exhausted:
                 return
             done, _ = wait(self._futures, timeout=_LOOK, return_when=FIRST_COMPLETED)
             for future in done:
                 yield from self._finish(future, source)
             yield None
+
+    def _fill(self, source: TaskSource) -> None:
+        while len(self._futures) < (1 if self._suspects else self._window()):
+            batch = source.take(1 if self._suspects else self._sizer.size())
+            if not batch:
+                return
+            self._submit(batch, with_experiment=False)
 
     def _submit(self, batch: list[Attempt], *, with_experiment: bool) -> None:
         attempts = pack(batch, "the arguments of a run", inherits_main=False).data
@@ -164,6 +169,8 @@ class ExecutorBackend(Backend):
         self._futures[future] = batch, time.monotonic()
 
     def _finish(self, future: Future[bytes | None], source: TaskSource) -> Iterator[Step]:
+        if future not in self._futures:
+            return
         batch, since = self._futures.pop(future)
         if future.cancelled():
             source.give_back(batch)
@@ -181,6 +188,8 @@ class ExecutorBackend(Backend):
             self._submit(batch, with_experiment=True)
             return
         self._sizer.observe((time.monotonic() - since) / len(batch))
+        self._breaks = 0
+        self._suspects = max(0, self._suspects - len(batch))
         for attempt, outcome in zip(batch, pickle.loads(data), strict=True):
             yield attempt, _unpickled(outcome, attempt)
 
@@ -188,22 +197,23 @@ class ExecutorBackend(Backend):
         self, exc: BaseException, batch: list[Attempt], source: TaskSource
     ) -> Iterator[Step]:
         """A worker has died and the executor with it: make a new one if we can."""
-        yield from self._lose(exc, batch, source)
-        broken, self._futures = self._futures, {}
-        for others, _ in broken.values():
-            yield from self._lose(exc, others, source)
-        if not self._is_ours or self._rebuilds >= _MAX_REBUILDS:
+        for others, _ in self._futures.values():
+            batch = batch + others
+        self._futures = {}
+        self._breaks += 1
+        if not self._is_ours or self._breaks > _MAX_BREAKS:
             raise exc
-        self._rebuilds += 1
         self._running.shutdown(wait=False)
         self._executor = None
+        yield from self._lose(exc, batch, source)
 
     def _lose(self, exc: BaseException, batch: list[Attempt], source: TaskSource) -> Iterator[Step]:
-        """Nobody knows which run of a batch killed the worker: try larger batches one by one."""
+        """Of several runs nobody knows which one did it: they are tried one by one."""
         if len(batch) > 1:
-            self._sizer = BatchSizer(largest=1)
+            self._suspects = len(batch)
             source.give_back(batch)
             return
+        self._suspects = max(0, self._suspects - 1)
         for attempt in batch:
             failure = lost(type(exc).__name__, str(exc), attempts=attempt.number)
             yield (
@@ -243,7 +253,3 @@ def _unpickled(data: bytes, attempt: Attempt) -> RunOutcome:
         )
     assert isinstance(outcome, RunOutcome)
     return outcome
-
-
-#: Makes an executor anew.
-ExecutorFactory = Callable[[], Executor]

@@ -1,0 +1,374 @@
+"""Every way to run, every wrap mode and every start method do the same."""
+
+import os
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import pytest
+
+from pypet_multiproc.experiment import RunTask
+from pypet_multiproc.serialization import NotPicklableError
+from pypet_multiproc.testing import double, nothing, where
+
+WAYS = {
+    "pool": {"ncores": 2, "use_pool": True},
+    "frozen pool": {"ncores": 2, "use_pool": True, "freeze_input": True},
+    "process per run": {"ncores": 2},
+}
+MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
+
+pytestmark = pytest.mark.timeout(30)
+
+
+@pytest.mark.claim(164)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("start_method", ["fork", "spawn", "forkserver"])
+def test_all_combinations_give_what_serial_runs_give(experiment, start_method, way, mode):
+    experiment(double, runs=3, multiproc=True, wrap_mode=mode, start_method=start_method,
+               **WAYS[way])  # fmt: skip
+    assert experiment.results == {0: 0, 1: 2, 2: 4}
+    assert experiment.stored == {0: 0, 1: 2, 2: 4}
+    assert experiment.service.overlaps() == []
+    assert all(outcome.row["completed"] == 1 for outcome in experiment.outcomes)
+    assert all(outcome.row["idx"] == outcome.idx for outcome in experiment.outcomes)
+
+
+def test_serial_runs_happen_in_this_process_one_after_the_other(experiment):
+    experiment(where)
+    assert set(experiment.results.values()) == {os.getpid()}
+    assert [outcome.idx for outcome in experiment.outcomes] == list(range(6))
+    assert experiment.stored == {idx: 2 * idx for idx in range(6)}
+
+
+@pytest.mark.claim(32)
+def test_without_multiproc_runs_happen_in_this_process(experiment):
+    experiment(where, ncores=4, use_pool=True)
+    assert set(experiment.results.values()) == {os.getpid()}
+
+
+@pytest.mark.claim(38)
+def test_a_pool_has_a_fixed_set_of_processes(experiment):
+    experiment(where, runs=40, multiproc=True, ncores=2, use_pool=True, wrap_mode="LOCAL")
+    assert len(set(experiment.results.values())) <= 2
+    assert os.getpid() not in experiment.results.values()
+
+
+@pytest.mark.claim(39)
+def test_without_a_pool_each_run_has_a_process(experiment):
+    experiment(where, multiproc=True, ncores=2, wrap_mode="LOCAL")
+    assert len(set(experiment.results.values())) == 6
+
+
+@pytest.mark.claim(41)
+@pytest.mark.claim(152)
+def test_with_fork_and_no_pool_nothing_needs_to_be_picklable(experiment):
+    lock = threading.Lock()
+    numbers = (number for number in range(100))
+    experiment(
+        lambda traj, lock, numbers: (lock.locked(), next(numbers)), lock, numbers,
+        multiproc=True, ncores=2, wrap_mode="LOCK",
+    )  # fmt: skip
+    assert set(experiment.results.values()) == {(False, 0)}
+
+
+@pytest.mark.claim(40)
+@pytest.mark.claim(151)
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_a_lambda_can_be_run_by_a_pool(experiment, start_method):
+    experiment(
+        lambda traj: traj.x + 1, runs=3, multiproc=True, ncores=2, use_pool=True,
+        wrap_mode="LOCAL", start_method=start_method,
+    )  # fmt: skip
+    assert experiment.results == {0: 1, 1: 2, 2: 3}
+
+
+@pytest.mark.claim(40)
+def test_what_cannot_be_pickled_is_named_before_the_first_run(experiment):
+    with pytest.raises(NotPicklableError, match=r"args\[0\]\['lock'\]"):
+        experiment(nothing_with, {"lock": threading.Lock()}, multiproc=True, ncores=2,
+                   use_pool=True, wrap_mode="LOCAL")  # fmt: skip
+    assert experiment.outcomes == []
+
+
+def nothing_with(traj, anything):
+    return nothing(traj)
+
+
+def _own_arguments(count):
+    for idx in range(count):
+        yield RunTask(idx, (idx * 100,), {"extra": idx})
+
+
+def add(traj, number, extra=0):
+    return traj.x + number + extra
+
+
+@pytest.mark.claim(44)
+@pytest.mark.claim(154)
+@pytest.mark.parametrize("way", [*WAYS, "serial"])
+def test_runs_may_have_arguments_of_their_own(experiment, way):
+    settings = {"multiproc": True, **WAYS[way]} if way != "serial" else {}
+    experiment(add, runs=4, tasks=_own_arguments(4), wrap_mode="LOCAL", **settings)
+    assert experiment.results == {0: 0, 1: 102, 2: 204, 3: 306}
+
+
+def misbehave(traj, things):
+    """Changes everything it can reach and returns what it found."""
+    found = (traj.f_get("x").f_get(), len(things), traj.v_auto_load, "extra" in traj.res)
+    things.append(1)
+    traj.v_auto_load = True
+    traj.res.f_add_group("extra")
+    traj.f_get("x").v_full_copy = True
+    return found
+
+
+def test_a_run_does_not_see_what_earlier_runs_of_its_worker_did(experiment):
+    experiment(misbehave, [], multiproc=True, ncores=1, use_pool=True, wrap_mode="LOCAL")
+    assert experiment.results == {idx: (idx, 0, False, False) for idx in range(6)}
+
+
+@pytest.mark.claim(62)
+@pytest.mark.claim(170)
+@pytest.mark.parametrize("way", WAYS)
+def test_with_a_lock_each_process_stores_and_never_two_at_once(experiment, way):
+    experiment(where, runs=12, multiproc=True, wrap_mode="LOCK", **WAYS[way])
+    assert experiment.service.writers() == set(experiment.results.values())
+    assert experiment.service.overlaps() == []
+
+
+@pytest.mark.claim(61)
+@pytest.mark.claim(166)
+@pytest.mark.parametrize("mode", ["QUEUE", "PIPE"])
+def test_with_a_writer_only_that_process_opens_the_file(experiment, mode):
+    experiment(where, multiproc=True, wrap_mode=mode, **WAYS["pool"])
+    (writer,) = experiment.service.writers()
+    assert writer not in {os.getpid(), *experiment.results.values()}
+
+
+@pytest.mark.claim(65)
+@pytest.mark.claim(175)
+def test_with_local_only_the_main_process_opens_the_file(experiment):
+    experiment(where, multiproc=True, wrap_mode="LOCAL", **WAYS["pool"])
+    assert experiment.service.writers() == {os.getpid()}
+
+
+def store_then_empty(traj):
+    leaf = traj.f_add_result("$.z", traj.x)
+    traj.f_store_item(leaf)
+    leaf.f_empty()
+    return leaf.f_is_empty()
+
+
+@pytest.mark.claim(66)
+@pytest.mark.claim(176)
+@pytest.mark.parametrize("mode", MODES)
+def test_emptying_a_result_after_storing_it_loses_nothing(experiment, mode):
+    experiment(store_then_empty, multiproc=True, wrap_mode=mode, **WAYS["pool"])
+    assert set(experiment.results.values()) == {True}
+    assert experiment.stored == {idx: idx for idx in range(6)}
+
+
+def load_again(traj):
+    leaf = traj.f_add_result("$.z", traj.x)
+    traj.f_store_item(leaf)
+    leaf.f_empty()
+    traj.v_storage_service.load("LEAF", leaf, trajectory_name=traj.v_name)
+    return leaf.z
+
+
+@pytest.mark.claim(63)
+@pytest.mark.claim(171)
+@pytest.mark.parametrize("way", WAYS)
+def test_with_a_lock_runs_can_load(experiment, way):
+    experiment(load_again, multiproc=True, wrap_mode="LOCK", **WAYS[way])
+    assert experiment.results == {idx: idx for idx in range(6)}
+
+
+@pytest.mark.claim(167)
+@pytest.mark.parametrize("mode", ["QUEUE", "PIPE", "LOCAL"])
+def test_where_runs_can_only_store_loading_is_refused(experiment, mode):
+    with pytest.raises(NotImplementedError, match="LOCK"):
+        experiment(load_again, multiproc=True, wrap_mode=mode, **WAYS["pool"])
+
+
+def service_class(traj):
+    return type(traj.v_storage_service).__name__
+
+
+@pytest.mark.claim(69)
+@pytest.mark.claim(163)
+@pytest.mark.parametrize(
+    ("mode", "wrapper"),
+    [
+        ("LOCK", "LockWrapper"),
+        ("QUEUE", "QueueStorageServiceSender"),
+        ("PIPE", "PipeStorageServiceSender"),
+        ("LOCAL", "ReferenceWrapper"),
+        ("NONE", "JournalStorageService"),
+    ],
+)
+def test_the_storage_service_is_wrapped_while_runs_go_on(experiment, mode, wrapper):
+    experiment(service_class, runs=2, multiproc=True, wrap_mode=mode, ncores=1)
+    assert set(experiment.results.values()) == {wrapper}
+    assert experiment.traj.v_storage_service is experiment.service
+
+
+@pytest.mark.claim(165)
+def test_a_service_that_is_safe_by_itself_is_not_wrapped(experiment, monkeypatch):
+    monkeypatch.setattr(type(experiment.service), "multiproc_safe", True)
+    experiment(service_class, runs=2, multiproc=True, wrap_mode="QUEUE", ncores=1)
+    assert set(experiment.results.values()) == {"JournalStorageService"}
+
+
+def test_an_unknown_wrap_mode_is_refused(experiment):
+    with pytest.raises(RuntimeError, match="'WISH'"):
+        experiment(double, multiproc=True, wrap_mode="WISH")
+
+
+@pytest.mark.claim(168)
+@pytest.mark.parametrize("mode", ["QUEUE", "PIPE"])
+@pytest.mark.parametrize("queue_maxsize", [1, 0])
+def test_nothing_is_lost_whatever_the_size_of_the_queue(experiment, mode, queue_maxsize):
+    experiment(
+        double, runs=60, multiproc=True, wrap_mode=mode, queue_maxsize=queue_maxsize, **WAYS["pool"]
+    )
+    assert experiment.stored == {idx: 2 * idx for idx in range(60)}
+
+
+@pytest.mark.claim(173)
+def test_many_small_results_pass_through_a_pipe(experiment):
+    experiment(double, runs=200, multiproc=True, wrap_mode="PIPE", **WAYS["pool"])
+    assert experiment.stored == {idx: 2 * idx for idx in range(200)}
+
+
+def large(traj):
+    traj.f_add_result("$.z", "x" * 3_000_000)
+    return "y" * 3_000_000
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", WAYS)
+def test_large_results_arrive(experiment, way, mode):
+    experiment(large, runs=4, multiproc=True, wrap_mode=mode, **WAYS[way])
+    assert [len(result) for result in experiment.results.values()] == [3_000_000] * 4
+    assert [len(value) for value in experiment.stored.values()] == [3_000_000] * 4
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", [*WAYS, "serial"])
+def test_outcomes_can_carry_what_their_runs_stored(experiment, way, mode):
+    settings = {"multiproc": True, **WAYS[way]} if way != "serial" else {}
+    experiment(double, runs=3, wrap_mode=mode, keep_deltas=True, **settings)
+    for outcome in experiment.outcomes:
+        assert outcome.delta.run_index == outcome.idx
+        last = outcome.delta.requests[-1].record
+        assert last.full_name.endswith(f"run_{outcome.idx:08d}.z")
+        assert last.items == {"z": 2 * outcome.idx}
+    assert experiment.stored == {0: 0, 1: 2, 2: 4}
+
+
+class Unstorable(Exception):
+    pass
+
+
+def _fail_at_2(full_name):
+    if "run_00000002" in full_name:
+        raise Unstorable(full_name)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_whose_data_cannot_be_stored_has_failed(experiment, way, mode):
+    experiment.service.before_leaf = _fail_at_2
+    experiment(double, multiproc=True, wrap_mode=mode, on_run_error="continue", **WAYS[way])
+    assert experiment.statuses == {2: "failed"}
+    assert experiment.failures[2].exception == "Unstorable"
+    (failed,) = [outcome for outcome in experiment.outcomes if outcome.failure]
+    assert failed.row["completed"] == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_error_of_storing_reaches_the_caller(experiment, mode):
+    experiment.service.before_leaf = _fail_at_2
+    with pytest.raises(Exception, match="run_00000002"):
+        experiment(double, multiproc=True, wrap_mode=mode, **WAYS["pool"])
+
+
+class OtherPeoplesService:
+    """Stores leaves from the calls of pypet 0.7, and nothing else."""
+
+    is_open = False
+    multiproc_safe = False
+
+    def __init__(self, path):
+        self.path = path
+
+    def store(self, msg, stuff_to_store, *args, **kwargs):
+        from pypet_trajectory.exceptions import NoSuchServiceError
+
+        if msg == "LIST":
+            for entry in stuff_to_store:
+                self.store(entry[0], entry[1], **kwargs)
+        elif msg == "SINGLE_RUN":
+            for _, node in stuff_to_store._new_nodes.values():
+                if node.v_is_leaf:
+                    self.store("LEAF", node, **kwargs)
+        elif msg == "LEAF":
+            assert kwargs["trajectory_name"] == "T"
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(f"{stuff_to_store.v_full_name} {stuff_to_store.f_get()}\n")
+        else:
+            raise NoSuchServiceError(msg)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", WAYS)
+def test_services_of_other_people_get_the_leaves_themselves(tmp_path, make_traj, way, mode):
+    from pypet_multiproc.engine import RunEngine
+    from pypet_multiproc.experiment import Experiment
+    from pypet_multiproc.settings import EngineSettings
+
+    traj = make_traj(3)
+    traj.v_storage_service = OtherPeoplesService(str(tmp_path / "leaves"))
+    engine = RunEngine(EngineSettings(multiproc=True, wrap_mode=mode, **WAYS[way]))
+    outcomes = list(engine.run(Experiment(traj, double), map(RunTask, range(3))))
+    assert [outcome.failure for outcome in outcomes] == [None] * 3
+    assert sorted((tmp_path / "leaves").read_text().splitlines()) == [
+        f"results.run_{idx:08d}.z {2 * idx}" for idx in range(3)
+    ]
+
+
+def _make_executor():
+    return ProcessPoolExecutor(2)
+
+
+@pytest.mark.parametrize("mode", ["LOCAL", "QUEUE", "LOCK"])
+def test_any_executor_can_run(experiment, mode):
+    with ThreadPoolExecutor(2) as threads:
+        experiment(double, runs=10, executor=threads, wrap_mode=mode)
+        assert experiment.results == {idx: 2 * idx for idx in range(10)}
+        assert threads.submit(len, "abc").result() == 3
+    assert experiment.stored == experiment.results
+
+
+@pytest.mark.parametrize("mode", ["LOCAL", "QUEUE"])
+def test_an_executor_can_be_made_by_a_function(experiment, mode):
+    experiment(where, runs=10, executor=_make_executor, wrap_mode=mode)
+    assert len(experiment.results) == 10
+    assert os.getpid() not in experiment.results.values()
+    assert experiment.stored == {idx: 2 * idx for idx in range(10)}
+
+
+def test_an_executor_whose_worker_dies_is_made_anew(experiment):
+    from pypet_multiproc.testing import die_at
+
+    experiment(die_at, 2, "kill", executor=_make_executor, wrap_mode="LOCAL",
+               on_run_error="continue")  # fmt: skip
+    assert experiment.statuses == {2: "lost"}
+    assert experiment.results == {0: 0, 1: 2, 3: 6, 4: 8, 5: 10}
+
+
+def test_a_pipe_cannot_reach_the_processes_of_an_executor(experiment):
+    with pytest.raises(NotPicklableError, match="QUEUE"):
+        experiment(double, executor=_make_executor, wrap_mode="PIPE")
