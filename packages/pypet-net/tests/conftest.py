@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+
 from pypet_net.client import ReliableClient
 from pypet_net.keys import SessionKeys
 from pypet_net.server import ZMQServer

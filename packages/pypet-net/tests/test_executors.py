@@ -10,6 +10,7 @@ import sys
 import textwrap
 
 import pytest
+
 from pypet_net.executors import EXECUTORS, DaskExecutor, dask_executor, executor_factory
 from pypet_trajectory.exceptions import MissingPackageError
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+
 from pypet_net.addresses import is_local, numeric
 from pypet_net.keys import SessionKeys, user_keys
 

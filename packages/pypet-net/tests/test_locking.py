@@ -9,6 +9,7 @@ import threading
 
 import pytest
 import zmq
+
 from pypet_net.client import ReliableClient, ServerSilentError
 from pypet_net.keys import SessionKeys
 from pypet_net.lock_client import ForkAwareLockerClient, LockerClient, LockLostError

@@ -9,11 +9,12 @@ import queue
 import threading
 
 import pytest
+
+from pypet_net.client import ReliableClient, ServerSilentError
 from pypet_net.keys import SessionKeys
 from pypet_net.protocol import DATA
 from pypet_net.queue_client import ForkAwareQueuingClient, QueuingClient
 from pypet_net.queue_server import QueuingServer, QueuingServerMessageListener
-from pypet_net.client import ReliableClient, ServerSilentError
 from pypet_trajectory.storage.service import StorageService
 
 pytestmark = pytest.mark.timeout(60)

@@ -13,6 +13,7 @@ from functools import partial
 
 import psutil
 import pytest
+
 from pypet_net.addresses import candidate_urls
 from pypet_net.client import ReliableClient
 from pypet_net.keys import SessionKeys

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.wrapping.base import WrapSettings
 from pypet_net.wrapping import WRAP_MODES, NetLockWrap, NetQueueWrap

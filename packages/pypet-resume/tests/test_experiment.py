@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pypet_resume import ExperimentSnapshot, ResumeFolder
 from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.memory import InMemoryStorageService

@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from pypet_resume import RunJournal
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetTypeError
 from pypet_trajectory.storage.records import NodeKind, NodeRecord, RunDelta, WriteRequest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from pypet_resume import ExperimentSnapshot, NoSnapshotError, ResumeFolder
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetTypeError
 from pypet_trajectory.runs.table import RunTable

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from pypet_resume import (
     DamagedSnapshotError,
     ExperimentSnapshot,

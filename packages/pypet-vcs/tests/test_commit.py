@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import git
 import pytest
+
 from pypet_trajectory.exceptions import GitDiffError
 from pypet_vcs import add_commit_variables, commit_changes, compose_message, make_git_commit
 

@@ -11,6 +11,7 @@ from importlib import metadata
 
 import git
 import pytest
+
 from pypet_vcs import Provenance, add_provenance, record_provenance
 from pypet_vcs import provenance as module
 

@@ -7,6 +7,7 @@ import sys
 
 import git
 import pytest
+
 from pypet_vcs import read_state
 
 pytestmark = pytest.mark.timeout(60)

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import zmq
-from pypet_trajectory.exceptions import PypetRuntimeError
-from pypet_trajectory.logger import HasLogger
 
 from pypet_net import protocol
 from pypet_net.keys import ClientKeys
 from pypet_net.protocol import ClientIdentity
+from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.logger import HasLogger
 
 #: Sockets and contexts of the parent process. A forked child must neither use nor close them, so
 #: it keeps them here, out of reach of the garbage collector.

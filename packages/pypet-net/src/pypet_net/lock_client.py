@@ -14,12 +14,11 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
-
 from pypet_net import protocol
 from pypet_net.client import Answer, ReliableClient
 from pypet_net.keys import ClientKeys
 from pypet_net.protocol import DEFAULT_LOCK, DELIMITER, LockRequest
+from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
 
 
 class LockLostError(PypetRuntimeError):

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Self
 
-from pypet_trajectory.exceptions import PypetValueError
-
 from pypet_net.liveness import machine_token
+from pypet_trajectory.exceptions import PypetValueError
 
 DELIMITER = ":::"
 DEFAULT_LOCK = "_DEFAULT_"

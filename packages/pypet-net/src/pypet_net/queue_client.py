@@ -12,11 +12,10 @@ import queue
 from typing import Any
 
 from pypet_multiproc import serialization
-from pypet_trajectory.exceptions import PypetRuntimeError
-
 from pypet_net import protocol
 from pypet_net.client import ReliableClient
 from pypet_net.keys import ClientKeys, user_keys
+from pypet_trajectory.exceptions import PypetRuntimeError
 
 _NUMBER_SIZE = 8
 

@@ -18,12 +18,11 @@ from selectors import EVENT_READ, BaseSelector
 from typing import Any
 
 from pypet_multiproc.writing.source import Incoming, MessageSource
-from pypet_trajectory.exceptions import PypetRuntimeError
-
 from pypet_net.addresses import Port, candidate_urls, numeric
 from pypet_net.keys import SessionKeys
 from pypet_net.queue_client import QueuingClient
 from pypet_net.queue_server import QueuingServerMessageListener
+from pypet_trajectory.exceptions import PypetRuntimeError
 
 _TOKEN = struct.Struct("<Q")
 

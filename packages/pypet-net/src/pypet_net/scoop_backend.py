@@ -19,8 +19,8 @@ from typing import Any
 from pypet_multiproc.backends.base import BackendContext, Step
 from pypet_multiproc.backends.executor import ExecutorBackend
 from pypet_multiproc.backends.serial import SerialBackend
-from pypet_multiproc.failures import lost
 from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.failures import lost
 from pypet_multiproc.tasks import Attempt, BatchSizer, TaskSource
 
 _logger = logging.getLogger("pypet")

@@ -16,14 +16,14 @@ import time
 from typing import Any
 
 import zmq
-from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
-from pypet_trajectory.logger import HasLogger
 
 from pypet_net import protocol
 from pypet_net.addresses import is_local, numeric
 from pypet_net.authentication import Doorkeeper
 from pypet_net.keys import ServerKeys
 from pypet_net.liveness import ProcessWatch
+from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
+from pypet_trajectory.logger import HasLogger
 
 #: Longest time, in seconds, between two looks at the parent process.
 _LONGEST_WAIT = 1.0
@@ -175,6 +175,7 @@ class ZMQServer(HasLogger):
         poller.register(self._wakers[0].fileno(), zmq.POLLIN)
         if self._doorkeeper is not None:
             poller.register(self._doorkeeper.socket, zmq.POLLIN)
+        next_look = 0.0
         while not self._is_stopping:
             ready = dict(poller.poll(math.ceil(1000 * self._seconds_to_wait())))
             if self._doorkeeper is not None and self._doorkeeper.socket in ready:
@@ -190,10 +191,13 @@ class ZMQServer(HasLogger):
                 answer = self.PONG if request.text == self.PING else self._respond(request)
                 if answer is not None:
                     self._reply(request, answer)
-            self._on_tick(time.monotonic())
-            if self.parent is not None and not self.parent.is_alive():
-                self._logger.error("The process that started the server is gone; closing.")
-                return
+            now = time.monotonic()
+            self._on_tick(now)
+            if self.parent is not None and now >= next_look:
+                next_look = now + _LONGEST_WAIT
+                if not self.parent.is_alive():
+                    self._logger.error("The process that started the server is gone; closing.")
+                    return
 
     def _seconds_to_wait(self) -> float:
         due = self._next_deadline()

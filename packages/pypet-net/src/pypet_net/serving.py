@@ -16,12 +16,11 @@ from multiprocessing.process import BaseProcess
 
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.processes import default_start_method, start_quietly
-from pypet_trajectory.exceptions import PypetRuntimeError
-
 from pypet_net.client import ReliableClient, ServerSilentError
 from pypet_net.keys import ClientKeys
 from pypet_net.liveness import ProcessWatch
 from pypet_net.server import ZMQServer
+from pypet_trajectory.exceptions import PypetRuntimeError
 
 #: Seconds a server has to report its address; importing everything may take a while.
 _START_TIMEOUT = 60.0

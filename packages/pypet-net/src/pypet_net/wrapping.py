@@ -12,16 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+from pypet_multiproc import serialization
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.wrapping.base import WrapModeFactory, WrapSettings
 from pypet_multiproc.wrapping.lock import LockWrap
 from pypet_multiproc.wrapping.services import Message, StoringOnly
 from pypet_multiproc.wrapping.through_writer import WriterWrap
 from pypet_multiproc.writing.source import MessageSource
-from pypet_multiproc import serialization
-from pypet_trajectory import constants
-from pypet_trajectory.exceptions import PypetRuntimeError
-
 from pypet_net.addresses import candidate_urls
 from pypet_net.keys import SessionKeys
 from pypet_net.lock_client import LockerClient
@@ -30,6 +27,8 @@ from pypet_net.queue_client import QueuingClient
 from pypet_net.queue_source import NetQueueSource, with_token
 from pypet_net.server import ZMQServer
 from pypet_net.serving import ServerProcess
+from pypet_trajectory import constants
+from pypet_trajectory.exceptions import PypetRuntimeError
 
 
 class LockServerDiedError(PypetRuntimeError):

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pypet_resume.records import FinishedRun, RunJournal
+from pypet_resume.snapshot import ExperimentSnapshot, sync_folder, write_atomically
 from pypet_trajectory.exceptions import PypetRuntimeError
 from pypet_trajectory.runs.table import FRESH, RunTable
 from pypet_trajectory.storage.records import RunDelta
 from pypet_trajectory.storage.service import SupportsDeltas
-
-from pypet_resume.records import FinishedRun, RunJournal
-from pypet_resume.snapshot import ExperimentSnapshot, sync_folder, write_atomically
 
 #: Names of the files inside the folder.
 SNAPSHOT_NAME = "environment.ecnt"

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pypet_trajectory.exceptions import GitDiffError
-
 from pypet_vcs.repository import (
     CommitInfo,
     RepositoryState,
