@@ -154,6 +154,9 @@ class Environment(HasLogger):
     [(0, 1), (1, 4), (2, 9)]
     """
 
+    # Where scripts and logging configurations know it, whatever module it is written in.
+    __module__ = "pypet.environment"
+
     @parse_config
     @kwargs_api_change("delete_continue", "delete_resume")
     @kwargs_api_change("continue_folder", "resume_folder")

@@ -14,7 +14,7 @@ from typing import Any
 #: Share of the time that may go into writing rows.
 _SHARE = 0.05
 #: Seconds that may be spent regardless, so that the first runs of any experiment are written.
-_CREDIT = 0.5
+_CREDIT = 0.2
 
 
 class RunTableKeeper:
@@ -40,12 +40,14 @@ class RunTableKeeper:
     def note(self, outcome: Any) -> None:
         """Enter one outcome, and store rows if that is affordable now."""
         table = self._trajectory._run_table
-        fields = {name: value for name, value in outcome.row.items() if name != "idx"}
-        table.set(outcome.idx, **fields)
-        if outcome.failure is None:
-            table.failures.pop(outcome.idx, None)
+        idx, failure = outcome.idx, outcome.failure
+        # A run in this process has entered its row when it was finalised.
+        if failure is not None or idx not in table.changed or not table.is_completed(idx):
+            table.set(idx, **{name: value for name, value in outcome.row.items() if name != "idx"})
+        if failure is None:
+            table.failures.pop(idx, None)
         else:
-            table.failures[outcome.idx] = outcome.failure
+            table.failures[idx] = failure
         elapsed = time.perf_counter() - self._start
         if self._spent + self._last_cost <= _CREDIT + _SHARE * elapsed:
             self.store()
