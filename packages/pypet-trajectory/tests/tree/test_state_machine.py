@@ -32,6 +32,8 @@ class Trees(RuleBasedStateMachine):
         self.traj = Trajectory("T")
         #: Full name to value of every leaf that should be there.
         self.model: dict[str, Any] = {}
+        #: Full names of what was added during the current run.
+        self.new: set[str] = set()
 
     def pick(self, number: int, kind: str) -> Any:
         """One of the nodes there are, the root for lack of others."""
@@ -46,6 +48,8 @@ class Trees(RuleBasedStateMachine):
     def note(self, leaf: Any, value: Any) -> None:
         assert leaf.v_full_name not in self.model
         self.model[leaf.v_full_name] = value
+        if self.traj.v_is_run:
+            self.new.add(leaf.v_full_name)
 
     @rule(path=PATHS, number=NUMBERS)
     def add_result(self, path: str, number: int) -> None:
@@ -155,7 +159,7 @@ class Trees(RuleBasedStateMachine):
     @rule(length=st.integers(1, 3))
     def expand(self, length: int) -> None:
         explored = self.traj.f_get_explored_parameters()
-        if explored:
+        if explored and None not in explored.values():  # a run may have freed them
             self.traj.f_expand({name: list(range(length)) for name in explored})
 
     @precondition(lambda self: not self.traj.v_is_run)
@@ -169,14 +173,15 @@ class Trees(RuleBasedStateMachine):
     @precondition(lambda self: not self.traj.v_is_run)
     @rule(number=NUMBERS)
     def start_run(self, number: int) -> None:
-        self.before_run = dict(self.model)
+        self.new.clear()
         self.traj.f_start_run(number % len(self.traj))
 
     @precondition(lambda self: self.traj.v_is_run)
     @rule()
     def finalize_run(self) -> None:
         self.traj.f_finalize_run(store_meta_data=False)
-        self.model = {name: value for name, value in self.before_run.items() if name in self.model}
+        for name in self.new & self.model.keys():
+            del self.model[name]
         self.traj.f_restore_default()
         self.traj.f_get_run_information()
 

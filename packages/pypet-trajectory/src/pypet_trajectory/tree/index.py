@@ -123,13 +123,13 @@ class TreeIndex:
             leaf: NNLeafNode = node  # type: ignore[assignment]
             self.leaves[full_name] = leaf
             self.leaves_of(leaf._branch)[full_name] = leaf
-            parent._own("_leaves")[name] = leaf
+            (parent._leaves or parent._own("_leaves"))[name] = leaf
         else:
             group: NNGroupNode = node  # type: ignore[assignment]
             group._nn_interface = self
             self.groups[full_name] = group
-            parent._own("_groups")[name] = group
-        parent._own("_children")[name] = node
+            (parent._groups or parent._own("_groups"))[name] = group
+        (parent._children or parent._own("_children"))[name] = node
         self.names.add(node)
         self.answers.clear()
         if root._is_run:
