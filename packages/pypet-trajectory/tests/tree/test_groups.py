@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 
 import pytest
@@ -172,6 +173,16 @@ def test_completion_under_a_debugger_leaves_out_children(traj: Trajectory, monke
     traj.f_add_result("alpha", 1)
     monkeypatch.setitem(sys.modules, "pydevd", object())
     assert "alpha" not in dir(traj.res)
+
+
+def test_classes_of_groups_show_the_arguments_of_their_constructor():
+    class WithMore(ResultGroup):
+        def __init__(self, full_name="", trajectory=None, comment="", more=3):
+            super().__init__(full_name, trajectory, comment)
+
+    assert list(inspect.signature(ResultGroup).parameters) == ["full_name", "trajectory", "comment"]
+    assert list(inspect.signature(WithMore).parameters)[-1] == "more"
+    assert next(iter(inspect.signature(Trajectory).parameters)) == "name"
 
 
 def test_groups_are_true_even_without_children(traj: Trajectory):

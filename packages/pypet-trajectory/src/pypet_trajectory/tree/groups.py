@@ -8,6 +8,7 @@ children; what spans the tree is in the index, which a group without a tree does
 from __future__ import annotations
 
 import copy as copying
+import inspect
 import itertools
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -56,6 +57,14 @@ class NoNodes(dict[str, Any]):
 NO_NODES = NoNodes()
 
 
+class InitSignature:
+    """``__signature__`` of classes whose ``__new__`` says nothing about their arguments."""
+
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        of_init = inspect.signature(owner.__init__)  # type: ignore[misc]
+        return of_init.replace(parameters=list(of_init.parameters.values())[1:])
+
+
 @group_class(ELSEWHERE)
 class NNGroupNode(NNTreeNode, KnowsTrajectory):
     """A group: a node with children.
@@ -71,6 +80,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
     """
 
     __slots__ = ("_children", "_groups", "_leaves", "_links", "_nn_interface")
+    __signature__ = InitSignature()
 
     #: Name to node, links included, in order of adding; the other three are parts of it.
     _children: dict[str, NNTreeNode]

@@ -162,6 +162,12 @@ class NNTreeNode(WithAnnotations):
         """Methods without prefix: ``node.func.get()`` is ``node.f_get()``."""
         return NNTreeNodeFunc(self)
 
+    def _repr_html_(self) -> str:
+        """What notebooks show: an unfolding tree, escaped and bounded in size."""
+        from pypet_trajectory.analysis.html import node_html
+
+        return node_html(self)
+
 
 class NNLeafNode(NNTreeNode):
     """Base of all leaves: the contract between leaves, trees and storage services.

@@ -6,7 +6,6 @@ Work is bounded: near nodes are looked at first, and only so many names are comp
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -25,6 +24,8 @@ def near_names(group: NNGroupNode, name: str) -> str:
     For names with the prefixes ``f_`` and ``v_`` the members of the group are compared,
     otherwise its children and then all names of the tree.
     """
+    import difflib  # here, because most programs never misspell a name
+
     known: Iterable[str]
     if name.startswith(("f_", "v_")):
         known = (member for member in dir(type(group)) if member.startswith(name[:2]))
