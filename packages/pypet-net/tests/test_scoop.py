@@ -79,7 +79,7 @@ def test_runs_are_done_by_scoop_and_stored(run, wrap_mode):
     found, _ = run(wrap_mode, list(range(40)))
     assert found["runs"] == list(range(40))
     assert found["failed"] == []
-    assert found["processes"] == 2
+    assert found["processes"] in (1, 2)  # the other worker may come too late to get any
     assert found["stored"] == {f"run_{idx:08}": 3 * idx for idx in range(40)}
 
 

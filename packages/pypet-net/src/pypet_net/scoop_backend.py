@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from typing import Any
 
 from pypet_multiproc.backends.base import BackendContext, Step
@@ -26,19 +27,19 @@ from pypet_multiproc.tasks import Attempt, BatchSizer, TaskSource
 _logger = logging.getLogger("pypet")
 
 
-class ScoopExecutor:
-    """The part of SCOOP that looks like an executor."""
+class ScoopExecutor(Executor):
+    """The part of SCOOP that is an executor, with futures of SCOOP's own kind."""
 
     def __init__(self) -> None:
         import scoop
 
         self._max_workers: int = scoop.SIZE
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> Any:
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Have SCOOP call a function somewhere; returns its future."""
         from scoop import futures
 
-        return futures.submit(function, *args)
+        return futures.submit(fn, *args, **kwargs)
 
 
 class ScoopBackend(ExecutorBackend):

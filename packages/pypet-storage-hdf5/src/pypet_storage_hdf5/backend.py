@@ -72,11 +72,13 @@ class HDF5Backend(TreeBackend):
         self._trajectory = ""
         self._layout: TreeLayout | None = None
         self._summaries: Summaries | None = None
+        self._runs_on_disk: RunsOnDisk | None = None
+        self._unflushed = False
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled back end is a closed one: an open file stays with its process.
         return {**self.__dict__, "_file": None, "_borrowed": False, "_trajectory": "",
-                "_layout": None, "_summaries": None}
+                "_layout": None, "_summaries": None, "_runs_on_disk": None}
 
     # ---------------------------------------------------------------- session
 
@@ -118,8 +120,10 @@ class HDF5Backend(TreeBackend):
 
     def flush(self) -> None:
         """Bring everything to the operating system."""
-        self._write_summaries()
-        self.file.flush()
+        if self._unflushed:
+            self._write_summaries()
+            self.file.flush()
+            self._unflushed = False
 
     # ----------------------------------------------------------- trajectories
 
@@ -136,6 +140,7 @@ class HDF5Backend(TreeBackend):
                     f"There is no trajectory {name!r} in {self.location!r}.")
             self.file.handles.create_group(path)
         self._write_summaries()
+        self._leave()
         self._trajectory = path
         self._summaries = Summaries(self.file, self._overview)
         self._layout = TreeLayout(self.file, path, self._summaries)
@@ -171,6 +176,7 @@ class HDF5Backend(TreeBackend):
 
         Crash story: `info` comes last but one; without it, the trajectory is not there.
         """
+        self._unflushed = True
         ensure_group(self.file, self._overview)
         write_explorations(self.file, self._overview, meta.explored)
         write_settings(self.file, self._overview, self.settings)
@@ -198,11 +204,13 @@ class HDF5Backend(TreeBackend):
 
     def write_runs(self, table: RunTable, rows: Collection[int] | None = None) -> None:
         """Append missing rows, rewrite `rows`."""
+        self._unflushed = True
         ensure_group(self.file, self._overview)
         self._runs.write(table, rows)
 
     def update_runs(self, changed: RunRows) -> None:
         """Rewrite rows of runs, and their failures."""
+        self._unflushed = True
         self._runs.update(changed)
         self.flush()
 
@@ -236,6 +244,7 @@ class HDF5Backend(TreeBackend):
 
     def write_node(self, request: WriteRequest) -> None:
         """Write one node."""
+        self._unflushed = True
         self.layout.write(request)
 
     def write_delta(self, delta: RunDelta) -> None:
@@ -247,10 +256,12 @@ class HDF5Backend(TreeBackend):
 
     def delete_node(self, full_name: str) -> None:
         """Remove a node."""
+        self._unflushed = True
         self.layout.delete(full_name)
 
     def delete_items(self, full_name: str, names: Collection[str]) -> None:
         """Remove items of a leaf."""
+        self._unflushed = True
         self.layout.delete_items(full_name, names)
 
     # ------------------------------------------------------ between back ends
@@ -276,6 +287,7 @@ class HDF5Backend(TreeBackend):
         if not isinstance(source, HDF5Backend):
             super().copy_from(source, renames, move=move)
             return
+        self._unflushed = True
         copy_nodes(source, self, renames, move=move)
         self.flush()
 
@@ -306,7 +318,9 @@ class HDF5Backend(TreeBackend):
 
     @property
     def _runs(self) -> RunsOnDisk:
-        return RunsOnDisk(self.file, self._overview)
+        if self._runs_on_disk is None:
+            self._runs_on_disk = RunsOnDisk(self.file, self._overview)
+        return self._runs_on_disk
 
     def _write_summaries(self) -> None:
         if self._summaries is not None and self._file is not None and self._file.writable:
@@ -316,3 +330,4 @@ class HDF5Backend(TreeBackend):
         self._trajectory = ""
         self._layout = None
         self._summaries = None
+        self._runs_on_disk = None

@@ -13,6 +13,7 @@ side, if :meth:`Handles.forget` is called before something they may have cached 
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -33,7 +34,9 @@ LINK = "SoftLink"
 
 _ATTRIBUTES = hdf5extension.AttributeSet()
 _NO_FILTERS = tables.Filters()
-_CACHED_GROUPS = 128
+#: Groups kept open. Moving and removing looks through them all, so a file that changes keeps few.
+_CACHED_WHEN_WRITING = 128
+_CACHED_WHEN_READING = 4096
 _NATIVE = sys.byteorder
 
 
@@ -111,6 +114,11 @@ class ArrayHandle(hdf5extension.Array, AttributeOwner):  # type: ignore[misc]
         return data
 
 
+@functools.lru_cache(maxsize=256)
+def _atom(dtype: np.dtype[Any]) -> tables.Atom:
+    return tables.Atom.from_dtype(dtype)
+
+
 class Handles:
     """Opens, creates, moves and removes HDF5 objects of one open file by path.
 
@@ -124,6 +132,7 @@ class Handles:
         self.file = file
         self._root = file.root
         self._groups: OrderedDict[str, GroupHandle] = OrderedDict()
+        self._capacity = _CACHED_WHEN_READING if file.mode == "r" else _CACHED_WHEN_WRITING
 
     # ---------------------------------------------------------------- asking
 
@@ -163,11 +172,13 @@ class Handles:
         if handle is not None:
             self._groups.move_to_end(path)
             return handle
-        if self.kind(path) != GROUP:
-            raise tables.NoSuchNodeError(f"There is no group {path!r} in {self.file.filename!r}.")
         handle = GroupHandle(self.file, path[1:])
         handle._g_new(self._root, path[1:] or "/", False)
-        handle._v_objectid = handle._g_open()
+        try:
+            handle._v_objectid = handle._g_open()
+        except tables.HDF5ExtError as error:
+            raise tables.NoSuchNodeError(
+                f"There is no group {path!r} in {self.file.filename!r}.") from error
         return self._keep(path, handle)
 
     @contextmanager
@@ -240,7 +251,7 @@ class Handles:
         handle.byteorder = _NATIVE
         data = np.ascontiguousarray(data).reshape(data.shape)
         handle.shape = data.shape
-        handle.atom = tables.Atom.from_dtype(data.dtype)
+        handle.atom = _atom(data.dtype)
         with self.bare():
             handle._v_objectid = handle._create_array(data, "", handle.atom)[0]
         try:
@@ -263,7 +274,7 @@ class Handles:
         handle._c_classid = "EARRAY" if growing else "CARRAY"
         handle._g_new(self._root, path[1:], True)
         handle.byteorder = _NATIVE
-        handle.atom = tables.Atom.from_dtype(data.dtype)
+        handle.atom = _atom(data.dtype)
         handle.chunkshape = chunkshape
         handle.filters = filters
         if growing:
@@ -321,7 +332,7 @@ class Handles:
             self._groups.popitem()[1]._g_close_group()
 
     def _keep(self, path: str, handle: GroupHandle) -> GroupHandle:
-        if len(self._groups) >= _CACHED_GROUPS:
+        if len(self._groups) >= self._capacity:
             self._groups.popitem(last=False)[1]._g_close_group()
         self._groups[path] = handle
         return handle

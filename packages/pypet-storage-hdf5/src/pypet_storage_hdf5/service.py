@@ -262,7 +262,7 @@ class HDF5StorageService(TreeStorageService):
         with self._session(name, None, writable=not only_reads(request)):
             answer = access_data(self._backend, full_name, item, request, args, kwargs)
             if not only_reads(request):
-                self._backend.flush()
+                self._backend.file.flush()
             return answer
 
     def _flush(self, _msg: str, _nothing: Any) -> None:

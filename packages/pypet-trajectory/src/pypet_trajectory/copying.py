@@ -8,7 +8,7 @@ pickles. The storage service is always shared.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pypet_trajectory import settings
 from pypet_trajectory.exceptions import PypetValueError
@@ -18,7 +18,8 @@ from pypet_trajectory.wildcards import WildcardFunctions
 
 if TYPE_CHECKING:
     from pypet_trajectory.state import TrajectoryState
-    from pypet_trajectory.trajectory import Trajectory
+
+T = TypeVar("T", bound="TrajectoryState")
 
 #: Attributes of a trajectory that a copy takes over as they are.
 _TAKEN_OVER = (
@@ -43,8 +44,8 @@ _TAKEN_OVER = (
 
 
 def copy_trajectory(
-    traj: Trajectory, copy_leaves: bool | str = True, with_links: bool = True
-) -> Trajectory:
+    traj: T, copy_leaves: bool | str = True, with_links: bool = True
+) -> T:
     """A copy of a trajectory; see :meth:`Trajectory.f_copy`."""
     _check_copy_leaves(copy_leaves)
     twin: Any = type(traj).__new__(type(traj))
@@ -91,7 +92,7 @@ def copy_from(
         copies.link(groups, include_root=False)
 
 
-def _start_as_root(twin: Any, traj: Trajectory) -> None:
+def _start_as_root(twin: Any, traj: TrajectoryState) -> None:
     """Give `twin` everything of `traj` but the nodes."""
     from pypet_trajectory.tree.groups import NNGroupNode
 
@@ -120,7 +121,7 @@ def copy_wildcards(wildcards: WildcardFunctions) -> WildcardFunctions:
     return twin
 
 
-def _translate_news(twin: Trajectory, traj: Trajectory) -> None:
+def _translate_news(twin: TrajectoryState, traj: TrajectoryState) -> None:
     """Note in the copy what was added during the run, as the copy's own nodes."""
     twin._new_nodes.clear()
     twin._new_links.clear()

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory import persistence, settings
+from pypet_trajectory import copying, persistence, settings
 from pypet_trajectory.constants import VERSION
 from pypet_trajectory.decorators import not_in_run
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
@@ -34,7 +34,7 @@ from pypet_trajectory.tree.branch_groups import (
 )
 from pypet_trajectory.tree.classes import create_class
 from pypet_trajectory.tree.index import TreeIndex
-from pypet_trajectory.wildcards import WildcardFunctions
+from pypet_trajectory.wildcards import RUN_WILDCARD, WildcardFunctions
 
 if TYPE_CHECKING:
     pass
@@ -216,6 +216,43 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
             if parameter is not None:
                 parameter.v_full_copy = self._full_copy
 
+    # ------------------------------------------------------------------- wildcards
+
+    def f_add_wildcard_functions(self, func_dict: Mapping[Any, Callable[[int], str]]) -> None:
+        """Add wildcards: tuples of synonyms to functions from run index to name.
+
+        Raises
+        ------
+        ValueError
+            If a synonym is in use already.
+        """
+        self._wildcards.add(func_dict)
+
+    def f_wildcard(self, wildcard: str = RUN_WILDCARD, run_idx: int | None = None) -> str:
+        """What a wildcard stands for.
+
+        Parameters
+        ----------
+        wildcard : str
+            Any of :meth:`f_get_wildcards`.
+        run_idx : int, optional
+            For which run, -1 for no particular one; the current run by default.
+
+        Raises
+        ------
+        KeyError
+            If there is no such wildcard.
+        """
+        return self._wildcards.translate(wildcard, self._idx if run_idx is None else run_idx)
+
+    def f_is_wildcard(self, wildcard: str) -> bool:
+        """Whether `wildcard` is one."""
+        return wildcard in self._wildcards
+
+    def f_get_wildcards(self) -> list[str]:
+        """All wildcards with their synonyms."""
+        return self._wildcards.names
+
     # -------------------------------------------------------------- the current run
 
     @property
@@ -307,6 +344,19 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         return self._index.leaves
 
     # ----------------------------------------------------------- pickling and copying
+
+    def __copy__(self) -> Any:
+        return copying.copy_trajectory(self)
+
+    def _copy_from(
+        self,
+        node: Any,
+        copy_leaves: bool | str = True,
+        overwrite: bool = False,
+        with_links: bool = True,
+    ) -> None:
+        """Insert a node of another tree, and all below it, at the same place here."""
+        copying.copy_from(self, node, copy_leaves, overwrite, with_links)
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()

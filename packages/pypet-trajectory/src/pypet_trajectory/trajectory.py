@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory import copying, merging, persistence, settings
 from pypet_trajectory.constants import (
@@ -25,7 +25,10 @@ from pypet_trajectory.exploration import exploring
 from pypet_trajectory.runs import information, lifecycle, selection
 from pypet_trajectory.state import TrajectoryState, check_dynamic_imports
 from pypet_trajectory.tree.branch_groups import ConfigGroup, ParameterGroup
-from pypet_trajectory.wildcards import RUN_WILDCARD
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 
 class Trajectory(TrajectoryState):
@@ -156,43 +159,6 @@ class Trajectory(TrajectoryState):
                 f"`{full_name}` is in trajectory `{self.v_name}` already, presetting comes too "
                 f"late. Set its value instead.")
         self._changed_default_parameters[full_name] = (args, kwargs)
-
-    # ------------------------------------------------------------------- wildcards
-
-    def f_add_wildcard_functions(self, func_dict: Mapping[Any, Callable[[int], str]]) -> None:
-        """Add wildcards: tuples of synonyms to functions from run index to name.
-
-        Raises
-        ------
-        ValueError
-            If a synonym is in use already.
-        """
-        self._wildcards.add(func_dict)
-
-    def f_wildcard(self, wildcard: str = RUN_WILDCARD, run_idx: int | None = None) -> str:
-        """What a wildcard stands for.
-
-        Parameters
-        ----------
-        wildcard : str
-            Any of :meth:`f_get_wildcards`.
-        run_idx : int, optional
-            For which run, -1 for no particular one; the current run by default.
-
-        Raises
-        ------
-        KeyError
-            If there is no such wildcard.
-        """
-        return self._wildcards.translate(wildcard, self._idx if run_idx is None else run_idx)
-
-    def f_is_wildcard(self, wildcard: str) -> bool:
-        """Whether `wildcard` is one."""
-        return wildcard in self._wildcards
-
-    def f_get_wildcards(self) -> list[str]:
-        """All wildcards with their synonyms."""
-        return self._wildcards.names
 
     # ------------------------------------------------------------------- exploring
 
@@ -480,7 +446,7 @@ class Trajectory(TrajectoryState):
     @not_in_run
     def f_is_empty(self) -> bool:
         """Whether there are no leaves besides config."""
-        index = self._nn_interface
+        index = self._index
         return len(index.leaves) == len(self._config)
 
     @not_in_run
@@ -912,6 +878,68 @@ class Trajectory(TrajectoryState):
             ),
         )
 
+    # -------------------------------------------------------------------- analysis
+
+    def f_to_dataframe(
+        self,
+        results: str | Iterable[str] = (),
+        parameters: str | Iterable[str] = (),
+        run_information: bool = True,
+        include_default_run: bool = True,
+        auto_load: bool = False,
+    ) -> pd.DataFrame:
+        """One row per run: explored parameters, run information, results.
+
+        Parameters
+        ----------
+        results : str or iterable of str
+            Names as for :meth:`f_get_from_runs`. Items of results that hold several become
+            columns of their own, and so do leaves below groups.
+        parameters : str or iterable of str
+            Further parameters.
+        run_information : bool
+            Whether to tell name, status, times (seconds since the epoch) and run time (seconds).
+        include_default_run, auto_load
+            As for :meth:`f_get_from_runs`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by run; NA where a run has no value.
+
+        Raises
+        ------
+        MissingPackageError
+            If pandas is not installed; also an ``ImportError``.
+        """
+        from pypet_trajectory.analysis.dataframe import to_dataframe
+
+        return to_dataframe(
+            self, results, parameters, run_information, include_default_run, auto_load)
+
+    def f_to_xarray(
+        self,
+        results: str | Iterable[str] = (),
+        parameters: str | Iterable[str] = (),
+        run_information: bool = False,
+        include_default_run: bool = True,
+        auto_load: bool = False,
+    ) -> xr.Dataset:
+        """Results of all runs as an xarray data set; arguments as for :meth:`f_to_dataframe`.
+
+        Dimensions are the explored parameters if these form a full grid, else ``run``. Arrays of
+        equal shape keep their dimensions; comments and annotations become attributes.
+
+        Raises
+        ------
+        MissingPackageError
+            If xarray is not installed; also an ``ImportError``.
+        """
+        from pypet_trajectory.analysis.xarray import to_xarray
+
+        return to_xarray(
+            self, results, parameters, run_information, include_default_run, auto_load)
+
     # --------------------------------------------------------------------- copying
 
     def f_copy(self, copy_leaves: bool | str = True, with_links: bool = True) -> Trajectory:
@@ -930,16 +958,3 @@ class Trajectory(TrajectoryState):
         Copied parameters have lost their ranges unless ``v_full_copy`` holds.
         """
         return copying.copy_trajectory(self, copy_leaves, with_links)
-
-    def __copy__(self) -> Trajectory:
-        return self.f_copy()
-
-    def _copy_from(
-        self,
-        node: Any,
-        copy_leaves: bool | str = True,
-        overwrite: bool = False,
-        with_links: bool = True,
-    ) -> None:
-        """Insert a node of another tree, and all below it, at the same place here."""
-        copying.copy_from(self, node, copy_leaves, overwrite, with_links)

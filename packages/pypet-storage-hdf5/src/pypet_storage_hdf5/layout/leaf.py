@@ -18,7 +18,7 @@ from pypet_storage_hdf5.attributes import read_text, remove_text, write_text
 from pypet_storage_hdf5.codecs.base import text_of
 from pypet_storage_hdf5.codecs.registry import codec_of, storage_kind
 from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import GROUP
+from pypet_storage_hdf5.handles import DATASET, GROUP, AttributeOwner
 from pypet_trajectory.constants import NESTED_GROUP, SHARED_DATA
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.storage.modes import chosen_items, known_items
@@ -81,6 +81,7 @@ class LeafItems:
     def _walk(self, path: str, prefix: str) -> Iterator[tuple[str, str, str]]:
         """Dotted name, path and storage kind of each item."""
         children = self._file.handles.children(path)
+        datasets = frozenset(children.datasets)
         names = children.datasets + children.groups
         unfinished = markers.UNFINISHED_PREFIX
         for stored in names:
@@ -91,7 +92,7 @@ class LeafItems:
                 if name in names:
                     continue
             child = f"{path}/{stored}"
-            kind = self._kind(child)
+            kind = self._kind(child, is_dataset=stored in datasets)
             if kind == NESTED_GROUP:
                 yield from self._walk(child, f"{prefix}{name}.")
             elif kind is not None:
@@ -101,11 +102,14 @@ class LeafItems:
                     "%r in %r is not marked as data of pypet and ignored.",
                     child, self._file.path)
 
-    def _kind(self, path: str) -> str | None:
-        with self._file.handles.owner(path) as owner:
-            if markers.STORAGE_TYPE not in owner.attribute_names():
-                return None
-            return text_of(owner.raw_attribute(markers.STORAGE_TYPE))
+    def _kind(self, path: str, is_dataset: bool | None = None) -> str | None:
+        handles = self._file.handles
+        if is_dataset is None:
+            is_dataset = handles.kind(path) == DATASET
+        if not is_dataset:
+            return _storage_type(handles.group(path))
+        with handles.dataset(path) as owner:
+            return _storage_type(owner)
 
     # --------------------------------------------------------------- writing
 
@@ -250,6 +254,12 @@ class LeafItems:
                     break
                 self._file.handles.remove(path)
                 groups.pop()
+
+
+def _storage_type(owner: AttributeOwner) -> str | None:
+    if markers.STORAGE_TYPE not in owner.attribute_names():
+        return None
+    return text_of(owner.raw_attribute(markers.STORAGE_TYPE))
 
 
 _RESERVED = ("_v_", "_f_", "_g_", "_c_", markers.UNFINISHED_PREFIX)

@@ -20,7 +20,7 @@ from pypet_storage_hdf5.attributes import (
     write_text,
 )
 from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import GROUP, LINK, AttributeOwner
+from pypet_storage_hdf5.handles import GROUP, LINK, AttributeOwner, Children
 from pypet_storage_hdf5.layout.leaf import LeafItems
 from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_trajectory.constants import OVERWRITE_DATA
@@ -35,6 +35,7 @@ _STANDARD_GROUPS = frozenset((
     "", "NNGroupNode", "ConfigGroup", "ParameterGroup", "DerivedParameterGroup", "ResultGroup"))
 
 OVERVIEW = "overview"
+_MAX_REMEMBERED = 100_000
 
 
 class TreeLayout:
@@ -57,6 +58,10 @@ class TreeLayout:
         self._summaries = summaries
         #: Full names of groups known to be there, so that parents are not looked up each time.
         self._known_groups: set[str] = set()
+        #: Whoever loads a tree asks for the children of a group and then for each child: kinds
+        #: and listings found on the way, each used once.
+        self._listed_kinds: dict[str, NodeKind] = {}
+        self._listings: dict[str, Children] = {}
 
     def path_of(self, full_name: str) -> str:
         """HDF5 path of a node."""
@@ -75,14 +80,18 @@ class TreeLayout:
     def children(self, full_name: str) -> list[tuple[str, NodeKind]]:
         """Names and kinds of the nodes below a group."""
         path = self.path_of(full_name)
-        found = self._handles.children(path)
+        found = self._listings.pop(path, None) or self._handles.children(path)
         children = []
+        if len(self._listed_kinds) > _MAX_REMEMBERED:
+            self._forget_listings()
         for name in found.groups:
             if not full_name and name == OVERVIEW:
                 continue
-            kind = self._kind_of_group(f"{path}/{name}")
+            child = f"{path}/{name}"
+            kind = self._kind_of_group(child, remember=True)
             if kind is not None:
                 children.append((name, kind))
+                self._listed_kinds[child] = kind
         children.extend((name, NodeKind.LINK) for name in found.links)
         return children
 
@@ -103,7 +112,8 @@ class TreeLayout:
             If it is not there.
         """
         path = self.path_of(full_name)
-        kind = self._handles.kind(path)
+        listed = self._listed_kinds.pop(path, None)
+        kind = GROUP if listed is not None else self._handles.kind(path)
         if kind == LINK:
             return NodeRecord(full_name, NodeKind.LINK, target=self._link_target(path))
         if kind != GROUP or full_name.partition(".")[0] == OVERVIEW:
@@ -132,12 +142,17 @@ class TreeLayout:
             return NodeKind.LINK
         return self._kind_of_group(path) if kind == GROUP else None
 
-    def _kind_of_group(self, path: str) -> NodeKind | None:
+    def _kind_of_group(self, path: str, *, remember: bool = False) -> NodeKind | None:
         if path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX):
             return None
         if is_leaf(self._handles.group(path)):
             return NodeKind.LEAF
-        if path != self._trajectory and self.is_half_leaf(path):
+        if path == self._trajectory:
+            return NodeKind.GROUP
+        found = self._handles.children(path)
+        if remember:
+            self._listings[path] = found
+        if self._is_half_leaf(path, found):
             _logger.warning(
                 "%r in %r is a result or parameter that was not stored completely; it is left "
                 "out. repair_hdf5_file() restores its data.", path, self._file.path)
@@ -146,7 +161,9 @@ class TreeLayout:
 
     def is_half_leaf(self, path: str) -> bool:
         """Whether a group without leaf mark holds data, so was to become a leaf."""
-        found = self._handles.children(path)
+        return self._is_half_leaf(path, self._handles.children(path))
+
+    def _is_half_leaf(self, path: str, found: Children) -> bool:
         if found.datasets:
             suspects = found.datasets[:1]
         else:
@@ -168,6 +185,7 @@ class TreeLayout:
     def write(self, request: WriteRequest) -> None:
         """Write one node; missing parents become plain groups."""
         record = request.record
+        self._forget_listings()
         if record.kind is NodeKind.GROUP:
             self._write_group(request)
             return
@@ -197,13 +215,18 @@ class TreeLayout:
             self._handles.create_group(path)
         elif self._kind_at(path) is NodeKind.LEAF:
             raise self._wrong_kind(full_name, "leaf", "group")
-        if len(self._known_groups) > 10_000:
+        if len(self._known_groups) > _MAX_REMEMBERED:
             self._known_groups.clear()
         self._known_groups.add(full_name)
 
     def forget(self) -> None:
         """Look everything up again, after something was removed."""
         self._known_groups.clear()
+        self._forget_listings()
+
+    def _forget_listings(self) -> None:
+        self._listed_kinds.clear()
+        self._listings.clear()
 
     def _write_group(self, request: WriteRequest) -> None:
         """Write comment, class and annotations of a group.
@@ -323,6 +346,7 @@ class TreeLayout:
 
     def delete_items(self, full_name: str, names: Collection[str]) -> None:
         """Remove items of a leaf."""
+        self._forget_listings()
         LeafItems(self._file, self.path_of(full_name)).delete(full_name, names)
 
     def _wrong_kind(self, full_name: str, found: str, wanted: str) -> PypetTypeError:

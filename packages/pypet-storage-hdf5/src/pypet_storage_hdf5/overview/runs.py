@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import tables
-from numpy.typing import NDArray
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import cut_text
 from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.overview.run_blocks import ColumnCollector, bytes_for, rows_from
 from pypet_storage_hdf5.overview.tables import as_rows, create_table, table_exists
 from pypet_trajectory.constants import (
     FORMATTED_RUN_NAME,
@@ -29,7 +29,7 @@ from pypet_trajectory.constants import (
     HDF5_STRCOL_MAX_RUNTIME_LENGTH,
 )
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetIndexError
-from pypet_trajectory.runs.table import FRESH, NUMERIC_FIELDS, RunTable
+from pypet_trajectory.runs.table import FRESH, RunTable
 from pypet_trajectory.storage.records import RunFailure, RunRows
 
 _DTYPE = np.dtype([
@@ -44,6 +44,8 @@ _DTYPE = np.dtype([
     ("completed", "<i4"),
 ])
 _BLOCK = 8192
+#: Rows read at a time: they stay in the processor's cache while they are looked at.
+_READ_BLOCK = 1024
 #: From this length on a run table is compressed for speed.
 _LARGE = 10_000
 #: Rows per chunk: one chunk is compressed again whenever one of its runs changes.
@@ -69,16 +71,13 @@ class RunsOnDisk:
         self._file = file
         self._path = f"{overview}/runs"
         self._failures_path = f"{overview}/run_failures"
+        self._open_node: Any = None
 
     # --------------------------------------------------------------- reading
 
     def count(self) -> int:
         """Number of runs."""
-        node = self._node()
-        try:
-            return int(node.nrows)
-        finally:
-            node.close()
+        return int(self._node().nrows)
 
     def read(self) -> RunTable:
         """The whole run table with its failures.
@@ -90,35 +89,15 @@ class RunsOnDisk:
         """
         with self._file.refusing_pickles(self._path):
             node = self._node()
-            try:
-                length = int(node.nrows)
-                dtype = node.dtype
-                names_seen: list[bytes] | None = None
-                columns = {
-                    name: np.empty(length, _kept_type(name, dtype[name]))
-                    for name in FRESH if name in dtype.names}
-                changed: set[str] = set()
-                for start in range(0, length, _BLOCK):
-                    rows = node.read(start, min(length, start + _BLOCK))
-                    stop = start + len(rows)
-                    if names_seen is None and "name" in dtype.names and np.any(
-                        rows["name"] != run_names(start, stop)
-                    ):
-                        names_seen = [name.tobytes() for name in run_names(0, start)]
-                    if names_seen is not None:
-                        names_seen.extend(rows["name"].tolist())
-                    for name, column in columns.items():
-                        column[start:stop] = rows[name]
-                        if name not in changed and np.any(rows[name] != _fresh(name)):
-                            changed.add(name)
-            finally:
-                node.close()
-        names = None if names_seen is None else [
-            name.rstrip(b"\0").decode("utf-8", errors="replace") for name in names_seen]
-        table = RunTable(length, names)
-        for name, column in columns.items():
-            if name in changed:
-                table.set_column(name, column)
+            length = int(node.nrows)
+            collector = ColumnCollector(length, node.dtype)
+            block = np.empty(min(length, _READ_BLOCK), node.dtype)
+            for start in range(0, length, _READ_BLOCK):
+                stop = min(length, start + _READ_BLOCK)
+                rows = block[:stop - start]
+                node.read(start, stop, out=rows)
+                collector.add(start, rows)
+        table = collector.table()
         table.failures = self._read_failures()
         return table
 
@@ -139,19 +118,16 @@ class RunsOnDisk:
             rows = ()
         self._write_failures(table.failures)
         node = self._node()
-        try:
-            stored = int(node.nrows)
-            if stored < length:
-                columns = {name: table.column(name) for name in FRESH}
-                for start in range(stored, length, _BLOCK):
-                    stop = min(length, start + _BLOCK)
-                    node.append(_block(table, columns, start, stop, node.dtype))
-            wanted = range(stored) if rows is None else sorted(
-                idx for idx in rows if idx < stored)
-            if wanted:
-                _modify(node, wanted, [_row_of(table, idx) for idx in wanted])
-        finally:
-            node.close()
+        stored = int(node.nrows)
+        if stored < length:
+            columns = {name: table.column(name) for name in FRESH}
+            for start in range(stored, length, _BLOCK):
+                stop = min(length, start + _BLOCK)
+                node.append(rows_from(table, columns, start, stop, node.dtype))
+        wanted = range(stored) if rows is None else sorted(
+            idx for idx in rows if idx < stored)
+        if wanted:
+            _modify(node, wanted, [_row_of(table, idx) for idx in wanted])
 
     def update(self, changed: RunRows) -> None:
         """Rewrite single rows and their failures.
@@ -168,26 +144,27 @@ class RunsOnDisk:
         if new != old:
             self._write_failures(new)
         node = self._node()
-        try:
-            indices = sorted(changed.rows)
-            if indices and not 0 <= indices[0] <= indices[-1] < node.nrows:
-                raise PypetIndexError(
-                    f"{self._path!r} in {self._file.path!r} has {node.nrows} rows, so there is "
-                    f"no run {indices[-1] if indices[0] >= 0 else indices[0]}.")
-            _modify(node, indices, [
-                {"name": FORMATTED_RUN_NAME % idx, **changed.rows[idx], "idx": idx}
-                for idx in indices])
-        finally:
-            node.close()
+        indices = sorted(changed.rows)
+        if indices and not 0 <= indices[0] <= indices[-1] < node.nrows:
+            raise PypetIndexError(
+                f"{self._path!r} in {self._file.path!r} has {node.nrows} rows, so there is "
+                f"no run {indices[-1] if indices[0] >= 0 else indices[0]}.")
+        _modify(node, indices, [
+            {"name": FORMATTED_RUN_NAME % idx, **changed.rows[idx], "idx": idx}
+            for idx in indices])
 
     # -------------------------------------------------------------- internal
 
     def _node(self) -> Any:
+        if self._open_node is not None and self._open_node._v_isopen:
+            return self._open_node
         if not table_exists(self._file, self._path):
             raise DataNotInStorageError(
                 f"There is no table {self._path!r} in {self._file.path!r}, so the trajectory "
                 "cannot be loaded.")
-        return self._file.tables.get_node(self._path)
+        # Opening a table costs more than changing a row of it, so it stays open.
+        self._open_node = self._file.tables.get_node(self._path)
+        return self._open_node
 
     def _filters(self, length: int) -> tables.Filters:
         filters = self._file.filters()
@@ -233,39 +210,6 @@ class RunsOnDisk:
             self._file.handles.move(unfinished, self._failures_path)
 
 
-def run_names(start: int, stop: int) -> NDArray[np.bytes_]:
-    """Names of runs by pypet's standard rule, as bytes; shape ``(stop - start,)``."""
-    prefix, digits = b"run_", 8
-    if stop > 10**digits:
-        return np.array([(FORMATTED_RUN_NAME % idx).encode() for idx in range(start, stop)])
-    letters = np.empty((stop - start, len(prefix) + digits), np.uint8)
-    letters[:, :len(prefix)] = np.frombuffer(prefix, np.uint8)
-    rest = np.arange(start, stop)
-    for position in range(len(prefix) + digits - 1, len(prefix) - 1, -1):
-        rest, digit = np.divmod(rest, 10)
-        letters[:, position] = digit + ord("0")
-    return letters.view(f"S{len(prefix) + digits}")[:, 0]
-
-
-def _block(
-    table: RunTable, columns: Mapping[str, NDArray[Any]], start: int, stop: int,
-    dtype: np.dtype[Any],
-) -> NDArray[Any]:
-    """Rows `start` to `stop` of a run table as stored."""
-    rows = np.zeros(stop - start, dtype)
-    rows["idx"] = np.arange(start, stop)
-    rows["name"] = run_names(start, stop) if table.names is None else [
-        name.encode() for name in table.names[start:stop]]
-    for name, column in columns.items():
-        if name in NUMERIC_FIELDS:
-            rows[name] = column[start:stop]
-        elif column.strides == (0,):  # one text for all
-            rows[name] = _cut_for_column(str(column[0]), dtype[name])
-        else:
-            rows[name] = [_cut_for_column(str(text), dtype[name]) for text in column[start:stop]]
-    return rows
-
-
 def _row_of(table: RunTable, idx: int) -> dict[str, Any]:
     name = FORMATTED_RUN_NAME % idx if table.names is None else table.names[idx]
     return {**table.row(idx), "name": name}
@@ -277,26 +221,17 @@ def _modify(node: Any, indices: Iterable[int], rows: Sequence[Mapping[str, Any]]
         for name in node.dtype.names:
             value = row.get(name)
             if isinstance(value, str):
-                value = _cut_for_column(value, node.dtype[name])
+                value = bytes_for(value, node.dtype[name])
             if value is not None:
                 array[number][name] = value
-    node.modify_coordinates(list(indices), array)
-
-
-def _cut_for_column(text: str, dtype: np.dtype[Any]) -> bytes:
-    return text.encode("utf-8", "replace")[:dtype.itemsize].decode("utf-8", "ignore").encode()
+    numbers = list(indices)
+    if numbers and numbers[-1] - numbers[0] + 1 == len(numbers):
+        node.modify_rows(numbers[0], numbers[-1] + 1, 1, array)
+    else:
+        node.modify_coordinates(numbers, array)
 
 
 def _cut_texts(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: cut_text(value, _FAILURE_DTYPE[name].itemsize) if isinstance(value, str) else value
         for name, value in row.items()}
-
-
-def _fresh(name: str) -> Any:
-    value = FRESH[name]
-    return value.encode() if isinstance(value, str) else value
-
-
-def _kept_type(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return NUMERIC_FIELDS.get(name, dtype)

@@ -87,7 +87,8 @@ def check_compatible(traj: Trajectory, other: Trajectory, ignore_data: Collectio
     if wildcards != others:
         raise PypetTypeError(
             f"Trajectories `{traj.v_name}` and `{other.v_name}` have different wildcards: only "
-            f"in the first {sorted(wildcards - others)}, only in the second {sorted(others - wildcards)}."
+            f"in the first {sorted(wildcards - others)}, only in the second "
+            f"{sorted(others - wildcards)}."
         )
     mine, theirs = of_no_run(traj), of_no_run(other)
     for one, two, present, absent in ((mine, theirs, traj, other), (theirs, mine, other, traj)):

@@ -295,7 +295,7 @@ def _is_plain(cls: type) -> bool:
     """Whether a node class leaves pickling to its bases, so that layouts may be used."""
     if cls.__setstate__ is not HasLogger.__setstate__:  # type: ignore[attr-defined]
         return False
-    pickled_by = NNGroupNode if issubclass(cls, NNGroupNode) else object
+    pickled_by: Any = NNGroupNode if issubclass(cls, NNGroupNode) else object
     return (
-        cls.__reduce_ex__ is pickled_by.__reduce_ex__ and cls.__reduce__ is object.__reduce__
+        cls.__reduce_ex__ is pickled_by.__reduce_ex__ and cls.__reduce__ is pickled_by.__reduce__
     )

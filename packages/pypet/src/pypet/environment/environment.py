@@ -221,15 +221,17 @@ class Environment(HasLogger):
         self._traj, is_new = trajectory_for(arguments)
         keywords = services.distribute(arguments.storage_service, self._traj, kwargs)
         moment = moment_for(self._traj, is_new)
+        versioning.check_repository(arguments)
         # From here on something changes outside of memory.
+        services.attach(self._traj, arguments, keywords.service)
         commit = versioning.commit_code(arguments, self._traj, moment.time)
         self._identity = Identity.of(
             self._traj, moment, __version__, commit.commit.hexsha if commit else None
         )
         self._identity.mark(self._traj)
         log_files.start(self._logging_manager, self._traj)
+        services.log_choice(self._traj)
         versioning.log_commit(commit)
-        services.attach(self._traj, arguments, keywords.service)
         self._traj.f_set_properties(**keywords.properties)
         self._arguments = arguments
         self._url = engines.server_url(arguments)

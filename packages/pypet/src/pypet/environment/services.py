@@ -130,14 +130,22 @@ def attach(trajectory: Any, arguments: EnvironmentArguments, kwargs: Mapping[str
         For the constructor of the service.
     """
     if arguments.lazy_debug and is_debug():
-        logger.warning("A debugger is attached and lazy_debug is set: nothing will be stored.")
         trajectory.v_storage_service = LazyStorageService()
         return
     if trajectory.v_storage_service is not None:
-        logger.info("The trajectory keeps the storage service it has.")
         return
     chosen = chosen_service(arguments.storage_service)
     trajectory.v_storage_service, _ = storage_factory(chosen, trajectory, **kwargs)
+
+
+def log_choice(trajectory: Any) -> None:
+    """Say in the log what stores the trajectory, loudly if nothing does."""
+    service = trajectory.v_storage_service
+    if isinstance(service, LazyStorageService):
+        logger.warning("Trajectory `%s` has a lazy storage service: nothing will be stored.",
+                       trajectory.v_name)  # fmt: skip
+    else:
+        logger.info("Trajectory `%s` is stored by %r.", trajectory.v_name, service)
 
 
 def finalize(trajectory: Any) -> None:

@@ -1,7 +1,7 @@
 """The state of the user's code: committed before an experiment, noted in the trajectory.
 
-Everything about git lives in :mod:`pypet_vcs`; here is only when it happens. The commit is the
-first thing an environment does to the world, after all arguments have been checked.
+Everything about git lives in :mod:`pypet_vcs`; here is only when it happens. Whether there will
+be a commit at all is found out before anything else changes; it is made before log files are.
 """
 
 from __future__ import annotations
@@ -12,6 +12,28 @@ from typing import Any
 from pypet.environment.arguments import EnvironmentArguments
 
 logger = logging.getLogger("pypet.environment.Environment")
+
+
+def check_repository(arguments: EnvironmentArguments) -> None:
+    """Find out, changing nothing, whether :func:`commit_code` will be refused.
+
+    Raises
+    ------
+    GitDiffError
+        If there are changes and ``git_fail`` is set.
+    git.NoSuchPathError, git.InvalidGitRepositoryError
+        If the folder is no repository.
+    """
+    if arguments.git_repository is None:
+        return
+    from pypet_vcs.commit import commit_changes
+    from pypet_vcs.repository import read_state
+
+    if arguments.git_fail:
+        # Commits nothing if changes are an error.
+        commit_changes(arguments.git_repository, "", fail_if_dirty=True)
+    else:
+        read_state(arguments.git_repository, with_diff=False)
 
 
 def commit_code(arguments: EnvironmentArguments, trajectory: Any, moment: str) -> Any:

@@ -1,0 +1,195 @@
+"""A first request to stop lets runs end; a second one stops at once."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+import psutil
+import pytest
+
+from pypet_multiproc.engine import RunEngine
+from pypet_multiproc.experiment import Experiment, RunTask
+from pypet_multiproc.interrupt import SIGNALS, InterruptHandler, sigint_handling
+from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.testing import JournalStorageService, double
+from pypet_trajectory.trajectory import Trajectory
+
+pytestmark = pytest.mark.timeout(30)
+
+WAYS = {
+    "serial": {},
+    "pool": {"multiproc": True, "ncores": 2, "use_pool": True},
+    "frozen pool": {"multiproc": True, "ncores": 2, "use_pool": True, "freeze_input": True},
+    "process per run": {"multiproc": True, "ncores": 2},
+}
+
+
+def _signals(func):
+    """What `func` does to signal handlers must not outlive it."""
+    return {number: signal.getsignal(number) for number in SIGNALS}
+
+
+def test_the_handler_notes_the_first_signal_and_raises_at_the_second():
+    before = _signals(None)
+    handler = InterruptHandler()
+    handler.start()
+    os.kill(os.getpid(), signal.SIGINT)
+    assert handler.hit
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+    handler.finalize()
+    assert not handler.hit
+    assert _signals(None) == before
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_each_signal_that_schedulers_send_is_a_request_to_stop(number):
+    handler = InterruptHandler()
+    handler.start()
+    try:
+        os.kill(os.getpid(), number)
+        assert handler.hit
+    finally:
+        handler.finalize()
+
+
+def test_only_the_main_thread_can_install_the_handler():
+    raised = []
+
+    def start():
+        try:
+            InterruptHandler().start()
+        except ValueError as exc:
+            raised.append(str(exc))
+
+    thread = threading.Thread(target=start, name="worker-7")
+    thread.start()
+    thread.join()
+    assert "worker-7" in raised[0]
+
+
+def _main(way, mode, folder, started, results, settings):
+    """Runs in a session of its own, so that a signal can reach its whole process group."""
+    os.setsid()
+    traj = Trajectory("T", storage_service=JournalStorageService(folder))
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": list(range(8))})
+    traj.f_store(only_init=True)
+
+    def job(traj):
+        started.send(traj.v_idx)
+        time.sleep(0.4)
+        return double(traj)
+
+    engine = RunEngine(EngineSettings(wrap_mode=mode, **settings, **WAYS[way]))
+    outcomes = {}
+    try:
+        for outcome in engine.run(Experiment(traj, job), map(RunTask, range(8))):
+            outcomes[outcome.idx] = outcome.result
+        results.send((outcomes, engine.interrupted, len(psutil.Process().children())))
+    except KeyboardInterrupt:
+        results.send((outcomes, "KeyboardInterrupt", len(psutil.Process().children())))
+
+
+class Group:
+    """An experiment in a process group of its own."""
+
+    def __init__(self, way, mode, folder, **settings):
+        context = multiprocessing.get_context("fork")
+        self.started, started = context.Pipe(duplex=False)
+        self.results, results = context.Pipe(duplex=False)
+        self.process = context.Process(
+            target=_main, args=(way, mode, folder, started, results, settings)
+        )
+        self.process.start()
+        started.close()
+        results.close()
+
+    def wait_for_runs(self, count):
+        for _ in range(count):
+            assert self.started.poll(10)
+            self.started.recv()
+
+    def signal(self, number):
+        os.killpg(self.process.pid, number)
+
+    def result(self):
+        assert self.results.poll(15)
+        result = self.results.recv()
+        self.process.join(10)
+        assert self.process.exitcode == 0
+        self.process.close()
+        self.started.close()
+        self.results.close()
+        return result
+
+
+@pytest.mark.parametrize("mode", ["LOCK", "QUEUE", "PIPE", "LOCAL"])
+@pytest.mark.parametrize("way", WAYS)
+def test_after_ctrl_c_active_runs_end_and_are_stored(way, mode, tmp_path):
+    group = Group(way, mode, str(tmp_path), graceful_exit=True)
+    active = 1 if way == "serial" else 2
+    group.wait_for_runs(active)
+    group.signal(signal.SIGINT)
+    outcomes, interrupted, children = group.result()
+    assert interrupted is True
+    assert children == 0
+    assert outcomes == {idx: 2 * idx for idx in range(active)}
+    stored = JournalStorageService(str(tmp_path)).leaves()
+    assert [items["z"] for items in stored.values()] == list(outcomes.values()) or len(
+        stored
+    ) == len(outcomes)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_signals_of_schedulers_act_like_ctrl_c(number, tmp_path):
+    group = Group("pool", "QUEUE", str(tmp_path), graceful_exit=True)
+    group.wait_for_runs(2)
+    group.signal(number)
+    outcomes, interrupted, children = group.result()
+    assert (sorted(outcomes), interrupted, children) == ([0, 1], True, 0)
+
+
+@pytest.mark.parametrize("mode", ["LOCK", "QUEUE", "LOCAL"])
+@pytest.mark.parametrize("way", WAYS)
+def test_without_graceful_exit_ctrl_c_stops_at_once_and_leaves_nothing(way, mode, tmp_path):
+    group = Group(way, mode, str(tmp_path))
+    group.wait_for_runs(1 if way == "serial" else 2)
+    group.signal(signal.SIGINT)
+    outcomes, interrupted, children = group.result()
+    assert (outcomes, interrupted, children) == ({}, "KeyboardInterrupt", 0)
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path):
+    group = Group("pool", "QUEUE", str(tmp_path), graceful_exit=True)
+    group.wait_for_runs(2)
+    os.kill(group.process.pid, signal.SIGINT)
+    os.kill(group.process.pid, signal.SIGTERM)
+    _, interrupted, children = group.result()
+    assert (interrupted, children) == ("KeyboardInterrupt", 0)
+
+
+def ask_to_stop(traj):
+    if traj.v_idx == 1:
+        sigint_handling._handle_sigint(None, None)
+    return double(traj)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_can_ask_to_stop(experiment, way):
+    experiment(ask_to_stop, runs=200, graceful_exit=True, wrap_mode="LOCAL", **WAYS[way])
+    assert experiment.engine.interrupted
+    assert 1 in experiment.results
+    assert len(experiment.results) < 200
+    assert experiment.stored == experiment.results
+
+
+def test_after_an_interrupt_the_engine_can_run_what_is_left(experiment):
+    experiment(ask_to_stop, runs=6, graceful_exit=True)
+    assert sorted(experiment.results) == [0, 1]
+    left = map(RunTask, range(2, 6))
+    outcomes = experiment.engine.run(Experiment(experiment.traj, double), left)
+    assert [outcome.idx for outcome in outcomes] == [2, 3, 4, 5]
+    assert not experiment.engine.interrupted

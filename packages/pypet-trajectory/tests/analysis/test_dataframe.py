@@ -1,0 +1,125 @@
+"""A trajectory as a data frame: one row per run."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from pypet_trajectory import Trajectory
+from pypet_trajectory.analysis.columns import Column
+
+pd = pytest.importorskip("pandas")
+
+
+def test_each_run_is_a_row_with_its_parameters(traj):
+    frame = traj.f_to_dataframe()
+    assert frame.index.name == "run"
+    assert list(frame["x"]) == [1, 1, 1, 2, 2, 2]
+    assert (frame["x"].dtype, frame["y"].dtype) == (np.int64, np.float64)
+    assert "fixed" not in frame
+
+
+def test_run_information_tells_status_and_times(traj):
+    traj.f_expand({"x": [3], "y": [0.0]})
+    frame = traj.f_to_dataframe()
+    assert list(frame["name"])[:2] == ["run_00000000", "run_00000001"]
+    assert list(frame["status"])[-2:] == ["completed", "open"]
+    assert list(frame["completed"])[-2:] == [True, False]
+    assert (frame["runtime"].iloc[:6] >= 0).all()
+    assert np.isnan(frame["runtime"].iloc[6])
+    assert "status" not in traj.f_to_dataframe(run_information=False)
+
+
+def test_results_become_columns_of_their_type(traj):
+    frame = traj.f_to_dataframe(results=["z", "many"], run_information=False)
+    assert list(frame.columns) == ["x", "y", "z", "many.a", "many.b"]
+    assert frame["z"].dtype == np.int64
+    assert list(frame["z"]) == [0, 10, 20, 30, 40, 50]
+    assert list(frame["many.b"]) == ["b0", "b1", "b2", "b3", "b4", "b5"]
+
+
+def test_missing_runs_are_na(traj):
+    frame = traj.f_to_dataframe("odd")
+    assert frame["odd"].dtype == "Int64"
+    assert list(frame["odd"].isna()) == [True, False] * 3
+    assert frame["odd"].dropna().tolist() == [1, 3, 5]
+
+
+def test_arrays_and_groups_become_objects(traj):
+    frame = traj.f_to_dataframe(["sub"])
+    assert frame["sub.array"].dtype == object
+    assert frame["sub.array"][2].tolist() == [2.0, 2.0, 2.0]
+
+
+def test_further_parameters_can_be_asked_for(traj):
+    traj.f_get("fixed").f_unlock()
+    frame = traj.f_to_dataframe(parameters="fixed")
+    assert list(frame["fixed"]) == ["text"] * 6
+    assert not traj.f_get("fixed").v_locked
+
+
+def test_names_that_clash_are_told_apart():
+    traj = Trajectory("T")
+    for name in ("a.x", "b.x", "status"):
+        traj.f_add_parameter(name, 0)
+    traj.f_explore({"a.x": [1], "b.x": [2], "status": [3]})
+    frame = traj.f_to_dataframe()
+    assert frame["parameters.a.x"][0] == 1
+    assert frame["parameters.b.x"][0] == 2
+    assert (frame["status"][0], frame["run.status"][0]) == (3, "open")
+
+
+def test_results_are_no_parameters(traj):
+    with pytest.raises(TypeError, match="results="):
+        traj.f_to_dataframe(parameters="results.runs.run_00000000.z")
+
+
+def test_what_is_not_in_memory_is_loaded_and_let_go_again(traj, service):
+    traj.f_store()
+    loaded = Trajectory("T", storage_service=service)
+    loaded.f_load(load_results=1)
+    frame = loaded.f_to_dataframe(["z", "odd"])
+    assert list(frame["z"]) == [0, 10, 20, 30, 40, 50]
+    assert loaded.f_get("results.runs.run_00000003.z").f_is_empty()
+
+
+def test_results_whose_nodes_are_missing_can_be_loaded_too(traj, service):
+    traj.f_store()
+    loaded = Trajectory("T", storage_service=service)
+    loaded.f_load(load_results=1, max_depth=2)
+    assert "z" not in loaded.f_to_dataframe("z")
+    loaded.f_load_skeleton()
+    assert list(loaded.f_to_dataframe("z", auto_load=True)["z"]) == [0, 10, 20, 30, 40, 50]
+
+
+def test_a_service_with_columns_is_asked_first(traj):
+    class WithColumns:
+        def run_columns(self, trajectory_name, name):
+            assert trajectory_name == "T"
+            if name == "q":
+                return {"": Column(np.array([0, 2]), np.array([1.5, 2.5]))}
+            return None
+
+    traj.v_storage_service = WithColumns()
+    traj._stored = True
+    nodes = len(traj.f_to_dict())
+    frame = traj.f_to_dataframe(["q", "z"])
+    assert frame["q"].tolist()[0] == 1.5
+    assert frame["q"].isna().tolist() == [False, True, False, True, True, True]
+    assert list(frame["z"]) == [0, 10, 20, 30, 40, 50]
+    assert len(traj.f_to_dict()) == nodes
+
+
+def test_many_runs_need_no_loop_in_the_way():
+    traj = Trajectory("T")
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": range(100_000)})
+    frame = traj.f_to_dataframe()
+    assert len(frame) == 100_000
+    assert frame["x"].iloc[-1] == 99_999
+
+
+def test_without_pandas_the_error_says_what_to_install(traj, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"pypet-trajectory\[pandas\]"):
+        traj.f_to_dataframe()

@@ -1,0 +1,97 @@
+"""A trajectory as an xarray data set."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from pypet_trajectory import Trajectory
+
+pytest.importorskip("xarray")
+
+
+def test_a_full_grid_has_one_dimension_per_parameter(traj):
+    dataset = traj.f_to_xarray("z")
+    assert dict(dataset.sizes) == {"x": 2, "y": 3}
+    assert dataset["z"].dims == ("x", "y")
+    assert dataset["z"].sel(x=2, y=0.5).item() == 40
+    assert dataset["z"].dtype == np.int64
+
+
+def test_the_order_of_runs_does_not_matter_for_a_grid():
+    traj = Trajectory("T")
+    traj.f_add_parameter("x", 0)
+    traj.f_add_parameter("s", "")
+    points = [(2, "b"), (1, "a"), (2, "a"), (1, "b")]
+    traj.f_explore({"x": [x for x, _ in points], "s": [s for _, s in points]})
+    for idx, (x, s) in enumerate(points):
+        traj.f_add_result(f"runs.run_{idx:08d}.z", f"{x}{s}")
+    dataset = traj.f_to_xarray("z")
+    for x, s in points:
+        assert dataset["z"].sel(x=x, s=s).item() == f"{x}{s}"
+
+
+def test_other_explorations_have_a_run_dimension(traj):
+    traj.f_expand({"x": [1], "y": [0.0]})
+    dataset = traj.f_to_xarray("z")
+    assert dict(dataset.sizes) == {"run": 7}
+    assert dataset["x"].dims == ("run",)
+    assert dataset["x"].values.tolist() == [1, 1, 1, 2, 2, 2, 1]
+    assert dataset["z"].values.tolist()[:6] == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
+    assert np.isnan(dataset["z"].values[6])
+
+
+def test_arrays_of_equal_shape_keep_their_dimensions(traj):
+    dataset = traj.f_to_xarray("sub.array")
+    array = dataset["sub.array"]
+    assert array.dims == ("x", "y", "sub.array_dim_0")
+    assert array.sel(x=2, y=1.0).values.tolist() == [5.0, 5.0, 5.0]
+
+
+def test_arrays_of_different_shapes_become_objects(traj):
+    for idx in range(6):
+        traj.f_add_result(f"results.runs.run_{idx:08d}.ragged", np.zeros(idx))
+    ragged = traj.f_to_xarray("ragged")["ragged"]
+    assert ragged.dtype == object
+    assert len(ragged.sel(x=2, y=1.0).item()) == 5
+
+
+def test_holes_become_nan(traj):
+    odd = traj.f_to_xarray("odd")["odd"]
+    assert np.isnan(odd.sel(x=1, y=0.0).item())
+    assert odd.sel(x=1, y=0.5).item() == 1
+
+
+def test_comments_and_annotations_become_attributes(traj):
+    dataset = traj.f_to_xarray("z")
+    assert dataset.attrs["trajectory"] == "T"
+    assert dataset.attrs["comment"] == "about it"
+    assert dataset["x"].attrs == {"comment": "an x", "unit": "ms"}
+    assert dataset["z"].attrs == {"comment": "a z", "unit": "mV"}
+
+
+def test_run_information_and_parameters_become_coordinates(traj):
+    dataset = traj.f_to_xarray(parameters="fixed", run_information=True)
+    assert dataset["fixed"].dims == ("x", "y")
+    assert dataset["name"].sel(x=1, y=0.0).item() == "run_00000000"
+
+
+def test_an_array_parameter_is_no_dimension():
+    traj = Trajectory("T")
+    traj.f_add_parameter("w", np.zeros(2))
+    traj.f_explore({"w": [np.zeros(2), np.ones(2)]})
+    dataset = traj.f_to_xarray()
+    assert dict(dataset.sizes) == {"run": 2, "w_dim_0": 2}
+    assert dataset["w"].values.tolist() == [[0.0, 0.0], [1.0, 1.0]]
+
+
+def test_without_exploration_there_is_one_run():
+    traj = Trajectory("T")
+    traj.f_add_result("runs.run_00000000.z", 3)
+    assert traj.f_to_xarray("z")["z"].values.tolist() == [3]
+
+
+def test_without_xarray_the_error_says_what_to_install(traj, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(ImportError, match=r"pypet-trajectory\[xarray\]"):
+        traj.f_to_xarray()
