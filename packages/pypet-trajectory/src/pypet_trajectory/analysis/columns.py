@@ -111,7 +111,7 @@ def run_information_columns(traj: Trajectory) -> dict[str, Column]:
     for idx, failure in table.failures.items():
         status[idx] = failure.status
     runtime = np.where(completed, finish - start, np.nan)
-    columns = {
+    columns: dict[str, Sequence[Any] | NDArray[Any]] = {
         "name": list(traj._run_names),
         "status": status,
         "completed": completed,
@@ -134,7 +134,7 @@ def result_columns(
     """
     service = traj._storage_service
     if isinstance(service, SupportsRunColumns) and traj._stored:
-        found = service.run_columns(traj.v_name, name)
+        found = service.run_columns(traj._name, name)
         if found is not None:
             return {_joined(name, item): column for item, column in found.items()}
     nodes = traj.f_get_from_runs(

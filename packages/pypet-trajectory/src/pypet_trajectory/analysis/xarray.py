@@ -73,7 +73,8 @@ def to_xarray(
                 traj, asked, auto_load, include_default_run).items():
             data[f"results.{name}" if name in coords else name] = variable(name, column, frame)
     attributes = {"trajectory": traj.v_name, "time": traj.v_time, **columns.notes_of(traj)}
-    return xarray.Dataset(data, coords, attributes)
+    dataset: xr.Dataset = xarray.Dataset(data, coords, attributes)
+    return dataset
 
 
 def grid(explored: dict[str, Column], length: int) -> Frame | None:
