@@ -183,7 +183,7 @@ def test_nothing_keeps_a_removed_node_alive(deep: Trajectory, name: str):
     assert list(deep.f_iter_nodes())
     deep.f_remove_item(node, recursive=True)
     gc.collect()
-    assert sys.getrefcount(node) == 2  # the variable and the argument
+    assert sys.getrefcount(node) <= 2  # the variable, and the argument in older Pythons
 
 
 @pytest.mark.skipif(not hasattr(sys, "getrefcount"), reason="counts references")
