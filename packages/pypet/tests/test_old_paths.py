@@ -80,3 +80,11 @@ def test_nothing_of_the_interface_of_pypet_0_7_is_missing(monkeypatch):
         if not parity.reason_for(difference, reasons)
     ]
     assert unexplained == []
+
+
+@pytest.mark.parametrize("name", ["default.ini", "debug.ini", "test.ini", "env_config_test.ini"])
+def test_ini_files_lie_where_scripts_look_for_them(name):
+    from pypet_multiproc.logs import shipped_config
+
+    copy = Path(pypet.__file__).parent / "logging" / name
+    assert copy.read_text() == Path(shipped_config(name)).read_text()
