@@ -1,8 +1,9 @@
 """Tie a numerical experiment to the version of its code.
 
-Three modules, one step each: :mod:`pypet_vcs.repository` reads where a git repository stands,
+Four modules, one step each: :mod:`pypet_vcs.repository` reads where a git repository stands,
 :mod:`pypet_vcs.commit` commits what was changed, :mod:`pypet_vcs.provenance` records what an
-experiment ran on. GitPython is imported when a repository is opened, not before.
+experiment ran on, :mod:`pypet_vcs.sumatra` adds it to a Sumatra project. GitPython and Sumatra are
+imported when they are used, not before.
 """
 
 from pypet_vcs.commit import (
@@ -14,12 +15,14 @@ from pypet_vcs.commit import (
 )
 from pypet_vcs.provenance import Provenance, add_provenance, record_provenance
 from pypet_vcs.repository import CommitInfo, RepositoryState, open_repository, read_state
+from pypet_vcs.sumatra import SumatraRecord
 
 __all__ = [
     "CommitInfo",
     "CommitOutcome",
     "Provenance",
     "RepositoryState",
+    "SumatraRecord",
     "add_commit_variables",
     "add_provenance",
     "commit_changes",

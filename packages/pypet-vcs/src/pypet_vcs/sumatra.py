@@ -1,0 +1,176 @@
+"""A record in a Sumatra project for an experiment that succeeded.
+
+The record is made when the experiment begins, because only then is the code the code that runs,
+and saved when it has ended well, because only then are the parameters complete and there is
+something to record. Invariant: a crash leaves no trace in the project. Unlike Sumatra's own
+``new_record``, which saves first, nothing is ever to be taken back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import time
+from typing import Any
+
+from pypet_trajectory.exceptions import MissingPackageError, PypetRuntimeError, PypetValueError
+
+_LABEL = re.compile(r"[A-Za-z0-9_\-]+")
+
+_logger = logging.getLogger("pypet")
+
+
+class SumatraRecord:
+    """One record, from the beginning of an experiment to its end.
+
+    Parameters
+    ----------
+    project
+        Folder of the project, which contains ``.smt``, or a folder below it.
+    reason
+        Why the experiment is done; what it explores is added.
+    label
+        Label of the record; a time stamp by default.
+
+    Raises
+    ------
+    PypetValueError
+        If the label cannot become the name of a node.
+    """
+
+    def __init__(
+        self, project: str | os.PathLike[str], reason: str = "", label: str | None = None
+    ) -> None:
+        check_label(label)
+        self._path = os.fspath(project)
+        self._reason = reason
+        self._label = label
+        self._project: Any = None
+        self._record: Any = None
+        self._begun = 0.0
+
+    def begin(self) -> None:
+        """Note code, platform and time; saves nothing.
+
+        Raises
+        ------
+        MissingPackageError
+            If Sumatra is not installed.
+        OSError
+            If there is no project.
+        Exception
+            What Sumatra raises, for instance if the script is not under version control or has
+            changes although the project forbids that.
+        """
+        try:
+            from sumatra.programs import get_executable
+            from sumatra.projects import LABEL_GENERATORS, load_project
+            from sumatra.records import Record
+        except ImportError as error:
+            raise MissingPackageError(
+                "Recording in a Sumatra project needs the package 'Sumatra', which is not "
+                'installed. Run `pip install "pypet-vcs[sumatra]"`.'
+            ) from error
+        project = load_project(self._path)
+        repository = project.default_repository
+        working_copy = repository.get_working_copy()
+        version, diff = project.update_code(working_copy, "current", "")
+        record = Record(
+            get_executable(path=sys.executable),
+            repository,
+            _main_file(project.path),
+            version,
+            project.default_launch_mode,
+            project.data_store,
+            label=self._label or LABEL_GENERATORS[project.label_generator](),
+            diff=diff,
+            on_changed=project.on_changed,
+            input_datastore=project.input_datastore,
+            timestamp_format=project.timestamp_format,
+        )
+        record.register(working_copy)
+        self._project, self._record = project, record
+        self._begun = time.monotonic()
+
+    def finish(self, traj: Any) -> str:
+        """Save the record of an experiment that succeeded; returns its label.
+
+        Adds ``config.sumatra.record_<label>`` to the trajectory, with label and reason.
+
+        Parameters
+        ----------
+        traj
+            The trajectory, with all parameters.
+
+        Raises
+        ------
+        PypetRuntimeError
+            If :meth:`begin` was not called before.
+        """
+        record = self._record
+        if record is None:
+            raise PypetRuntimeError(
+                "A Sumatra record can be finished once, after it was begun; call begin() first."
+            )
+        self._record = None
+        record.reason = compose_reason(self._reason, traj)
+        record.parameters = parameter_values(traj)
+        record.duration = time.monotonic() - self._begun
+        record.output_data = record.datastore.find_new_data(record.timestamp)
+        self._project.add_record(record)
+        self._project.save()
+        group = f"sumatra.record_{record.label}"
+        if not traj.f_contains(f"config.{group}", shortcuts=False):
+            traj.f_add_config(f"{group}.label", record.label, comment="Label of the record")
+            traj.f_add_config(f"{group}.reason", record.reason, comment="Reason of the record")
+        _logger.info("Added the Sumatra record `%s`.", record.label)
+        return str(record.label)
+
+
+def check_label(label: str | None) -> None:
+    """Make sure that a label can become part of a node's name.
+
+    Raises
+    ------
+    PypetValueError
+        If it cannot.
+
+    Examples
+    --------
+    >>> check_label("first_sweep-2")
+    """
+    if label is not None and not _LABEL.fullmatch(label):
+        raise PypetValueError(
+            "The label of a Sumatra record becomes a name in the trajectory, so it may hold "
+            f"letters, digits, '_' and '-' only, but it is {label!r}."
+        )
+
+
+def compose_reason(reason: str, traj: Any) -> str:
+    """The user's reason, then name, comment and explored parameters of the trajectory."""
+    text = f"Trajectory {traj.v_name}"
+    if traj.v_comment:
+        text += f" ({traj.v_comment})"
+    explored = list(traj.f_get_explored_parameters(copy=False))
+    if explored:
+        text += f", explored: {', '.join(explored)}"
+    return f"{reason} -- {text}" if reason else text
+
+
+def parameter_values(traj: Any) -> dict[str, Any]:
+    """Values of all parameters by full name; of explored ones the list of all values."""
+    values: dict[str, Any] = {}
+    for name, parameter in traj.f_get_parameters(copy=False).items():
+        if parameter.f_is_empty():
+            continue
+        explored = parameter.f_has_range()
+        values[name] = list(parameter.f_get_range()) if explored else parameter.f_get()
+    return values
+
+
+def _main_file(project_path: str) -> str | None:
+    """The running script as seen from the project; ``None`` in an interactive session."""
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    return os.path.relpath(path, project_path) if path else None
