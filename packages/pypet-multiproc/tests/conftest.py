@@ -30,6 +30,7 @@ def make_traj(service):
 
     def make(runs: int = 6) -> Trajectory:
         traj = Trajectory("T", storage_service=service)
+        traj._environment_name = "E"
         traj.f_add_parameter("x", 0)
         traj.f_explore({"x": list(range(runs))})
         traj.f_store(only_init=True)
@@ -88,13 +89,15 @@ def experiment(make_traj, service):
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left_behind(tmp_path, monkeypatch):
+def nothing_is_left_behind(tmp_path):
     """No test leaves processes, handlers, signal handlers or a changed working folder."""
-    monkeypatch.chdir(tmp_path)
-    handlers, level = list(logging.root.handlers), logging.root.level
+    folder = os.getcwd()
+    os.chdir(tmp_path)
+    handlers, level = _handlers(), logging.root.level
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     descriptors = psutil.Process().num_fds()
     yield
+    os.chdir(folder)
     sigint_handling.finalize()
     left = [
         child
@@ -102,9 +105,16 @@ def nothing_is_left_behind(tmp_path, monkeypatch):
         if child.pid not in before and not _is_server(child)
     ]
     assert not left, f"left behind: {[child.cmdline() for child in left]}"
-    assert logging.root.handlers == handlers
+    assert _handlers() == handlers
     assert logging.root.level == level
     assert psutil.Process().num_fds() <= descriptors + 8
+
+
+def _handlers() -> list[logging.Handler]:
+    """Handlers of the root logger, but for those of pytest, which come and go."""
+    return [
+        handler for handler in logging.root.handlers if "_pytest" not in type(handler).__module__
+    ]
 
 
 def _is_server(process: psutil.Process) -> bool:

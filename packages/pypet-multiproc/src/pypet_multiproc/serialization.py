@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import pickle
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,10 +133,10 @@ def _parts(obj: Any, name: str) -> list[tuple[str, Any]]:
     if isinstance(obj, functools.partial):
         return [(f"{name}.func", obj.func), (f"{name}.args", obj.args),
                 (f"{name}.keywords", obj.keywords)]  # fmt: skip
-    if isinstance(obj, Callable) and hasattr(obj, "__closure__"):  # type: ignore[arg-type]
-        return _parts_of_function(obj, name)
-    if hasattr(obj, "__self__"):
+    if isinstance(obj, types.MethodType):
         return [(f"{name}.__self__", obj.__self__)]
+    if isinstance(obj, types.FunctionType):
+        return _parts_of_function(obj, name)
     if hasattr(obj, "f_iter_nodes") and hasattr(obj, "v_full_name"):
         return [(f"`{node.v_full_name}`", node) for node in obj.f_iter_nodes(recursive=True)
                 if node.v_is_leaf]  # fmt: skip
@@ -145,7 +146,7 @@ def _parts(obj: Any, name: str) -> list[tuple[str, Any]]:
     return []
 
 
-def _parts_of_function(function: Any, name: str) -> list[tuple[str, Any]]:
+def _parts_of_function(function: types.FunctionType, name: str) -> list[tuple[str, Any]]:
     parts: list[tuple[str, Any]] = []
     code = function.__code__
     for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):

@@ -63,4 +63,4 @@ class ProcessBackend(WorkersBackend):
         self._caps.started()
         batch = (attempt,)
         own = batch if self.forks else pack(batch, "the arguments of a run", inherits_main=False)
-        self.supervisor.start(self._setup(first_batch=own, once=True), attempts=batch)
+        self.supervisor.start(self._setup(first_batch=own, once=True), "Process-{n}", batch)

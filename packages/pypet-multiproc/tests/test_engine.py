@@ -1,0 +1,283 @@
+"""What the engine does around runs, and what must not grow with their number."""
+
+import gc
+import os
+
+import psutil
+import pytest
+
+from pypet_multiproc.engine import RunEngine
+from pypet_multiproc.experiment import Experiment, RunTask
+from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.testing import double, nothing, raise_at
+from pypet_trajectory.runs import snapshot
+from pypet_trajectory.runs.snapshot import Snapshot
+
+pytestmark = pytest.mark.timeout(60)
+
+POOL = {"multiproc": True, "ncores": 2, "use_pool": True}
+MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
+
+
+def test_in_a_single_process_an_exception_leaves_the_engine_at_once(experiment):
+    with pytest.raises(ZeroDivisionError):
+        experiment(raise_at, 2)
+    assert experiment.results == {0: 0, 1: 2}
+    assert experiment.statuses == {2: "failed"}
+    assert not experiment.traj.v_is_run
+
+
+def test_the_cause_of_an_exception_shows_the_traceback_of_its_process(experiment):
+    with pytest.raises(ZeroDivisionError) as info:
+        experiment(raise_at, 2, wrap_mode="LOCAL", **POOL)
+    assert "in raise_at" in str(info.value.__cause__)
+
+
+def test_failures_may_be_data(experiment):
+    experiment(raise_at, 2, on_run_error="continue")
+    assert experiment.statuses == {2: "failed"}
+    failure = experiment.failures[2]
+    assert (failure.exception, failure.attempts) == ("ZeroDivisionError", 1)
+    assert failure.host
+    assert failure.timestamp > 0
+
+
+class Flaky:
+    def __init__(self, fails):
+        self.fails = fails
+
+    def __call__(self, traj):
+        if traj.v_idx == 1 and self.fails:
+            self.fails -= 1
+            raise ZeroDivisionError("not yet")
+        return double(traj)
+
+
+@pytest.mark.parametrize(("fails", "attempts"), [(1, 2), (2, 3)])
+def test_a_run_that_failed_is_tried_again(experiment, fails, attempts):
+    experiment(Flaky(fails), retries=2, runs=3)
+    assert experiment.results == {0: 0, 1: 2, 2: 4}
+    assert {outcome.idx: outcome.attempts for outcome in experiment.outcomes}[1] == attempts
+
+
+def test_a_run_that_always_fails_is_given_up(experiment):
+    with pytest.raises(ZeroDivisionError):
+        experiment(Flaky(9), retries=2, runs=3)
+    assert experiment.failures[1].attempts == 3
+
+
+@pytest.mark.claim(76)
+@pytest.mark.parametrize(("interval", "collections"), [(1, 6), (2, 3), (None, 0)])
+def test_with_local_garbage_is_collected_in_the_main_process(
+    experiment, interval, collections, monkeypatch
+):
+    collected = []
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(os.getpid()))
+    experiment(double, wrap_mode="LOCAL", gc_interval=interval, **POOL)
+    assert collected == [os.getpid()] * collections
+
+
+@pytest.mark.claim(77)
+@pytest.mark.parametrize("mode", ["QUEUE", "PIPE"])
+def test_with_a_writer_garbage_is_collected_there(experiment, mode, monkeypatch, tmp_path):
+    def note():
+        with open(tmp_path / "collected", "a") as file:
+            file.write(f"{os.getpid()} ")
+
+    monkeypatch.setattr(gc, "collect", note)
+    experiment(double, wrap_mode=mode, gc_interval=2, **POOL)
+    collected = (tmp_path / "collected").read_text().split()
+    assert len(collected) == 3
+    assert {int(pid) for pid in collected} == experiment.service.writers()
+
+
+def test_runs_may_be_added_while_others_are_active(experiment):
+    calls = []
+
+    def more():
+        calls.append(len(experiment.outcomes))
+        return map(RunTask, [3, 4]) if len(calls) == 1 else None
+
+    experiment(double, runs=5, tasks=map(RunTask, range(3)), on_exhausted=more, multiproc=True,
+               ncores=2, wrap_mode="LOCK")  # fmt: skip
+    assert experiment.results == {idx: 2 * idx for idx in range(5)}
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_rows_of_the_run_table_reach_the_storage_while_runs_go_on(make_traj, service, mode):
+    traj = make_traj(4)
+    engine = RunEngine(EngineSettings(wrap_mode=mode, **POOL))
+    for outcome in engine.run(Experiment(traj, double), map(RunTask, range(4))):
+        outcome.row.pop("idx")
+        traj._run_table.set(outcome.idx, **outcome.row)
+        engine.store_run_rows(traj._run_rows([outcome.idx]))
+    assert {idx: row["completed"] for idx, row in service.rows().items()} == dict.fromkeys(
+        range(4), 1
+    )
+    engine.store_run_rows(traj._run_rows([0]))
+
+
+def test_before_the_first_run_there_is_nowhere_to_store_rows(make_traj):
+    with pytest.raises(RuntimeError, match="run table"):
+        RunEngine(EngineSettings()).store_run_rows(make_traj(1)._run_rows([0]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_leaving_the_engine_early_ends_everything(make_traj, service, mode):
+    traj = make_traj(100)
+    engine = RunEngine(EngineSettings(wrap_mode=mode, **POOL))
+    outcomes = engine.run(Experiment(traj, double), map(RunTask, range(100)))
+    next(outcomes)
+    outcomes.close()
+    assert psutil.Process().children() == []
+    assert traj.v_storage_service is service
+
+
+def test_workers_that_cannot_be_set_up_stop_the_experiment(make_traj):
+    from pypet_multiproc.failures import WorkerStartError
+
+    class Unsettable(Snapshot):
+        pass
+
+    traj = make_traj(2)
+
+    class Broken:
+        def prepare(self, service):
+            raise LookupError("no such model")
+
+    engine = RunEngine(
+        EngineSettings(wrap_mode="LOCAL", **POOL), make_runner=lambda policy: Broken()
+    )
+    with pytest.raises(WorkerStartError, match="no such model"):
+        list(engine.run(Experiment(traj, nothing), map(RunTask, range(2))))
+
+
+def test_workers_that_end_before_they_can_run_stop_the_experiment(make_traj):
+    from pypet_multiproc.failures import WorkerStartError
+
+    class Deadly:
+        def prepare(self, service):
+            os._exit(5)
+
+    engine = RunEngine(
+        EngineSettings(wrap_mode="LOCAL", **POOL), make_runner=lambda policy: Deadly()
+    )
+    with pytest.raises(WorkerStartError, match="exit code 5"):
+        list(engine.run(Experiment(make_traj(2), nothing), map(RunTask, range(2))))
+
+
+# ------------------------------------------------------------------------- counts
+
+
+@pytest.fixture
+def pickles(monkeypatch, tmp_path):
+    """Counts how often a trajectory is pickled, in any process."""
+
+    class Counting(snapshot._Pickler):
+        def __init__(self, *args):
+            with open(tmp_path / "pickles", "a") as file:
+                file.write("x")
+            super().__init__(*args)
+
+    monkeypatch.setattr(snapshot, "_Pickler", Counting)
+    path = tmp_path / "pickles"
+    return lambda: len(path.read_text()) if path.exists() else 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({**POOL}, 1),
+        ({**POOL, "start_method": "spawn"}, 1),
+        ({**POOL, "freeze_input": True}, 0),
+        ({"multiproc": True, "ncores": 2}, 0),
+        ({}, 0),
+    ],
+)
+def test_the_trajectory_is_pickled_at_most_once_however_many_runs(experiment, pickles, settings,
+                                                                 expected):  # fmt: skip
+    experiment(double, runs=30 if "start_method" not in settings else 4, wrap_mode="LOCAL",
+               **settings)  # fmt: skip
+    assert pickles() == expected
+
+
+class CountsPickling:
+    """Notes in a file each time it is pickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __getstate__(self):
+        with open(self.path, "a") as file:
+            file.write("x")
+        return {"path": self.path}
+
+
+def take(traj, thing):
+    return traj.x
+
+
+@pytest.mark.claim(43)
+@pytest.mark.claim(153)
+@pytest.mark.parametrize("freeze_input", [True, False])
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_an_argument_is_pickled_at_most_twice(experiment, tmp_path, freeze_input, start_method):
+    path = tmp_path / "argument"
+    path.write_text("")
+    experiment(take, CountsPickling(str(path)), runs=20, wrap_mode="LOCAL",
+               freeze_input=freeze_input, start_method=start_method, **POOL)  # fmt: skip
+    assert len(experiment.results) == 20
+    assert len(path.read_text()) <= 2
+
+
+@pytest.mark.parametrize("mode", ["QUEUE", "PIPE"])
+def test_the_writer_opens_the_file_once(experiment, mode):
+    experiment(double, runs=50, wrap_mode=mode, **POOL)
+    assert len(experiment.service._noted("opened")) == 1
+
+
+def test_the_main_process_opens_the_file_less_often_than_there_are_runs(experiment):
+    experiment(double, runs=200, wrap_mode="LOCAL", **POOL)
+    assert len(experiment.service._noted("opened")) <= 40
+
+
+def test_what_is_sent_per_run_does_not_depend_on_the_number_of_runs(make_traj, monkeypatch):
+    from pypet_multiproc import supervision
+
+    def bytes_per_run(runs):
+        sizes = []
+
+        def counting(obj, dumps=supervision.dumps):
+            data = dumps(obj)
+            sizes.append(len(data))
+            return data
+
+        with monkeypatch.context() as patch:
+            patch.setattr(supervision, "dumps", counting)
+            engine = RunEngine(EngineSettings(wrap_mode="LOCAL", **POOL))
+            list(engine.run(Experiment(make_traj(runs), nothing), map(RunTask, range(100))))
+        return sum(sizes) / 100
+
+    assert bytes_per_run(10_000) <= 1.2 * bytes_per_run(100)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_memory_stays_flat_over_a_hundred_thousand_runs(make_traj):
+    traj = make_traj(100_000)
+    engine = RunEngine(EngineSettings(wrap_mode="QUEUE", **POOL))
+    process = psutil.Process()
+    sizes = {}
+    for count, _ in enumerate(
+        engine.run(Experiment(traj, nothing), map(RunTask, range(100_000))), start=1
+    ):
+        if count in (20_000, 99_000):
+            sizes[count] = {
+                one.pid: one.memory_info().rss
+                for one in (process, *process.children(recursive=True))
+            }
+    assert count == 100_000
+    early, late = sizes.values()
+    assert early.keys() == late.keys()
+    assert all(late[pid] < early[pid] + 10 * 2**20 for pid in early)

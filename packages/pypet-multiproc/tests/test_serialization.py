@@ -1,0 +1,98 @@
+"""What travels, how, and what is said about what cannot."""
+
+import functools
+import pickle
+import threading
+
+import pytest
+
+from pypet_multiproc.failures import portable
+from pypet_multiproc.serialization import NotPicklableError, dumps, find_unpicklable, pack
+from pypet_multiproc.testing import double
+
+
+def test_importable_functions_travel_by_name():
+    packed = pack(double, "f", inherits_main=False)
+    assert packed.unpack() is double
+    assert len(packed.data) < 100
+
+
+@pytest.mark.parametrize("inherits_main", [True, False])
+def test_closures_travel_by_value(inherits_main):
+    number = 3
+    packed = pack(lambda x: x + number, "f", inherits_main=inherits_main)
+    assert packed.unpack()(4) == 7
+
+
+def test_a_packed_object_is_pickled_once():
+    class Counting:
+        pickled = 0
+
+        def __reduce__(self):
+            Counting.pickled += 1
+            return (int, ())
+
+    packed = pack(Counting(), "it", inherits_main=True)
+    pickle.dumps(packed)
+    pickle.dumps(packed)
+    assert Counting.pickled == 1
+
+
+def _closure(lock):
+    return lambda traj: lock
+
+
+class Model:
+    def __init__(self):
+        self.state = {"inner": [1, threading.Lock()]}
+
+    def run(self, traj):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("make", "place"),
+    [
+        (lambda: {"a": (1, threading.Lock())}, "it['a'][1]"),
+        (lambda: _closure(threading.Lock()), "variable `lock` of it"),
+        (lambda: functools.partial(double, factor=threading.Lock()), "it.keywords['factor']"),
+        (lambda: Model().run, "it.__self__.state['inner'][1]"),
+    ],
+)
+def test_the_culprit_is_found(make, place):
+    found, culprit = find_unpicklable(make(), "it")
+    assert found == place
+    assert isinstance(culprit, type(threading.Lock()))
+
+
+def test_the_error_names_the_culprit():
+    with pytest.raises(NotPicklableError, match=r"args\[0\] is a `lock`") as info:
+        pack([threading.Lock()], "args", inherits_main=True)
+    assert isinstance(info.value, (TypeError, pickle.PicklingError))
+
+
+def test_a_leaf_of_a_trajectory_is_named_by_its_full_name(make_traj):
+    traj = make_traj(2)
+    leaf = traj.f_add_result("group.leaf", 1)
+    leaf._data["leaf"] = threading.Lock()
+    place, _ = find_unpicklable(traj, "the trajectory")
+    assert place.startswith("`results.group.leaf`")
+
+
+def test_a_result_of_a_local_class_travels():
+    class Local:
+        value = 3
+
+    assert pickle.loads(dumps(Local())).value == 3
+
+
+class Awkward(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+def test_exceptions_that_do_not_survive_pickling_stay_where_they_are():
+    assert portable(Awkward(1, 2)) is None
+    error = ZeroDivisionError("x")
+    assert portable(error) is error
+    assert portable(SystemExit(3)) is None
