@@ -39,6 +39,17 @@ def start(**kwargs):
     env.trajectory.f_explore({"x": list(range(6))})
     env.run(job, 10)
 
+def expand(traj, results):
+    return {"x": [3, 4, 5]} if len(traj) == 3 else None
+
+def start_small(**kwargs):
+    Path("main.pid").write_text(str(os.getpid()))
+    env = Environment("t", filename="t.hdf5", **QUIET, **kwargs)
+    env.trajectory.f_add_parameter("x", 0)
+    env.trajectory.f_explore({"x": [0, 1, 2]})
+    env.add_postprocessing(expand)
+    env.run(job, 10)
+
 def resume(**kwargs):
     env = Environment("other", filename="other.hdf5", **QUIET, resumable=True, **kwargs)
     print(env.resume(trajectory_name="t"))
@@ -141,6 +152,13 @@ def test_a_damaged_file_is_rebuilt_from_what_was_recorded(script, folder):
     assert done.stdout.splitlines()[:1] == [str([(i, i * 10) for i in range(6)])], done.stderr
     assert list(stored().values()) == [0, 10, 20, 30, 40, 50]
     assert (folder / "t.hdf5.damaged").read_bytes() == b"nothing but noise"
+
+
+def test_runs_that_postprocessing_added_are_resumed_too(script):
+    assert execute(script, "start_small", resumable=True).returncode == -9
+    done = execute(script, "resume")
+    assert done.stdout.splitlines()[:1] == [str([(i, i * 10) for i in range(6)])], done.stderr
+    assert list(stored().values()) == [0, 10, 20, 30, 40, 50]
 
 
 @pytest.mark.claim(85)

@@ -43,14 +43,47 @@ class RunRecorder:
     ----------
     folder : pypet_resume.ResumeFolder
         Where records go.
+    trajectory : Trajectory
+        Whose runs they are.
+    start_timestamp : float
+        When the experiment began, seconds since the epoch.
     """
 
-    def __init__(self, folder: Any) -> None:
+    def __init__(self, folder: Any, trajectory: Any, start_timestamp: float) -> None:
         self.folder = folder
+        self._trajectory = trajectory
+        self._start_timestamp = start_timestamp
+        self._full_copy_before = trajectory.v_full_copy
+
+    def begin(self, plan: Plan) -> None:
+        """Write the snapshot of an experiment none of whose runs is done."""
+        with _full_copy(self._trajectory):
+            self.folder.begin(self._snapshot(plan), _storage_file(self._trajectory))
+
+    def proceed(self, plan: Plan) -> None:
+        """Replace the snapshot after the trajectory or the arguments have changed."""
+        with _full_copy(self._trajectory):
+            self.folder.proceed(self._snapshot(plan))
 
     def record(self, outcome: RunOutcome) -> None:
         """Make one finished run durable."""
         self.folder.record(outcome.idx, outcome.result, outcome.row, outcome.delta)
+
+    def _snapshot(self, plan: Plan) -> Any:
+        from pypet_resume.snapshot import ExperimentSnapshot
+
+        assert plan.runfunc is not None
+        return ExperimentSnapshot(
+            trajectory=self._trajectory,
+            runfunc=plan.runfunc,
+            args=tuple(plan.args),
+            kwargs=dict(plan.kwargs),
+            postproc=plan.postproc,
+            postproc_args=tuple(plan.postproc_args),
+            postproc_kwargs=dict(plan.postproc_kwargs),
+            full_copy=self._full_copy_before,
+            start_timestamp=self._start_timestamp,
+        )
 
 
 def refuse_mapped(arguments: EnvironmentArguments, mapped: bool) -> None:
@@ -99,16 +132,15 @@ def recording(
     if not arguments.resumable or plan.runfunc is None:
         yield None
         return
-    snapshot = _snapshot_of(trajectory, plan, start_timestamp)
     if folder is None or not folder.path.is_dir():
         folder = _folder(arguments.resume_folder, trajectory.v_name)
-        with _full_copy(trajectory):
-            folder.begin(snapshot, _storage_file(trajectory))
+        recorder = RunRecorder(folder, trajectory, start_timestamp)
+        recorder.begin(plan)
     else:
-        with _full_copy(trajectory):
-            folder.proceed(snapshot)
+        recorder = RunRecorder(folder, trajectory, start_timestamp)
+        recorder.proceed(plan)
     try:
-        yield RunRecorder(folder)
+        yield recorder
     finally:
         folder.close()
     if arguments.delete_resume and trajectory.f_is_completed():
@@ -187,6 +219,11 @@ def _bring_up_to_date(folder: Any, state: Any, trajectory: Any) -> None:
         if missing:
             folder.replay(service, only=missing)
     state.update_run_table(trajectory._run_table)
+    for parameter in trajectory._explored_parameters.values():
+        if parameter is not None and parameter.f_get_range_length() < len(trajectory):
+            # It was expanded after the snapshot was taken.
+            parameter.f_unlock()
+            trajectory.f_load_item(parameter, load_data=constants.OVERWRITE_DATA)
 
 
 def _load_run_table(trajectory: Any) -> None:
@@ -199,23 +236,6 @@ def _folder(resume_folder: str | None, trajectory_name: str) -> Any:
     # Set whenever an environment is resumable.
     assert resume_folder is not None
     return ResumeFolder(resume_folder, trajectory_name)
-
-
-def _snapshot_of(trajectory: Any, plan: Plan, start_timestamp: float) -> Any:
-    from pypet_resume.snapshot import ExperimentSnapshot
-
-    assert plan.runfunc is not None
-    return ExperimentSnapshot(
-        trajectory=trajectory,
-        runfunc=plan.runfunc,
-        args=tuple(plan.args),
-        kwargs=dict(plan.kwargs),
-        postproc=plan.postproc,
-        postproc_args=tuple(plan.postproc_args),
-        postproc_kwargs=dict(plan.postproc_kwargs),
-        full_copy=trajectory.v_full_copy,
-        start_timestamp=start_timestamp,
-    )
 
 
 @contextmanager

@@ -33,6 +33,9 @@ class Recorder(Protocol):
     def record(self, outcome: RunOutcome) -> None:
         """Make one finished run durable."""
 
+    def proceed(self, plan: Plan) -> None:
+        """Take notice of a trajectory that grew and of arguments that changed."""
+
 
 class BatchLoop:
     """Executes the runs of one call of ``Environment.run`` and its relatives.
@@ -107,6 +110,8 @@ class BatchLoop:
                 return
             self._begin_expansion(length)
             self._store.before_runs()
+            if self._recorder is not None:
+                self._recorder.proceed(self.plan)
 
     # --------------------------------------------------------------------- one batch
 
