@@ -25,7 +25,7 @@ QUIET = {
         ({"use_pool": True, "use_scoop": True}, "exclude"),
         ({"use_scoop": True, "immediate_postproc": True}, "immediate_postproc"),
         ({"resumable": True, "automatic_storing": False}, "automatic_storing"),
-        ({"sumatra_label": "a.b"}, "sumatra_label"),
+        ({"sumatra_label": "a.b"}, "label"),
         ({"freeze_input": True}, "freeze_input"),
         ({"freeze_input": True, "multiproc": True}, "freeze_input"),
         ({"cpu_cap": 0.0}, "cpu_cap"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pypet import GitDiffError
+from pypet import GitDiffError, load_trajectory
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -91,3 +91,48 @@ def test_nothing_is_committed_for_wrong_arguments(repository, make_env):
     with pytest.raises(ValueError, match="misspelled"):
         make_env(git_repository=str(repository), misspelled=True)
     assert git("rev-parse", "HEAD", folder=repository) == head
+
+
+class FakeRecord:
+    """Stands for a Sumatra record and notes what happens to it."""
+
+    events: list[str] = []
+
+    def __init__(self, project, reason, label):
+        self.events.append(f"made {project} {reason} {label}")
+
+    def begin(self):
+        self.events.append("begun")
+
+    def finish(self, traj):
+        self.events.append(f"finished {traj.f_is_completed()}")
+        traj.f_add_config("sumatra.record_first.label", "first")
+
+
+@pytest.fixture
+def lab_book(monkeypatch):
+    from pypet import environment
+    from pypet_vcs import sumatra
+
+    monkeypatch.setattr(environment, "load_project", object())
+    monkeypatch.setattr(sumatra, "SumatraRecord", FakeRecord)
+    FakeRecord.events = []
+    return {"sumatra_project": "book", "sumatra_reason": "why", "sumatra_label": "first"}
+
+
+@pytest.mark.claim(205)
+@pytest.mark.claim(207)
+def test_experiments_that_succeed_are_recorded(lab_book, explored):
+    env = explored([1, 2], filename="t.hdf5", **lab_book)
+    assert FakeRecord.events == []
+    env.run(lambda traj: FakeRecord.events.append("run"))
+    assert FakeRecord.events == ["made book why first", "begun", "run", "run", "finished True"]
+    traj = load_trajectory("t", filename="t.hdf5", load_all=2)
+    assert traj.f_get("config.sumatra.label").f_get() == "first"
+
+
+@pytest.mark.claim(206)
+def test_experiments_that_crash_are_not_recorded(lab_book, explored):
+    with pytest.raises(ZeroDivisionError):
+        explored([1], **lab_book).run(lambda traj: 1 / 0)
+    assert FakeRecord.events[-1] == "begun"

@@ -167,11 +167,10 @@ def _check_dill(a: EnvironmentArguments) -> None:
 def _check_sumatra(a: EnvironmentArguments) -> None:
     if a.sumatra_project is not None:
         _refuse_without("load_project", f"sumatra_project={a.sumatra_project!r}")
-    _refuse_if(
-        a.sumatra_label is not None and "." in a.sumatra_label,
-        f"sumatra_label becomes the name of a node and must not contain '.', but is "
-        f"{a.sumatra_label!r}. Choose a label without dots.",
-    )
+    if a.sumatra_label is not None:
+        from pypet_vcs.sumatra import check_label
+
+        check_label(a.sumatra_label)
 
 
 def _check_zmq(a: EnvironmentArguments) -> None:

@@ -16,7 +16,7 @@ from pypet.config_files import parse_config
 from pypet.environment import config_entries, engines, log_files, resuming, services, versioning
 from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.identity import Identity, moment_for
-from pypet.environment.lab_book import LabBook
+from pypet.environment.lab_book import begin_record, finish_record
 from pypet.environment.pipelines import Plan, plan_from_pipeline
 from pypet.environment.running import BatchLoop
 from pypet.environment.storing import ExperimentStore
@@ -438,7 +438,7 @@ class Environment(HasLogger):
             self._start_timestamp = time.time()
         self._plan = make_plan(traj)
         engines.check_plan(arguments, self._plan)
-        lab_book = LabBook.opened(arguments, traj)
+        record = begin_record(arguments)
         store = ExperimentStore(traj, arguments.automatic_storing)
         store.before_runs()
         engine = engines.engine_for(arguments, self._logging_manager, self._url)
@@ -471,7 +471,7 @@ class Environment(HasLogger):
             store.after_runs(times)
         services.finalize(traj)
         log_summary(traj)
-        lab_book.close(self._start_timestamp)
+        finish_record(record, traj, arguments.automatic_storing)
         return results
 
     # --------------------------------------------------------------------- logging

@@ -1,52 +1,36 @@
 """A record in a Sumatra lab book for every experiment that succeeds.
 
-Opened before the first run, written after the last: an experiment that raises leaves no
-record. Everything about Sumatra itself is in :mod:`pypet_vcs.sumatra`.
+Begun before the first run, written after the last: an experiment that raises leaves no record.
+Everything about Sumatra itself is in :mod:`pypet_vcs.sumatra`.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from pypet.environment.arguments import EnvironmentArguments
+from pypet_trajectory import constants
 
-logger = logging.getLogger("pypet.environment.Environment")
+
+def begin_record(arguments: EnvironmentArguments) -> Any:
+    """The record of an experiment that begins now, ``None`` without a Sumatra project."""
+    if arguments.sumatra_project is None:
+        return None
+    from pypet_vcs.sumatra import SumatraRecord
+
+    record = SumatraRecord(
+        arguments.sumatra_project, arguments.sumatra_reason, arguments.sumatra_label
+    )
+    record.begin()
+    return record
 
 
-class LabBook:
-    """The record of one experiment, or nothing where no project is given."""
-
-    def __init__(self, record: Any, trajectory: Any, automatic_storing: bool) -> None:
-        self._record = record
-        self._trajectory = trajectory
-        self._automatic_storing = automatic_storing
-
-    @classmethod
-    def opened(cls, arguments: EnvironmentArguments, trajectory: Any) -> LabBook:
-        """Begin a record if the environment has a Sumatra project.
-
-        Parameters
-        ----------
-        arguments : EnvironmentArguments
-            Project, reason and label.
-        trajectory : Trajectory
-            Its name, comment and parameters become part of the record.
-        """
-        record = None
-        if arguments.sumatra_project is not None:
-            from pypet_vcs.sumatra import begin_record
-
-            record = begin_record(
-                arguments.sumatra_project,
-                trajectory,
-                reason=arguments.sumatra_reason,
-                label=arguments.sumatra_label,
-            )
-        return cls(record, trajectory, arguments.automatic_storing)
-
-    def close(self, start_timestamp: float) -> None:
-        """Write the record of an experiment that succeeded."""
-        if self._record is None:
-            return
-        self._record.finish(start_timestamp)
+def finish_record(record: Any, trajectory: Any, automatic_storing: bool) -> None:
+    """Write the record of an experiment that succeeded, and note it in the trajectory."""
+    if record is None:
+        return
+    record.finish(trajectory)
+    if automatic_storing:
+        trajectory.f_store_item(
+            "config.sumatra", recursive=True, store_data=constants.STORE_DATA_SKIPPING
+        )
