@@ -11,7 +11,7 @@ import pytest
 
 from pypet_trajectory.exceptions import MissingPackageError, PypetRuntimeError
 from pypet_trajectory.trajectory import Trajectory
-from pypet_vcs import SumatraRecord
+from pypet_vcs import SumatraRecord, begin_record
 from pypet_vcs.sumatra import compose_reason, parameter_values
 
 pytestmark = pytest.mark.timeout(120)
@@ -48,34 +48,34 @@ def test_explored_parameters_are_recorded_with_their_range(traj):
 @pytest.mark.parametrize("label", ["a.b", "a b", ""])
 def test_a_label_that_cannot_become_a_name_is_refused(label):
     with pytest.raises(ValueError, match="letters, digits"):
-        SumatraRecord(".", label=label)
+        begin_record(".", None, label=label)
 
 
 def test_without_sumatra_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "sumatra.projects", None)
     monkeypatch.setitem(sys.modules, "sumatra.programs", None)
     with pytest.raises(MissingPackageError, match=r"pypet-vcs\[sumatra\]"):
-        SumatraRecord(".").begin()
+        begin_record(".", None)
 
 
-def test_a_record_is_begun_before_it_is_finished(traj):
-    with pytest.raises(PypetRuntimeError, match="begin"):
-        SumatraRecord(".").finish(traj)
+def test_a_record_can_be_finished_once_only(traj):
+    record = SumatraRecord(None, None, traj, "")
+    with pytest.raises(PypetRuntimeError, match="once only"):
+        record.finish()
 
 
 SCRIPT = """
     import json, sys
     from pypet_trajectory.trajectory import Trajectory
-    from pypet_vcs import SumatraRecord
+    from pypet_vcs import begin_record
 
     label, fails = json.loads(sys.argv[1])
     traj = Trajectory("sir")
-    record = SumatraRecord(".", reason="Why not", label=label)
-    record.begin()
+    record = begin_record(".", traj, reason="Why not", label=label)
     traj.f_add_parameter("x", 1, comment="added after the beginning")
     if fails:
         sys.exit("crash")
-    name = record.finish(traj)
+    name = record.finish()
     print(json.dumps([name, traj.config.sumatra.f_to_dict(fast_access=True)]))
 """
 LIST = """

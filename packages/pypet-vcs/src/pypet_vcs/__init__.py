@@ -15,7 +15,7 @@ from pypet_vcs.commit import (
 )
 from pypet_vcs.provenance import Provenance, add_provenance, record_provenance
 from pypet_vcs.repository import CommitInfo, RepositoryState, open_repository, read_state
-from pypet_vcs.sumatra import SumatraRecord
+from pypet_vcs.sumatra import SumatraRecord, begin_record
 
 __all__ = [
     "CommitInfo",
@@ -25,6 +25,7 @@ __all__ = [
     "SumatraRecord",
     "add_commit_variables",
     "add_provenance",
+    "begin_record",
     "commit_changes",
     "compose_message",
     "make_git_commit",

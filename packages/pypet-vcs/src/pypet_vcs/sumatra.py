@@ -23,12 +23,63 @@ _logger = logging.getLogger("pypet")
 
 
 class SumatraRecord:
-    """One record, from the beginning of an experiment to its end.
+    """A record that was begun and is not saved yet; made by :func:`begin_record`."""
+
+    def __init__(self, project: Any, record: Any, traj: Any, reason: str) -> None:
+        self._project = project
+        self._record = record
+        self._traj = traj
+        self._reason = reason
+
+    def finish(self, start_timestamp: float | None = None) -> str:
+        """Save the record of an experiment that succeeded; returns its label.
+
+        Adds ``config.sumatra.record_<label>`` to the trajectory, with label and reason.
+
+        Parameters
+        ----------
+        start_timestamp
+            When the experiment began, in seconds since the epoch; by default when the record was.
+
+        Raises
+        ------
+        PypetRuntimeError
+            If the record was finished before.
+        """
+        record, self._record = self._record, None
+        if record is None:
+            raise PypetRuntimeError("A Sumatra record can be finished once only; begin another.")
+        if start_timestamp is None:
+            start_timestamp = record.timestamp.timestamp()
+        record.reason = compose_reason(self._reason, self._traj)
+        record.parameters = parameter_values(self._traj)
+        record.duration = max(0.0, time.time() - start_timestamp)
+        record.output_data = record.datastore.find_new_data(record.timestamp)
+        self._project.add_record(record)
+        self._project.save()
+        group = f"sumatra.record_{record.label}"
+        if not self._traj.f_contains(f"config.{group}", shortcuts=False):
+            self._traj.f_add_config(
+                f"{group}.label", record.label, comment="Label of the Sumatra record"
+            )
+            self._traj.f_add_config(
+                f"{group}.reason", record.reason, comment="Reason of the Sumatra record"
+            )
+        _logger.info("Added the Sumatra record `%s`.", record.label)
+        return str(record.label)
+
+
+def begin_record(
+    project: str | os.PathLike[str], traj: Any, *, reason: str = "", label: str | None = None
+) -> SumatraRecord:
+    """Note code, platform and time of an experiment that begins; saves nothing.
 
     Parameters
     ----------
     project
         Folder of the project, which contains ``.smt``, or a folder below it.
+    traj
+        The trajectory; its parameters are read when the record is finished.
     reason
         Why the experiment is done; what it explores is added.
     label
@@ -37,96 +88,44 @@ class SumatraRecord:
     Raises
     ------
     PypetValueError
-        If the label cannot become the name of a node.
+        If the label cannot become part of a node's name.
+    MissingPackageError
+        If Sumatra is not installed.
+    OSError
+        If there is no project.
+    Exception
+        What Sumatra raises, for instance if the script is not under version control, or has
+        changes although the project forbids that.
     """
-
-    def __init__(
-        self, project: str | os.PathLike[str], reason: str = "", label: str | None = None
-    ) -> None:
-        check_label(label)
-        self._path = os.fspath(project)
-        self._reason = reason
-        self._label = label
-        self._project: Any = None
-        self._record: Any = None
-        self._begun = 0.0
-
-    def begin(self) -> None:
-        """Note code, platform and time; saves nothing.
-
-        Raises
-        ------
-        MissingPackageError
-            If Sumatra is not installed.
-        OSError
-            If there is no project.
-        Exception
-            What Sumatra raises, for instance if the script is not under version control or has
-            changes although the project forbids that.
-        """
-        try:
-            from sumatra.programs import get_executable
-            from sumatra.projects import LABEL_GENERATORS, load_project
-            from sumatra.records import Record
-        except ImportError as error:
-            raise MissingPackageError(
-                "Recording in a Sumatra project needs the package 'Sumatra', which is not "
-                'installed. Run `pip install "pypet-vcs[sumatra]"`.'
-            ) from error
-        project = load_project(self._path)
-        repository = project.default_repository
-        working_copy = repository.get_working_copy()
-        version, diff = project.update_code(working_copy, "current", "")
-        record = Record(
-            get_executable(path=sys.executable),
-            repository,
-            _main_file(project.path),
-            version,
-            project.default_launch_mode,
-            project.data_store,
-            label=self._label or LABEL_GENERATORS[project.label_generator](),
-            diff=diff,
-            on_changed=project.on_changed,
-            input_datastore=project.input_datastore,
-            timestamp_format=project.timestamp_format,
-        )
-        record.register(working_copy)
-        self._project, self._record = project, record
-        self._begun = time.monotonic()
-
-    def finish(self, traj: Any) -> str:
-        """Save the record of an experiment that succeeded; returns its label.
-
-        Adds ``config.sumatra.record_<label>`` to the trajectory, with label and reason.
-
-        Parameters
-        ----------
-        traj
-            The trajectory, with all parameters.
-
-        Raises
-        ------
-        PypetRuntimeError
-            If :meth:`begin` was not called before.
-        """
-        record = self._record
-        if record is None:
-            raise PypetRuntimeError(
-                "A Sumatra record can be finished once, after it was begun; call begin() first."
-            )
-        self._record = None
-        record.reason = compose_reason(self._reason, traj)
-        record.parameters = parameter_values(traj)
-        record.duration = time.monotonic() - self._begun
-        record.output_data = record.datastore.find_new_data(record.timestamp)
-        self._project.add_record(record)
-        self._project.save()
-        group = f"sumatra.record_{record.label}"
-        if not traj.f_contains(f"config.{group}", shortcuts=False):
-            traj.f_add_config(f"{group}.label", record.label, comment="Label of the record")
-            traj.f_add_config(f"{group}.reason", record.reason, comment="Reason of the record")
-        _logger.info("Added the Sumatra record `%s`.", record.label)
-        return str(record.label)
+    check_label(label)
+    try:
+        from sumatra.programs import get_executable
+        from sumatra.projects import LABEL_GENERATORS, load_project
+        from sumatra.records import Record
+    except ImportError as error:
+        raise MissingPackageError(
+            "Recording in a Sumatra project needs the package 'Sumatra', which is not installed. "
+            'Run `pip install "pypet-vcs[sumatra]"`.'
+        ) from error
+    loaded = load_project(os.fspath(project))
+    repository = loaded.default_repository
+    working_copy = repository.get_working_copy()
+    version, diff = loaded.update_code(working_copy, "current", "")
+    record = Record(
+        get_executable(path=sys.executable),
+        repository,
+        _main_file(loaded.path),
+        version,
+        loaded.default_launch_mode,
+        loaded.data_store,
+        label=label or LABEL_GENERATORS[loaded.label_generator](),
+        diff=diff,
+        on_changed=loaded.on_changed,
+        input_datastore=loaded.input_datastore,
+        timestamp_format=loaded.timestamp_format,
+    )
+    record.register(working_copy)
+    return SumatraRecord(loaded, record, traj, reason)
 
 
 def check_label(label: str | None) -> None:
