@@ -7,8 +7,10 @@ the same for ten runs and for ten million. Invariant: nothing a run does to its 
 in the next one restored. The exception are values inside ranges, which a run sees only with a
 full copy: they are shared and to be treated as read-only.
 
-Nodes are pickled as tuples of their slots instead of dictionaries, which makes restoring several
-times as fast. Classes that say themselves how they are pickled are left to do so.
+A trajectory that its run is done with is used again, see
+:mod:`~pypet_trajectory.runs.recycling`. Nodes are pickled as tuples of their slots instead of
+dictionaries, which makes restoring faster; classes that say themselves how they are pickled are
+left to do so.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.ranges import NO_RANGE, CompactRange
 from pypet_trajectory.leaves.types import SCALARS
 from pypet_trajectory.logger import HasLogger
+from pypet_trajectory.runs.recycling import NotRecyclableError, Recyclable
 from pypet_trajectory.tree.groups import NNGroupNode
 from pypet_trajectory.tree.nodes import NNTreeNode
 
@@ -51,6 +54,8 @@ _COMMON = (
 )
 
 _set = object.__setattr__
+#: How often in a row a trajectory may prove not to be usable again before that is given up.
+_MAX_TRIES = 3
 
 
 class Snapshot:
@@ -59,7 +64,8 @@ class Snapshot:
     It pickles, and then contains the trajectory's bytes and each range once.
     """
 
-    __slots__ = ("_data", "_full_copy", "_layouts", "_ranges", "_table", "_wildcards")
+    __slots__ = ("_data", "_full_copy", "_layouts", "_ranges", "_spare", "_table", "_tries",
+                 "_wildcards")
 
     def __init__(
         self,
@@ -76,6 +82,9 @@ class Snapshot:
         self._table = table
         self._wildcards = wildcards
         self._full_copy = full_copy
+        #: At most one trajectory handed out before, which may be used again.
+        self._spare: list[Recyclable] = []
+        self._tries = _MAX_TRIES
 
     def __len__(self) -> int:
         return len(self._table)
@@ -141,14 +150,43 @@ class Snapshot:
         PypetKeyError
             If there is no such run.
         """
-        traj: Trajectory = _Unpickler(io.BytesIO(self._data), self._layouts).load()
         idx = self._checked(idx)
+        traj = self._used_again() or self._made()
         _set(traj, "_wildcards", copy_wildcards(self._wildcards))
         _set(traj, "_storage_service", storage_service)
         _set(traj, "_full_copy", self._full_copy)
         traj._adopt_runs(self._table.copy() if self._full_copy else self._table.only_row(idx))
         self._go_to(traj, idx)
         return traj
+
+    def _used_again(self) -> Trajectory | None:
+        """The trajectory of an earlier run, if nobody needs it any more."""
+        try:
+            spare = self._spare.pop()  # at once, lest two threads take the same one
+        except IndexError:
+            return None
+        traj = spare.hand_out_again()
+        if traj is None:
+            self._tries -= 1
+            return None
+        self._tries = _MAX_TRIES
+        self._spare.append(spare)
+        return traj
+
+    def _made(self) -> Trajectory:
+        """A new trajectory, to be used again if that is possible."""
+        if self._tries > 0:
+            try:
+                spare = Recyclable(self._unpickled())
+            except NotRecyclableError:
+                self._tries = 0
+            else:
+                self._spare.append(spare)
+                return spare.hand_out()
+        return self._unpickled()
+
+    def _unpickled(self) -> Trajectory:
+        return _Unpickler(io.BytesIO(self._data), self._layouts).load()  # type: ignore[no-any-return]
 
     def _checked(self, idx: int) -> int:
         if not 0 <= idx < len(self._table):
@@ -175,9 +213,12 @@ class Snapshot:
                 parameter._explored_range = NO_RANGE
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        kept = set(self.__slots__).difference(("_spare", "_tries"))
+        return {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self._spare = []
+        self._tries = _MAX_TRIES
         for name, value in state.items():
             setattr(self, name, value)
 
