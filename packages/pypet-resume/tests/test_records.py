@@ -108,6 +108,19 @@ def test_a_torn_record_is_dropped_and_appending_goes_on(path):
     assert set(RunJournal(path).finished()) == {0, 2}
 
 
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_journal_whose_writer_was_killed_while_creating_it_is_empty(path, size):
+    before = RunJournal(path)
+    before.append(0, None, {})
+    before.close()
+    path.write_bytes(path.read_bytes()[:size])
+    journal = RunJournal(path)
+    assert journal.finished() == {}
+    journal.append(1, None, {})
+    assert set(journal.finished()) == {1}
+    journal.close()
+
+
 def test_records_are_forced_to_the_disk_at_intervals(path, monkeypatch):
     syncs = []
     monkeypatch.setattr(

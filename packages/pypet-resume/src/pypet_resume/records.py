@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetTypeError
-from pypet_trajectory.storage.journal import Journal
+from pypet_trajectory.storage.journal import SIGNATURE, Journal
 from pypet_trajectory.storage.records import RunDelta
 
 
@@ -122,6 +122,8 @@ class RunJournal:
         self._journal.close()
 
     def _records(self) -> Iterator[tuple[int, dict[str, Any], bytes, bytes | None]]:
+        if self.path.exists() and self.path.stat().st_size < len(SIGNATURE):
+            return  # Its writer was killed while it created the file.
         for payload in self._journal:
             yield pickle.loads(payload)
 
