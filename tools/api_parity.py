@@ -255,17 +255,35 @@ def _compare_member(
 # --------------------------------------------------------------------------- deviations
 
 
-def read_deviations(path: Path = DEVIATIONS_FILE) -> dict[str, str]:
-    """Patterns of names that differ on purpose, with the reasons."""
+@dataclass(frozen=True)
+class Deviation:
+    """A difference on purpose."""
+
+    #: Shell pattern for names.
+    name: str
+    #: Why it is one.
+    reason: str
+    #: Shell pattern for what is different.
+    difference: str = "*"
+
+    def excuses(self, difference: Difference) -> bool:
+        """Whether this is why something is different."""
+        return fnmatch.fnmatchcase(difference.name, self.name) and fnmatch.fnmatchcase(
+            difference.text, self.difference
+        )
+
+
+def read_deviations(path: Path = DEVIATIONS_FILE) -> list[Deviation]:
+    """Everything that differs on purpose."""
     if not path.is_file():
-        return {}
+        return []
     entries = tomllib.loads(path.read_text(encoding="utf-8")).get("deviation", [])
-    return {entry["name"]: entry["reason"] for entry in entries}
+    return [Deviation(**entry) for entry in entries]
 
 
-def reason_for(difference: Difference, reasons: Mapping[str, str]) -> str | None:
-    """The pattern that excuses a difference, ``None`` if nobody explained it."""
-    return next((p for p in reasons if fnmatch.fnmatchcase(difference.name, p)), None)
+def reason_for(difference: Difference, deviations: list[Deviation]) -> Deviation | None:
+    """What excuses a difference, ``None`` if nobody explained it."""
+    return next((each for each in deviations if each.excuses(difference)), None)
 
 
 def differences(api: Mapping[str, Any], modules: list[str]) -> list[Difference]:
@@ -295,13 +313,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     warnings.simplefilter("ignore")
     found = differences(json.loads(path.read_text(encoding="utf-8")), options.module)
-    reasons = read_deviations()
-    used: set[str] = set()
+    deviations = read_deviations()
+    used: set[Deviation] = set()
     unexplained: dict[str, list[Difference]] = {}
     for difference in found:
-        pattern = reason_for(difference, reasons)
-        if pattern is not None:
-            used.add(pattern)
+        deviation = reason_for(difference, deviations)
+        if deviation is not None:
+            used.add(deviation)
             continue
         unexplained.setdefault(difference.module, []).append(difference)
     for module, items in unexplained.items():
@@ -311,8 +329,9 @@ def main(arguments: list[str] | None = None) -> int:
     explained = len(found) - sum(map(len, unexplained.values()))
     print(f"{len(found)} differences, {explained} of them on purpose.")
     if not options.module:
-        for pattern in sorted(reasons.keys() - used):
-            print(f"Deviation {pattern!r} excuses nothing any more.")
+        for deviation in deviations:
+            if deviation not in used:
+                print(f"Deviation {deviation.name!r} excuses nothing any more.")
     return 1 if unexplained else 0
 
 

@@ -78,13 +78,13 @@ def execute(script: Path, function: str, **kwargs: object) -> subprocess.Complet
 
 
 def stored() -> dict[str, int]:
-    traj = load_trajectory("t", filename="t.hdf5", load_all=2)
+    traj = load_trajectory("t", filename="t.hdf5", load_data=2)
     return dict(traj.f_get_from_runs("z", fast_access=True))
 
 
 def test_a_killed_experiment_leaves_a_file_that_says_how_far_it_came(script):
     assert execute(script, "start").returncode == -9
-    traj = load_trajectory("t", filename="t.hdf5", load_all=2)
+    traj = load_trajectory("t", filename="t.hdf5", load_data=2)
     completed = [traj.f_is_completed(name) for name in traj.f_get_run_names()]
     # The last rows may still have been on their way, the others are there.
     assert completed == sorted(completed, reverse=True)
@@ -100,7 +100,7 @@ def test_a_killed_experiment_leaves_a_file_that_says_how_far_it_came(script):
 
 def test_a_half_done_experiment_goes_on_by_itself_when_it_is_loaded(script):
     execute(script, "start")
-    traj = load_trajectory("t", filename="t.hdf5", load_all=2)
+    traj = load_trajectory("t", filename="t.hdf5", load_data=2)
     env = Environment(traj, log_config=None, report_progress=False)
 
     def job(traj):

@@ -164,7 +164,7 @@ def test_ones_own_classes_are_stored_and_loaded(make_env, as_path, monkeypatch):
     imports = mixed if as_path == "mixed" else path if as_path else CelsiusResult
     env = make_env(filename="t.hdf5", dynamic_imports=imports)
     env.run(lambda traj: traj.f_add_result(CelsiusResult, "warm", degrees=21.5) and None)
-    traj = load_trajectory("t", filename="t.hdf5", load_all=2, dynamic_imports=imports)
+    traj = load_trajectory("t", filename="t.hdf5", load_data=2, dynamic_imports=imports)
     (loaded,) = traj.f_get_from_runs("warm").values()
     assert type(loaded) is CelsiusResult
     assert loaded.degrees == 21.5

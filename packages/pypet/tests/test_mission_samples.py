@@ -59,7 +59,7 @@ def test_four_cores_a_pool_and_a_queue():
         env.trajectory.f_add_parameter("n", 0)
         env.trajectory.f_explore({"n": list(range(8))})
         assert env.run(number) == [(n, n**2) for n in range(8)]
-    traj = load_trajectory("trajectory", filename="t.hdf5", load_all=2)
+    traj = load_trajectory("trajectory", filename="t.hdf5", load_data=2)
     assert list(traj.f_get_from_runs("n", fast_access=True).values()) == [n**2 for n in range(8)]
 
 
@@ -130,6 +130,6 @@ def test_wrapping_an_existing_simulator(folder):
         traj.f_explore({"a": [1, 2, 3, 4, 5]})
         env.run(my_pypet_wrapper)
     assert (folder / "hdf5" / "trajectory.hdf5").is_file()
-    loaded = load_trajectory("trajectory", load_all=2)
+    loaded = load_trajectory("trajectory", load_data=2)
     assert loaded.f_get("a").f_get_range() == [1, 2, 3, 4, 5]
     assert list(loaded.f_get_from_runs("my_result", fast_access=True).values()) == [42] * 5

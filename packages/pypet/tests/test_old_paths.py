@@ -72,12 +72,12 @@ def test_nothing_of_the_interface_of_pypet_0_7_is_missing(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     parity = import_module("tools.api_parity")
     api = json.loads((ROOT / "tests" / "mission" / "pypet-0.7-api.json").read_text())
-    reasons = parity.read_deviations()
+    deviations = parity.read_deviations()
     modules = [name for name in api if not name.startswith("pypet.brian2")]
     unexplained = [
         str(difference)
         for difference in parity.differences(api, modules)
-        if not parity.reason_for(difference, reasons)
+        if not parity.reason_for(difference, deviations)
     ]
     assert unexplained == []
 

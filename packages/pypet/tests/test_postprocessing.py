@@ -273,6 +273,6 @@ def test_immediate_postprocessing_begins_when_nothing_is_left_to_start(explored,
     assert len(calls[0]) >= 1
     assert calls[-1] == [(0, 1), (1, 2), (2, 3), (3, 4)]
     assert len(calls) >= 2
-    stored = load_trajectory("t", filename="t.hdf5", load_all=2)
+    stored = load_trajectory("t", filename="t.hdf5", load_data=2)
     assert stored.f_get("x").f_get_range() == [1, 2, 3, 4]
     assert stored.f_is_completed()

@@ -25,7 +25,7 @@ def multiply(traj, factor=2):
 
 def stored(filename, name="z", **kwargs):
     """What the file holds of a result, by run name."""
-    traj = load_trajectory("t", filename=filename, load_all=2, **kwargs)
+    traj = load_trajectory("t", filename=filename, load_data=2, **kwargs)
     return traj, traj.f_get_from_runs(name, fast_access=True)
 
 
@@ -122,7 +122,7 @@ def test_parameters_config_and_runs_are_in_the_file_before_the_first_run(explore
     env, seen = explored([1, 2], filename="t.hdf5"), {}
 
     def look(traj):
-        seen.setdefault(traj.v_idx, load_trajectory("t", filename="t.hdf5", load_all=2))
+        seen.setdefault(traj.v_idx, load_trajectory("t", filename="t.hdf5", load_data=2))
 
     env.run(look)
     first, second = seen[0], seen[1]
@@ -139,7 +139,7 @@ def test_config_that_changes_during_the_runs_is_stored_as_it_is_at_the_end(explo
     env.trajectory.f_add_config("note", "before")
     env.add_postprocessing(lambda traj, results: traj.f_get("note").f_set("after"))
     env.run(multiply)
-    assert load_trajectory("t", filename="t.hdf5", load_all=2).note == "after"
+    assert load_trajectory("t", filename="t.hdf5", load_data=2).note == "after"
 
 
 @pytest.mark.claim(16)
@@ -170,7 +170,7 @@ def test_a_second_call_executes_only_what_was_added(explored):
 
 def test_a_loaded_trajectory_is_not_executed_again(explored, make_env):
     explored([1, 2], filename="t.hdf5").run(multiply)
-    traj = load_trajectory("t", filename="t.hdf5", load_all=2)
+    traj = load_trajectory("t", filename="t.hdf5", load_data=2)
     assert make_env(traj).run(multiply) == []
 
 

@@ -127,7 +127,7 @@ def test_experiments_that_succeed_are_recorded(lab_book, explored):
     assert FakeRecord.events == []
     env.run(lambda traj: FakeRecord.events.append("run"))
     assert FakeRecord.events == ["made book why first", "begun", "run", "run", "finished True"]
-    traj = load_trajectory("t", filename="t.hdf5", load_all=2)
+    traj = load_trajectory("t", filename="t.hdf5", load_data=2)
     assert traj.f_get("config.sumatra.label").f_get() == "first"
 
 

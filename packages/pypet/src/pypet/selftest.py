@@ -86,7 +86,7 @@ def _problem_with(folder: str, arguments: dict[str, Any], wrap_mode: str) -> str
         returned = [result for _, result in env.run(square)]
         if returned != expected:
             return f"runs returned {returned} instead of {expected}"
-        loaded = load_trajectory("selftest", filename=filename, load_all=2)
+        loaded = load_trajectory("selftest", filename=filename, load_data=2)
         squares = loaded.f_get_from_runs("square", fast_access=True)
         stored = [int(value) for value in squares.values()]
         if stored != expected:
