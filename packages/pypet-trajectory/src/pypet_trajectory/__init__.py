@@ -1,11 +1,13 @@
 """The trajectory of a numerical experiment: a tree of parameters and results.
 
-Everything meant for users is importable from here. `ObjectTable` is a pandas class and imports
-pandas when it is asked for; nothing else here needs more than numpy.
+Everything meant for users is importable from here. What few need is imported when it is asked
+for: `ObjectTable`, which is a pandas class, and `ArchiveStorageService`. Nothing but `ObjectTable`
+needs more than numpy.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from pypet_trajectory.annotations import Annotations
@@ -34,7 +36,6 @@ from pypet_trajectory.loading import load_trajectory, merge_all_in_folder
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.runs.lifecycle import manual_run
 from pypet_trajectory.slots import HasSlots
-from pypet_trajectory.storage.archive import ArchiveStorageService
 from pypet_trajectory.storage.lazy import LazyStorageService
 from pypet_trajectory.storage.memory import InMemoryStorageService
 from pypet_trajectory.storage.service import StorageService
@@ -97,9 +98,14 @@ __all__ = (
 )
 
 
-def __getattr__(name: str) -> Any:
-    if name == "ObjectTable":
-        from pypet_trajectory.leaves.object_table import ObjectTable
+#: What is imported when asked for, with the modules it lives in.
+_LAZY = {
+    "ArchiveStorageService": "pypet_trajectory.storage.archive",
+    "ObjectTable": "pypet_trajectory.leaves.object_table",
+}
 
-        return ObjectTable
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

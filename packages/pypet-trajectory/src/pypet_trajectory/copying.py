@@ -177,7 +177,7 @@ class _Inserting:
 
 
 def _copy_annotations(source: Any, target: Any) -> None:
-    if not source.v_annotations.f_is_empty():
+    if source._has_annotations:
         target.f_set_annotations(**source.v_annotations.f_to_dict(copy=False))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from pypet_trajectory.constants import LOAD_DATA, LOAD_SKELETON
@@ -145,8 +144,12 @@ def merge_all_in_folder(
     ValueError
         If there is no such file.
     """
-    files = sorted(
-        path for path in Path(folder).iterdir() if path.suffix == ext and path.is_file())
+    with os.scandir(folder) as entries:
+        files = sorted(
+            entry.path
+            for entry in entries
+            if entry.is_file() and os.path.splitext(entry.name)[1] == ext
+        )
     if not files:
         raise PypetValueError(f"There is no file with extension `{ext}` in folder `{folder}`.")
     first, *others = (
@@ -156,7 +159,7 @@ def merge_all_in_folder(
             force=force,
             dynamic_imports=dynamic_imports,
             storage_service=storage_service,
-            filename=str(path),
+            filename=path,
         )
         for path in files
     )
@@ -171,5 +174,5 @@ def merge_all_in_folder(
     )
     if delete_other_files:
         for path in files[1:]:
-            path.unlink()
+            os.remove(path)
     return first

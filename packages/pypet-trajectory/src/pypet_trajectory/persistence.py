@@ -33,7 +33,9 @@ Request = tuple[str, Any, tuple[Any, ...], dict[str, Any]]
 # --------------------------------------------------------------- whole trajectories
 
 
-def store(traj: Trajectory, only_init: bool, store_data: int, max_depth: int | None) -> None:
+def store(
+    traj: TrajectoryState, only_init: bool, store_data: int, max_depth: int | None
+) -> None:
     """Store a trajectory, or what was added during the current run."""
     service = service_of(traj)
     if traj._is_run:
@@ -61,7 +63,7 @@ def store(traj: Trajectory, only_init: bool, store_data: int, max_depth: int | N
     traj._run_table.mark_stored()
 
 
-def _replace_outdated(traj: Trajectory, service: StorageService) -> None:
+def _replace_outdated(traj: TrajectoryState, service: StorageService) -> None:
     """Write parameters whose range grew since they were stored.
 
     They are replaced, never deleted first: whenever the process dies, the store holds either

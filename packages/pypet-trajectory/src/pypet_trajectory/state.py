@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory import copying, persistence, settings
-from pypet_trajectory.constants import VERSION
+from pypet_trajectory.constants import STORE_DATA, VERSION
 from pypet_trajectory.decorators import not_in_run
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.leaves.parameter import Parameter
@@ -24,7 +24,7 @@ from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.names import check_trajectory_name
 from pypet_trajectory.runs import information, lifecycle
 from pypet_trajectory.runs.names import RunNames
-from pypet_trajectory.runs.table import RunTable, format_time
+from pypet_trajectory.runs.table import FRESH, RunTable, format_time
 from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
@@ -476,6 +476,28 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
     @property
     def _run_parent_groups(self) -> dict[str, Any]:
         return self._index.run_parents
+
+    def _make_single_run(self) -> None:
+        """Enter run mode at the current run."""
+        self._is_run = False
+        self._run_started = False
+        lifecycle.start_run(self)
+
+    def _finalize_run(self) -> None:
+        """Finish the current run and leave run mode."""
+        lifecycle.finalize_run(self)
+
+    def _finalize(self, store_meta_data: bool = True) -> None:
+        """End an experiment: go to no run, and store the run table."""
+        self._is_run = False
+        lifecycle.restore_default(self)
+        if store_meta_data:
+            persistence.store(self, only_init=True, store_data=STORE_DATA, max_depth=None)
+
+    def _update_run_information(self, run_information: Mapping[str, Any]) -> None:
+        """Take over what is known about one run."""
+        fields = {name: run_information[name] for name in FRESH if name in run_information}
+        self._run_table.set(run_information["idx"], **fields)
 
     def _set_explored_parameters_to_idx(self, idx: int) -> None:
         lifecycle.set_explored_parameters(self, idx)

@@ -214,7 +214,8 @@ def _items(traj: Trajectory, leaf: Any, idx: int) -> Iterator[tuple[str, Any]]:
 def notes_of(node: Any) -> dict[str, Any]:
     """Comment and annotations of a node, as far as they are plain values."""
     notes: dict[str, Any] = {"comment": node.v_comment} if node.v_comment else {}
-    for name, value in node.v_annotations.f_to_dict(copy=False).items():
+    annotations = node.v_annotations.f_to_dict(copy=False) if node._has_annotations else {}
+    for name, value in annotations.items():
         if isinstance(value, str | int | float | np.generic):
             notes[name] = value
     return notes

@@ -106,7 +106,7 @@ def _leaf(leaf: Any) -> str:
 def _notes(node: Any) -> str:
     """Comment and annotations, if there are any."""
     parts = [node.v_comment] if node.v_comment else []
-    if not node.v_annotations.f_is_empty():
+    if node._has_annotations:
         parts.append(node.f_ann_to_str())
     if not parts:
         return ""
