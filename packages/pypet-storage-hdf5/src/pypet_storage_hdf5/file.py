@@ -8,6 +8,7 @@ HDF5 locks files; who holds the lock is looked up where the operating system tel
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import warnings
 from collections.abc import Mapping
@@ -15,13 +16,18 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tables
 from numpy.typing import NDArray
 
 from pypet_storage_hdf5.handles import Handles
 from pypet_storage_hdf5.pickling import refuse_pickles
 from pypet_storage_hdf5.settings import Settings
+from pypet_storage_hdf5.truncation import WRITING, complete, missing_bytes, open_completed
 from pypet_trajectory.exceptions import PypetError, PypetOSError
+
+_logger = logging.getLogger(__name__)
+
 
 class HDF5FileError(PypetError, tables.HDF5ExtError):
     """A file cannot be opened as HDF5, because of its content or because of a lock."""
@@ -84,11 +90,12 @@ class OpenFile:
             raise PermissionError(errno.EACCES, "The file cannot be read", path)
         title_of_new = {} if exists else {"title": title}
         try:
-            self.tables = tables.open_file(
-                path, mode="a" if writable else "r", **title_of_new)
+            self.tables = tables.open_file(path, mode="a" if writable else "r", **title_of_new)
         except (tables.HDF5ExtError, ValueError, OSError) as error:
-            raise _opening_error(path, writable, error) from error
+            self.tables = self._opened_after_kill(error)
         self.handles = Handles(self.tables)
+        if writable:
+            self.handles.group("/").set_raw_attribute(WRITING, np.array(os.getpid()))
 
     def filters(self, options: Mapping[str, Any] | None = None) -> tables.Filters:
         """Filters of the file's settings, changed by the options of one call."""
@@ -124,11 +131,29 @@ class OpenFile:
         """Flush, make durable and close."""
         if not self.tables.isopen:
             return
+        if self.writable:
+            self.tables.flush()
+            # The mark goes when everything else is on disk, see `truncation`.
+            self.handles.group("/").remove_attribute(WRITING)
         self.handles.close()
         if self.writable:
             self.tables.flush()
             os.fsync(self.tables.fileno())
         self.tables.close()
+
+    def _opened_after_kill(self, error: Exception) -> Any:
+        """The file opened although its last flush was cut short; else one clear error."""
+        if "truncated file" in str(error):
+            missing = missing_bytes(self.path)
+            if self.writable and missing and complete(self.path, missing):
+                _logger.warning(
+                    "%r was being written when its process died; completed it.", self.path)
+                return tables.open_file(self.path, mode="a")
+            if not self.writable and missing:
+                completed = open_completed(self.path, missing)
+                if completed is not None:
+                    return completed
+        raise _opening_error(self.path, self.writable, error) from error
 
 
 def _opening_error(path: str, writable: bool, error: Exception) -> Exception:
@@ -148,8 +173,9 @@ def _opening_error(path: str, writable: bool, error: Exception) -> Exception:
         is_hdf5 = stream.read(8) == b"\x89HDF\r\n\x1a\n"
     if not is_hdf5:
         return HDF5FileError(f"{place!r} is not an HDF5 file.")
+    reason = next((line.strip() for line in text.splitlines() if "truncated" in line), "")
     return HDF5FileError(
-        f"{place!r} is a damaged HDF5 file ({text.strip().splitlines()[-1]}). "
+        f"{place!r} is a damaged HDF5 file ({reason or text.strip().splitlines()[-1]}). "
         "repair_hdf5_file() saves what can be saved.")
 
 

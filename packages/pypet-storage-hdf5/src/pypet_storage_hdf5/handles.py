@@ -173,7 +173,7 @@ class Handles:
             self._groups.move_to_end(path)
             return handle
         handle = GroupHandle(self.file, path[1:])
-        handle._g_new(self._root, path[1:] or "/", False)
+        handle._g_new(self._root, path[1:] or ".", False)
         try:
             handle._v_objectid = handle._g_open()
         except tables.HDF5ExtError as error:
