@@ -164,3 +164,12 @@ def test_a_service_of_the_trajectory_takes_no_keywords():
     traj = Trajectory("t", storage_service=LazyStorageService)
     with pytest.raises(ValueError, match="filename"):
         Environment(traj, filename="x.hdf5", log_config=None)
+
+
+def test_a_storage_service_must_be_able_to_store():
+    with pytest.raises(TypeError, match="storage_service"):
+        Environment("t", log_config=None, storage_service=42)
+    with pytest.raises(ImportError):
+        Environment("t", log_config=None, storage_service="no_such_module.Service")
+    with pytest.raises(ValueError, match="parquet"):
+        Environment("t", log_config=None, storage_service=None, filename="t.parquet")

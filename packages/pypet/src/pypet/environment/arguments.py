@@ -357,6 +357,17 @@ def _check_executor(a: EnvironmentArguments) -> None:
         )
 
 
+def _check_storage_service(a: EnvironmentArguments) -> None:
+    service = a.storage_service
+    if service is None or isinstance(service, (bool, str, type)):
+        return
+    if not (callable(getattr(service, "store", None)) and callable(getattr(service, "load", None))):
+        raise EnvironmentArgumentTypeError(
+            "storage_service is a storage service, its class or the dotted path of that, True "
+            f"for HDF5 files or None, but is {service!r}, which cannot store and load."
+        )
+
+
 #: In the order in which problems are reported.
 RULES: tuple[Callable[[EnvironmentArguments], None], ...] = (
     _check_git,
@@ -377,4 +388,5 @@ RULES: tuple[Callable[[EnvironmentArguments], None], ...] = (
     _check_failures,
     _check_start_method,
     _check_executor,
+    _check_storage_service,
 )

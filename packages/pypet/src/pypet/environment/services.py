@@ -90,7 +90,7 @@ def chosen_service(storage_service: Any) -> Any:
         from pypet_storage_hdf5.service import HDF5StorageService
 
         return HDF5StorageService
-    return storage_service
+    return None if storage_service is False else storage_service
 
 
 def _class_to_construct(storage_service: Any, kwargs: Mapping[str, Any]) -> type | None:
