@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pypet_trajectory.constants import RUN_NAME
+from pypet_trajectory.constants import FORMAT_ZEROS, RUN_NAME
 from pypet_trajectory.exceptions import PypetKeyError, PypetRuntimeError
 from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.wildcards import make_run_name
@@ -70,11 +70,12 @@ class RunNames:
         """Index of the run called `name`, ``None`` if there is no such run."""
         if self._table.names is None and self._function is make_run_name:
             digits = name[len(RUN_NAME):]
-            if name.startswith(RUN_NAME) and digits.isascii() and digits.isdigit():
-                idx = int(digits)
-                if idx < len(self._table) and make_run_name(idx) == name:
-                    return idx
-            return None
+            if not name.startswith(RUN_NAME) or not (digits.isascii() and digits.isdigit()):
+                return None
+            if len(digits) < FORMAT_ZEROS or (len(digits) > FORMAT_ZEROS and digits[0] == "0"):
+                return None  # padded otherwise than run names are
+            idx = int(digits)
+            return idx if idx < len(self._table) else None
         return self._listing().get(name)
 
     def index(self, name: str) -> int:

@@ -42,22 +42,21 @@ def get_from_runs(
     """One item from every run where it is found; see :meth:`Trajectory.f_get_from_runs`."""
     parents = list(traj._run_parent_groups.values())
     search = _Search(traj, name, fast_access, with_links, shortcuts, max_depth, auto_load)
+    dummy = traj.f_wildcard("$", -1)
     found: OrderedDict[Any, Any] = OrderedDict()
     with _restored_run_context(traj):
         groups_of = _all_parents(traj, parents) if auto_load else _run_groups(traj, parents)
-        dummy = traj.f_wildcard("$", -1)
-        dummies = [
-            (parent, dummy)
+        stand_ins = [
+            parent
             for parent in parents
-            if include_default_run and (auto_load or dummy in (parent._children or ()))
+            if include_default_run and (auto_load or dummy in parent._children)
         ]
-        indices: Iterable[int] = range(len(traj)) if dummies else sorted(groups_of)
+        indices: Iterable[int] = range(len(traj)) if stand_ins else sorted(groups_of)
         for idx in indices:
-            run_name = traj._run_names.name(idx)
-            traj._idx, traj._crun = idx, run_name
-            item = search.below([(parent, run_name) for parent in groups_of.get(idx, ())])
-            if item is _NOTHING:
-                item = search.below(dummies)
+            run_name, run_parents = groups_of.get(idx) or (traj._run_names.name(idx), ())
+            item = search.below(run_parents, run_name, idx)
+            if item is _NOTHING and stand_ins:
+                item = search.below(stand_ins, dummy, idx)
             if item is not _NOTHING:
                 found[idx if use_indices else run_name] = item
     return found
@@ -121,57 +120,64 @@ class _Search:
             and (max_depth is None or max_depth >= 2)
         )
 
-    def below(self, places: Iterable[tuple[NNGroupNode, str]]) -> Any:
+    def below(self, parents: Iterable[NNGroupNode], run_name: str, idx: int) -> Any:
         """What is found in the last of these parents' run groups that has it."""
         found = _NOTHING
-        for parent, run_name in places:
-            item = self._in_run_group(parent, run_name)
+        for parent in parents:
+            item = self._in_run_group(parent, run_name, idx)
             if item is not _NOTHING:
                 found = item
         return found
 
-    def _in_run_group(self, parent: NNGroupNode, run_name: str) -> Any:
+    def _in_run_group(self, parent: NNGroupNode, run_name: str, idx: int) -> Any:
         if self._is_simple:
-            group: Any = parent._groups.get(run_name) if parent._groups else None
-            if group is None:
+            # Most names are those of leaves directly below the run's group.
+            group = parent._groups.get(run_name)
+            if group is None and not self._options["with_links"]:
                 return _NOTHING
-            leaf = group._leaves.get(self._name) if group._leaves else None
+            leaf = None if group is None else group._leaves.get(self._name)
             if leaf is not None:
-                return self._value(leaf)
+                return self._value(leaf, idx)
+        # Wildcards in the name stand for this run.
+        vars(self._traj).update(_idx=idx, _crun=self._traj._run_names.name(idx))
         try:
             node = parent.f_get(
                 f"{run_name}.{self._name}", max_depth=self._max_depth, **self._options)
         except (AttributeError, DataNotInStorageError):
             return _NOTHING
-        return self._value(node)
+        return self._value(node, idx)
 
-    def _value(self, node: Any) -> Any:
+    def _value(self, node: Any, idx: int) -> Any:
         if not self._fast_access or not node.v_is_leaf or not node.f_supports_fast_access():
             return node
         if node.v_is_parameter and node.f_has_range():
-            node._set_parameter_access(self._traj._idx)
+            node._set_parameter_access(idx)
         return node.f_get()
 
 
 def _run_groups(
     traj: Trajectory, parents: Iterable[NNGroupNode]
-) -> dict[int, list[NNGroupNode]]:
-    """Run index to the groups that have a child for this run, in order of `parents`."""
+) -> dict[int, tuple[str, list[NNGroupNode]]]:
+    """Run index to its name and the groups that have a child for it, in order of `parents`."""
     find = traj._run_names.find
-    groups_of: dict[int, list[NNGroupNode]] = {}
+    groups_of: dict[int, tuple[str, list[NNGroupNode]]] = {}
     for parent in parents:
-        for name in parent._children or ():
+        for name in parent._children:
             idx = find(name)
-            if idx is not None:
-                groups_of.setdefault(idx, []).append(parent)
+            if idx is None:
+                continue
+            if idx in groups_of:
+                groups_of[idx][1].append(parent)
+            else:
+                groups_of[idx] = (name, [parent])
     return groups_of
 
 
 def _all_parents(
     traj: Trajectory, parents: list[NNGroupNode]
-) -> dict[int, list[NNGroupNode]]:
-    """Every run to all groups: a run that is not in memory may be in the storage."""
-    return dict.fromkeys(range(len(traj)), parents)
+) -> dict[int, tuple[str, list[NNGroupNode]]]:
+    """Every run with all groups: a run that is not in memory may be in the storage."""
+    return {idx: (name, parents) for idx, name in enumerate(traj._run_names)}
 
 
 @contextmanager
