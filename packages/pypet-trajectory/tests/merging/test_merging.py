@@ -3,6 +3,7 @@
 import pytest
 
 from pypet_trajectory import (
+    ArchiveStorageService,
     InMemoryStorageService,
     StorageService,
     Trajectory,
@@ -409,6 +410,16 @@ def test_old_keywords_still_work(service):
     with pytest.warns(DeprecationWarning, match="ignore_trajectory_results"):
         traj.f_merge(make("D", [2], service), backup=False, ignore_trajectory_results=True)
     assert len(traj) == 4
+
+
+def test_trajectories_of_different_kinds_of_stores_can_be_merged(service, tmp_path):
+    traj = make("A", [1], service)
+    other = make("B", [2], ArchiveStorageService(filename=str(tmp_path / "b.traj")))
+    traj.f_merge(other, backup=False)
+    assert per_run(loaded(traj), "z") == ["A0", "B0"]
+    back = make("C", [3], ArchiveStorageService(filename=str(tmp_path / "c.traj")))
+    back.f_merge(traj, backup=False)
+    assert per_run(loaded(back), "z") == ["C0", "A0", "B0"]
 
 
 class OldService(StorageService):

@@ -121,11 +121,12 @@ def carry_out(
 
 
 def _can_copy_in_storage(traj: Trajectory, other: Trajectory) -> bool:
-    """Whether this trajectory's service can reach the other's data by a file name."""
+    """Whether this trajectory's service can reach the other's data, and read it."""
     mine, theirs = traj._storage_service, other._storage_service
     if not other._stored or theirs is None:
         return False
-    return theirs is mine or getattr(theirs, "filename", None) is not None
+    has_file = getattr(theirs, "filename", None) is not None
+    return theirs is mine or (type(theirs) is type(mine) and has_file)
 
 
 def _copy_in_storage(
