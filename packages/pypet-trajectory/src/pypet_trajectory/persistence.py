@@ -49,8 +49,7 @@ def store(
                 max_depth=max_depth,
             )
         return
-    if not only_init:
-        _replace_outdated(traj, service)
+    _replace_outdated(traj, service)
     service.store(
         constants.TRAJECTORY,
         traj,

@@ -319,6 +319,24 @@ def test_storing_one_expanded_parameter_replaces_it(traj, service):
     assert len(load_trajectory("T", storage_service=service)) == 4
 
 
+@pytest.mark.parametrize("only_init", [False, True])
+def test_ranges_on_disk_are_never_shorter_than_the_run_table(traj, service, only_init):
+    traj.f_store()
+    traj.f_expand({"x": [4]})
+    traj.f_store(only_init=only_init)
+    loaded = load_trajectory("T", storage_service=service)
+    assert (len(loaded), loaded.f_get("x").f_get_range()) == (4, [1, 2, 3, 4])
+
+
+def test_a_parameter_stored_before_it_was_explored_gets_its_range(service):
+    traj = Trajectory("T", storage_service=service)
+    traj.f_add_parameter("x", 1)
+    traj.f_store()
+    traj.f_explore({"x": [1, 2]})
+    traj.f_store()
+    assert load_trajectory("T", storage_service=service).f_get("x").f_get_range() == [1, 2]
+
+
 def test_removing_everything_from_memory(traj):
     with pytest.raises(ValueError, match="recursive"):
         traj.f_remove(recursive=False)
