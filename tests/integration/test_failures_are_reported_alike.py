@@ -34,13 +34,13 @@ def test_twelve_runs_with_three_kinds_of_trouble_give_one_report(
 
     assert results == [(index, index) for index in GOOD]
     failures = env.failed_runs
-    assert {index: failure.status for index, failure in failures.items()} == {
-        3: "failed",
-        5: "lost",
-        7: "timed_out",
+    assert {run: failure.status for run, failure in failures.items()} == {
+        "run_00000003": "failed",
+        "run_00000005": "lost",
+        "run_00000007": "timed_out",
     }
-    assert failures[3].exception == "ValueError"
-    assert "run 3 is bound to fail" in failures[3].traceback
+    assert failures["run_00000003"].exception == "ValueError"
+    assert "run 3 is bound to fail" in failures["run_00000003"].traceback
 
     traj = load_trajectory(name="troubled", filename=str(file), load_data=2)
     assert [bool(traj.f_is_completed(index)) for index in range(12)] == [
