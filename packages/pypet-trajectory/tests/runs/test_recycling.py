@@ -2,6 +2,7 @@
 
 import gc
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -152,11 +153,40 @@ HOLDERS = {
 @pytest.mark.parametrize("hold", HOLDERS.values(), ids=HOLDERS)
 def test_what_somebody_holds_is_not_used_again(snapshot, hold):
     held = hold(snapshot.restore(0))
-    identity = id(snapshot._spare[0]._traj)
+    first = snapshot._spare[0]._traj
+    before = described(first)
+    identity = id(first)
+    del first
     one = snapshot.restore(1)
     assert id(one) != identity
     assert one.x == 6
     assert held is not None
+    if hasattr(held, "v_root"):
+        assert described(held.v_root) == before
+
+
+def test_a_trajectory_in_use_is_not_touched(snapshot):
+    traj = snapshot.restore(0)
+    start_run(traj)
+    traj.f_add_result("z", 1)
+    snapshot.restore(1)
+    assert len(traj._new_nodes) == 3
+    assert list(traj._explored_parameters) == ["parameters.x", "parameters.net.w"]
+    finalize_run(traj)
+    assert "z" not in traj
+
+
+def test_threads_get_trajectories_of_their_own(snapshot):
+    def run(idx):
+        traj = snapshot.restore(idx % 3)
+        start_run(traj)
+        traj.f_add_result("z", traj.x)
+        value = traj.f_get("z").f_get()
+        finalize_run(traj)
+        return value
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(run, range(300))) == [5 + idx % 3 for idx in range(300)]
 
 
 def test_two_trajectories_at_a_time_are_two(snapshot):

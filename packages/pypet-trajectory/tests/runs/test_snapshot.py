@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pypet_trajectory import (
+    BaseParameter,
     NNGroupNode,
     Parameter,
     PickleResult,
@@ -179,6 +180,59 @@ class OwnParameter(Parameter):
     def __init__(self, full_name, data=None, comment=""):
         super().__init__(full_name, data, comment)
         self._note = {"a": 1}
+
+
+class PlainListParameter(BaseParameter):
+    """A parameter that keeps its range in a way of its own."""
+
+    def __init__(self, full_name, data=None, comment=""):
+        super().__init__(full_name, comment)
+        self.value, self.initial, self.points = data, data, None
+
+    def f_get(self):
+        return self.value
+
+    def f_get_default(self):
+        return self.initial
+
+    def f_is_empty(self):
+        return self.value is None
+
+    def f_has_range(self):
+        return self.points is not None
+
+    def f_get_range(self, copy=True):
+        return self.points
+
+    def f_get_range_length(self):
+        return len(self.points)
+
+    def f_supports_fast_access(self):
+        return True
+
+    def _explore(self, explore_iterable):
+        self.points, self._explored = list(explore_iterable), True
+
+    def _set_parameter_access(self, idx=0):
+        self.value = self.points[idx]
+
+    def _restore_default(self):
+        self.value = self.initial
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if not self.v_full_copy:
+            state["points"] = None
+        return state
+
+
+def test_parameters_with_ranges_of_their_own_are_at_the_run():
+    traj = Trajectory("T")
+    parameter = traj.f_add_parameter(PlainListParameter, "p", 0)
+    traj.f_explore({"p": [5, 6]})
+    taken = Snapshot.take(traj)
+    assert not parameter.v_full_copy
+    assert [taken.restore(idx).p for idx in (1, 0)] == [6, 5]
 
 
 class Whatever:

@@ -117,17 +117,20 @@ class Recyclable:
 
     def hand_out(self) -> Trajectory:
         """The trajectory, for the first time."""
-        self._detach()
+        remembered = self._detach()  # kept meanwhile, since it is kept when counting again
         self._counts = self._reference_counts()
+        del remembered
         self._attach()
         return self._traj
 
     def hand_out_again(self) -> Trajectory | None:
         """The trajectory as it was, ``None`` if it cannot be used again."""
-        if self._traj._nn_interface is None:
-            return None
-        self._detach()
+        if sys.getrefcount(self._traj) != self._counts[-1]:
+            return None  # somebody works with it, so it must not even be touched
+        remembered = self._detach()
         if not self._has_same_nodes() or self._counts != self._reference_counts():
+            for name, container in remembered.items():
+                _set(self._traj, name, container)
             return None
         if not all(states.put_right() for states in self._known):
             return None
@@ -136,11 +139,13 @@ class Recyclable:
         self._attach()
         return self._traj
 
-    def _detach(self) -> None:
-        """Let go of all nodes that the trajectory remembers besides its tree."""
+    def _detach(self) -> dict[str, Any]:
+        """Let go of all nodes that the trajectory remembers besides its tree; returns them."""
+        remembered = {name: getattr(self._traj, name) for name in _CONTAINERS}
         self._traj._index.answers.clear()
         for name, make in _CONTAINERS.items():
             _set(self._traj, name, make())
+        return remembered
 
     def _attach(self) -> None:
         """Give the trajectory its own state back."""
@@ -160,9 +165,9 @@ class Recyclable:
         run_parents.update(self._run_parents)
 
     def _reference_counts(self) -> list[int]:
-        """How often the trajectory and each of its nodes are referred to."""
+        """How often each of the nodes is referred to, and the trajectory itself, which is last."""
         counted = map(sys.getrefcount, chain(self._leaves.values(), self._groups.values()))
-        return [sys.getrefcount(self._traj), *counted]
+        return [*counted, sys.getrefcount(self._traj)]
 
     def _has_same_nodes(self) -> bool:
         index = self._traj._index

@@ -19,6 +19,8 @@ import copy
 import functools
 import io
 import pickle
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.copying import copy_wildcards
@@ -125,7 +127,8 @@ class Snapshot:
         }
         buffer = io.BytesIO()
         pickler = _Pickler(buffer, traj, ranges)
-        pickler.dump(traj)
+        with _ranges_in_pickles(traj, ranges):
+            pickler.dump(traj)
         return cls(
             buffer.getvalue(),
             pickler.layouts,
@@ -181,8 +184,9 @@ class Snapshot:
             except NotRecyclableError:
                 self._tries = 0
             else:
+                traj = spare.hand_out()
                 self._spare.append(spare)
-                return spare.hand_out()
+                return traj
         return self._unpickled()
 
     def _unpickled(self) -> Trajectory:
@@ -201,6 +205,7 @@ class Snapshot:
             if values is None:
                 if parameter is not None and parameter.f_has_range():
                     parameter._set_parameter_access(idx)
+                    parameter.v_full_copy = self._full_copy
                 continue
             parameter._explored_range = values
             parameter._set_parameter_access(idx)
@@ -221,6 +226,23 @@ class Snapshot:
         self._tries = _MAX_TRIES
         for name, value in state.items():
             setattr(self, name, value)
+
+
+@contextmanager
+def _ranges_in_pickles(traj: Trajectory, ranges: Collection[str]) -> Iterator[None]:
+    """Let explored parameters that keep their ranges in a way of their own pickle these."""
+    own = [
+        parameter
+        for full_name, parameter in traj._explored_parameters.items()
+        if parameter is not None and full_name not in ranges and not parameter.v_full_copy
+    ]
+    try:
+        for parameter in own:
+            parameter.v_full_copy = True
+        yield
+    finally:
+        for parameter in own:
+            parameter.v_full_copy = False
 
 
 class Layout:
