@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import socket
 import threading
 
 import pytest
@@ -24,19 +25,19 @@ pytestmark = pytest.mark.timeout(60)
 def raw(serve):
     """A REQ socket to a server without keys, as other programs would use it."""
     context = zmq.Context()
-    socket = context.socket(zmq.REQ)
-    socket.linger = 0
-    socket.rcvtimeo = 10_000
+    requester = context.socket(zmq.REQ)
+    requester.linger = 0
+    requester.rcvtimeo = 10_000
     served = serve(LockerServer, secure=False)
-    socket.connect(served.url)
+    requester.connect(served.url)
 
     def ask(text: str) -> str:
-        socket.send_string(text)
-        return socket.recv_string()
+        requester.send_string(text)
+        return requester.recv_string()
 
     ask.served = served
     yield ask
-    socket.close()
+    requester.close()
     context.term()
 
 
@@ -170,6 +171,48 @@ def test_a_silent_server_is_an_error_in_bounded_time():
     assert isinstance(caught.value, PypetError)
     client.finalize()
     context.destroy(linger=0)
+
+
+def test_a_server_that_has_ended_is_noticed_long_before_the_last_try(serve, connect):
+    served = serve(LockerServer)
+    client = connect(served, LockerClient)
+    client.start()
+    served.stop()
+    with pytest.raises(ServerSilentError, match="any more"):
+        client.acquire()
+
+
+def test_a_server_may_start_a_little_later_than_its_clients(serve):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    client = LockerClient(url)
+    starter = threading.Thread(target=client.start)
+    starter.start()
+    starter.join(1.5)  # its first knock was refused
+    assert starter.is_alive()
+    server = LockerServer(url)
+    server.bind()
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    starter.join(10)
+    assert not starter.is_alive()
+    client.send_done()
+    client.finalize()
+    thread.join(10)
+
+
+def test_where_nobody_listens_is_an_error():
+    class Hasty(LockerClient):
+        TIMEOUT = 20
+        RETRIES = 40
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        client = Hasty(f"tcp://127.0.0.1:{probe.getsockname()[1]}")
+        with pytest.raises(ServerSilentError, match="Is the server running"):
+            client.start()
+    client.finalize()
 
 
 def test_finalizing_releases_and_is_idempotent(serve, connect):

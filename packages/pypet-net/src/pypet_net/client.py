@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import time
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import zmq
 
@@ -27,6 +29,17 @@ from pypet_trajectory.logger import HasLogger
 #: Sockets and contexts of the parent process. A forked child must neither use nor close them, so
 #: it keeps them here, out of reach of the garbage collector.
 _inherited: list[Any] = []
+
+
+#: Seconds without an answer after which it is found out whether anybody listens at all. Longer
+#: than the second after which servers tell waiting clients that they still wait.
+_LOOK_AFTER = 1.2
+_LOOK_AGAIN = 0.3
+
+#: How often in a row a connection may be refused by a server that has answered before, and by one
+#: that has not and may be just about to start.
+_REFUSALS_OF_KNOWN = 2
+_REFUSALS_OF_UNKNOWN = 30
 
 
 class ServerSilentError(PypetRuntimeError):
@@ -69,6 +82,9 @@ class ReliableClient(ForkDetector):
         Address of the server.
     keys
         The client half of the server's :class:`~pypet_net.keys.SessionKeys`, if it has any.
+    is_running
+        Whether the server is known to listen already. If nobody does, it has ended then, and is
+        not waited for.
     """
 
     #: Seconds between two attempts.
@@ -78,19 +94,23 @@ class ReliableClient(ForkDetector):
     #: Milliseconds to wait for an answer to one attempt.
     TIMEOUT = 2222
 
-    def __init__(self, url: str, *, keys: ClientKeys | None = None) -> None:
+    def __init__(
+        self, url: str, *, keys: ClientKeys | None = None, is_running: bool = False
+    ) -> None:
         super().__init__()
         self.url = url
         self._keys = keys
+        self._is_running = is_running
         self._identity: ClientIdentity | None = None
+        self._refusals = 0
         self._context: zmq.Context[Any] | None = None
         self._socket: zmq.Socket[Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"url": self.url, "_keys": self._keys}
+        return {"url": self.url, "keys": self._keys, "is_running": self._is_running}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["url"], keys=state["_keys"])  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
 
     def start(self, test_connection: bool = True) -> None:
         """Connect, unless there is a connection of this process already.
@@ -162,16 +182,16 @@ class ReliableClient(ForkDetector):
         assert self._identity is not None
         if self._socket is not None:
             self._socket.close()
-        socket = self._context.socket(zmq.DEALER)
-        socket.linger = 0
-        socket.ipv6 = "[" in self.url
-        socket.identity = self._identity.unique.encode("ascii")
+        dealer = self._context.socket(zmq.DEALER)
+        dealer.linger = 0
+        dealer.ipv6 = "[" in self.url
+        dealer.identity = self._identity.unique.encode("ascii")
         if self._keys is not None:
-            socket.curve_publickey = self._keys.public.encode("ascii")
-            socket.curve_secretkey = self._keys.secret.encode("ascii")
-            socket.curve_serverkey = self._keys.server.encode("ascii")
-        socket.connect(self.url)
-        self._socket = socket
+            dealer.curve_publickey = self._keys.public.encode("ascii")
+            dealer.curve_secretkey = self._keys.secret.encode("ascii")
+            dealer.curve_serverkey = self._keys.server.encode("ascii")
+        dealer.connect(self.url)
+        self._socket = dealer
 
     def _ask(self, body: Sequence[str | bytes], interim: Collection[str] = ()) -> Answer:
         """Send a request until it is answered.
@@ -199,6 +219,7 @@ class ReliableClient(ForkDetector):
             if text is not None:
                 return Answer(text, attempt)
             self._logger.debug("No answer from '%s' in attempt %d.", self.url, attempt)
+            self._check_listening()
             time.sleep(self.SLEEP)
             self._connect()
         raise ServerSilentError(
@@ -217,12 +238,52 @@ class ReliableClient(ForkDetector):
         """The answer to the request with this tag; ``None`` if there is none in time."""
         assert self._socket is not None
         end = time.monotonic() + self.TIMEOUT / 1000
+        look = time.monotonic() + _LOOK_AFTER
         while True:
-            left = max(0.0, end - time.monotonic())
-            if not self._socket.poll(math.ceil(1000 * left)):
-                return None
+            now = time.monotonic()
+            if not self._socket.poll(math.ceil(1000 * max(0.0, min(end, look) - now))):
+                if time.monotonic() >= end:
+                    return None
+                self._check_listening()
+                # A first refusal is looked into at once.
+                look = time.monotonic() + (_LOOK_AGAIN if self._refusals else _LOOK_AFTER)
+                continue
             frames: list[bytes] = self._socket.recv_multipart()
+            self._is_running, self._refusals = True, 0
             text = frames[-1].decode("utf-8", "replace")
             # Older tags belong to attempts given up, and STILL_THERE is no answer.
             if frames[0] == tag and text != protocol.STILL_THERE:
                 return text
+
+    def _check_listening(self) -> None:
+        """Give up early on a server that is not there any more.
+
+        ZeroMQ connects again for ever and tells nobody, so this knocks at the port itself.
+        """
+        if not _is_refused(self.url):
+            self._refusals = 0
+            return
+        self._refusals += 1
+        limit = _REFUSALS_OF_KNOWN if self._is_running else _REFUSALS_OF_UNKNOWN
+        if self._refusals >= limit:
+            raise ServerSilentError(
+                f"Nobody listens at '{self.url}' any more. The server has ended; if you did not "
+                "end it, look for its last words in the logs."
+                if self._is_running
+                else f"Nobody listens at '{self.url}'. Is the server running, and is the address "
+                "the one it has told?"
+            )
+
+
+def _is_refused(url: str) -> bool:
+    """Whether the host says that nobody listens at the address."""
+    parts = urlsplit(url)
+    if parts.scheme != "tcp" or parts.hostname is None or parts.port is None:
+        return False
+    try:
+        socket.create_connection((parts.hostname, parts.port), timeout=1.0).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False  # Slow or out of reach for now; that is what waiting is for.
+    return False

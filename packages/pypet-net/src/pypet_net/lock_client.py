@@ -30,7 +30,7 @@ class LockerClient(ReliableClient):
 
     Parameters
     ----------
-    url, keys
+    url, keys, is_running
         As for :class:`~pypet_net.client.ReliableClient`.
     lock_name
         Which lock of the server.
@@ -49,8 +49,9 @@ class LockerClient(ReliableClient):
         lock_name: str = DEFAULT_LOCK,
         *,
         keys: ClientKeys | None = None,
+        is_running: bool = False,
     ) -> None:
-        super().__init__(url, keys=keys)
+        super().__init__(url, keys=keys, is_running=is_running)
         if DELIMITER in lock_name:
             raise PypetValueError(
                 f"The name of a lock must not contain '{DELIMITER}', but it is {lock_name!r}."
@@ -61,9 +62,6 @@ class LockerClient(ReliableClient):
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"lock_name": self.lock_name}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        LockerClient.__init__(self, state["url"], state["lock_name"], keys=state["_keys"])
 
     def start(self, test_connection: bool = True) -> None:
         """Connect as :meth:`ReliableClient.start`; a forked child does not hold the lock."""

@@ -29,10 +29,15 @@ class QueuingClient(ReliableClient):
         Address of the server.
     keys
         The client half of the server's keys; by default those all processes of this user share.
+    is_running
+        As for :class:`~pypet_net.client.ReliableClient`.
     """
 
-    def __init__(self, url: str, *, keys: ClientKeys | None = None) -> None:
-        super().__init__(url, keys=user_keys().client if keys is None else keys)
+    def __init__(
+        self, url: str, *, keys: ClientKeys | None = None, is_running: bool = False
+    ) -> None:
+        keys = user_keys().client if keys is None else keys
+        super().__init__(url, keys=keys, is_running=is_running)
         self._numbers = itertools.count(1)
 
     def put(self, data: Any, block: bool = True) -> None:
@@ -75,6 +80,10 @@ class ForkAwareQueuingClient(QueuingClient):
     """The name pypet 0.7 gave to a client that may be forked; every client may be by now."""
 
     def __init__(
-        self, url: str = "tcp://127.0.0.1:22334", *, keys: ClientKeys | None = None
+        self,
+        url: str = "tcp://127.0.0.1:22334",
+        *,
+        keys: ClientKeys | None = None,
+        is_running: bool = False,
     ) -> None:
-        super().__init__(url, keys=keys)
+        super().__init__(url, keys=keys, is_running=is_running)

@@ -101,7 +101,7 @@ class NetQueueSource(MessageSource):
 
     def client(self) -> QueuingClient:
         """A client that may put messages in."""
-        return QueuingClient(self.url, keys=self._keys.client)
+        return QueuingClient(self.url, keys=self._keys.client, is_running=True)
 
     def open(self, selector: BaseSelector) -> None:
         """Start to listen, in the writer process."""

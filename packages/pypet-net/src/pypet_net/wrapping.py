@@ -68,7 +68,7 @@ class NetLockWrap(LockWrap):
             start_method=self.settings.start_method,
             initializer=None if manager is None else partial(_set_up_logging, manager),
         )
-        return LockerClient(self._server.start(), keys=keys.client)
+        return LockerClient(self._server.start(), keys=keys.client, is_running=True)
 
     def before_process_start(self) -> None:
         """Disconnect, so that no connection is inherited."""
