@@ -17,7 +17,7 @@ import operator
 import pickle
 import sys
 from collections import OrderedDict
-from itertools import chain
+from itertools import chain, compress, count
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.annotations import Annotations
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
 
 _set = object.__setattr__
+#: The dictionary of an `Annotations` object that was looked at before.
+_notes_of = operator.attrgetter("_notes")
 
 #: Classes whose state is known completely. Subclasses are not: they may have more of it.
 _KNOWN_GROUPS = (NNGroupNode, ConfigGroup, DerivedParameterGroup, ParameterGroup, ResultGroup)
@@ -49,7 +51,7 @@ _SCALAR_LEAVES = (Parameter, ArrayParameter)
 _KNOWN_LEAVES = (
     *_SCALAR_LEAVES, SparseParameter, PickleParameter, Result, SparseResult, PickleResult)
 
-_GROUP_STATE = ("_full_name", "_comment", "_stored", "_own_annotations", "_own_logger")
+_GROUP_STATE = ("_comment", "_stored", "_own_annotations", "_own_logger")
 _LEAF_STATE = (
     *_GROUP_STATE,
     "_data",
@@ -185,7 +187,7 @@ class _States:
     Values are compared by identity, since ``1 == 1.0 == True``.
     """
 
-    __slots__ = ("_annotations", "_get", "_names", "_nodes", "_states")
+    __slots__ = ("_annotations", "_get", "_names", "_nodes", "_values")
 
     def __init__(self, nodes: list[Any], names: tuple[str, ...]) -> None:
         for node in nodes:
@@ -195,26 +197,21 @@ class _States:
         self._nodes = nodes
         self._names = names
         self._get = operator.attrgetter(*names)
-        self._states = list(map(self._get, nodes))
+        self._values = list(chain.from_iterable(map(self._get, nodes)))
         self._annotations = [node._own_annotations for node in nodes]
-        if not self._has_no_annotations():
+        if not all(annotations.f_is_empty() for annotations in self._annotations):
             raise NotRecyclableError("annotated groups")
 
     def put_right(self) -> bool:
         """Set back what differs; whether that was possible."""
-        if not self._has_no_annotations():
+        if any(map(_notes_of, self._annotations)):
             return False
-        states = list(map(self._get, self._nodes))
-        same = map(operator.is_, chain.from_iterable(states), chain.from_iterable(self._states))
-        if not all(same):
-            for node, state, before in zip(self._nodes, states, self._states, strict=True):
-                if not all(map(operator.is_, state, before)):
-                    for name, value in zip(self._names, before, strict=True):
-                        _set(node, name, value)
+        values = chain.from_iterable(map(self._get, self._nodes))
+        differs = map(operator.is_not, values, self._values)
+        for position in list(compress(count(), differs)):
+            node, name = divmod(position, len(self._names))
+            _set(self._nodes[node], self._names[name], self._values[position])
         return True
-
-    def _has_no_annotations(self) -> bool:
-        return all(annotations.f_is_empty() for annotations in self._annotations)
 
 
 class _Refreshed:
