@@ -107,7 +107,9 @@ def test_a_half_done_experiment_goes_on_by_itself_when_it_is_loaded(script):
         traj.f_add_result("z", traj.x * 10)
         return traj.x * 10
 
-    assert env.run(job)[-3:] == [(3, 30), (4, 40), (5, 50)]
+    returned = env.run(job)
+    assert returned == [(i, i * 10) for i in range(returned[0][0], 6)]
+    assert returned[-3:] == [(3, 30), (4, 40), (5, 50)]
     assert list(stored().values()) == [0, 10, 20, 30, 40, 50]
 
 

@@ -60,18 +60,3 @@ def call_postprocessing(
         trajectory.f_expand(expansion)
     # Fewer are allowed, and what comes after the fifth element was always ignored.
     return replace(plan, **dict(zip(_REPLACED, arguments, strict=False)))
-
-
-def drop_stored_run_data(trajectory: Any) -> None:
-    """Drop what hangs below groups of runs and is in storage, so that new runs start lean.
-
-    What post-processing itself added outside of such groups stays, and so does every group of
-    a run that holds something not stored yet.
-    """
-    for parent in list(trajectory._run_parent_groups.values()):
-        for name, child in parent.f_get_children().items():
-            if not trajectory._run_names.contains(name):
-                continue
-            leaves = [child] if child.v_is_leaf else child.f_iter_leaves(with_links=False)
-            if all(leaf.v_stored for leaf in leaves):
-                parent.f_remove_child(name, recursive=True)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from pypet.environment.mapping import MappedArguments
 from pypet.environment.pipelines import Plan
-from pypet.environment.postprocessing import call_postprocessing, drop_stored_run_data
+from pypet.environment.postprocessing import call_postprocessing
 from pypet.environment.results import result_sort
+from pypet.environment.run_data import drop_all_run_data, drop_open_run_data
 from pypet.environment.run_table import RunTableKeeper
 from pypet.environment.storing import ExperimentStore
 from pypet_multiproc.experiment import Experiment, RunOutcome, RunTask
@@ -124,6 +125,7 @@ class BatchLoop:
         if self._mapped is not None:
             self._mapped.follow(self.plan.args, self.plan.kwargs)
             experiment.args, experiment.kwargs = (), {}
+        drop_open_run_data(self._traj)
         indices = self._open_indices()
         self._completed = len(self._traj) - len(indices)
         self._progress(self._completed - 1, len(self._traj))
@@ -204,7 +206,7 @@ class BatchLoop:
         self.expanded = True
         self.next_index = old_length
         if self._clean_up:
-            drop_stored_run_data(self._traj)
+            drop_all_run_data(self._traj)
 
     def _postprocess_immediately(self) -> Iterator[RunTask] | None:
         """Called by the engine when it has nothing left to start, but runs are still active."""
