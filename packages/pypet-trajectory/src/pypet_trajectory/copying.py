@@ -43,9 +43,7 @@ _TAKEN_OVER = (
 )
 
 
-def copy_trajectory(
-    traj: T, copy_leaves: bool | str = True, with_links: bool = True
-) -> T:
+def copy_trajectory(traj: T, copy_leaves: bool | str = True, with_links: bool = True) -> T:
     """A copy of a trajectory; see :meth:`Trajectory.f_copy`."""
     _check_copy_leaves(copy_leaves)
     twin: Any = type(traj).__new__(type(traj))
@@ -59,7 +57,8 @@ def copy_trajectory(
         copies.link(traj._all_groups.values(), include_root=True)
     for full_name, parameter in traj._explored_parameters.items():
         twin._explored_parameters[full_name] = (
-            None if parameter is None else twin._index.node(full_name))
+            None if parameter is None else twin._index.node(full_name)
+        )
     _translate_news(twin, traj)
     return twin  # type: ignore[no-any-return]
 
@@ -102,8 +101,12 @@ def _start_as_root(twin: Any, traj: TrajectoryState) -> None:
         object.__setattr__(twin, attribute, value)
     for attribute in _TAKEN_OVER:
         object.__setattr__(twin, attribute, getattr(traj, attribute))
-    for register in ("_explored_parameters", "_changed_default_parameters", "_new_nodes",
-                     "_new_links"):
+    for register in (
+        "_explored_parameters",
+        "_changed_default_parameters",
+        "_new_nodes",
+        "_new_links",
+    ):
         object.__setattr__(twin, register, type(getattr(traj, register))())
     object.__setattr__(twin, "_changed_default_parameters", dict(traj._changed_default_parameters))
     object.__setattr__(twin, "_outdated_in_storage", set(traj._outdated_in_storage))
@@ -134,9 +137,7 @@ def _translate_news(twin: TrajectoryState, traj: TrajectoryState) -> None:
 class _Inserting:
     """Brings nodes of one tree into another, at the same places."""
 
-    def __init__(
-        self, target: Any, source: Any, copy_leaves: bool | str, overwrite: bool
-    ) -> None:
+    def __init__(self, target: Any, source: Any, copy_leaves: bool | str, overwrite: bool) -> None:
         self._target = target
         self._source = source
         self._copy_leaves = copy_leaves
@@ -153,7 +154,8 @@ class _Inserting:
                 existing.__setstate__(node.__getstate__())
         elif existing is None:
             group = self._target._add_group_from_storage(
-                (type(node), node.v_full_name), {"comment": node.v_comment})
+                (type(node), node.v_full_name), {"comment": node.v_comment}
+            )
             group._stored = node.v_stored
             _copy_annotations(node, group)
         elif self._overwrite:
@@ -183,5 +185,4 @@ def _copy_annotations(source: Any, target: Any) -> None:
 
 def _check_copy_leaves(copy_leaves: object) -> None:
     if isinstance(copy_leaves, str) and copy_leaves != "explored":
-        raise PypetValueError(
-            f"`copy_leaves` is True, False or 'explored', not {copy_leaves!r}.")
+        raise PypetValueError(f"`copy_leaves` is True, False or 'explored', not {copy_leaves!r}.")

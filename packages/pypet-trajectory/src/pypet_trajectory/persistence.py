@@ -33,9 +33,7 @@ Request = tuple[str, Any, tuple[Any, ...], dict[str, Any]]
 # --------------------------------------------------------------- whole trajectories
 
 
-def store(
-    traj: TrajectoryState, only_init: bool, store_data: int, max_depth: int | None
-) -> None:
+def store(traj: TrajectoryState, only_init: bool, store_data: int, max_depth: int | None) -> None:
     """Store a trajectory, or what was added during the current run."""
     service = service_of(traj)
     if traj._is_run:
@@ -68,9 +66,7 @@ def _replace_outdated(traj: TrajectoryState, service: StorageService) -> None:
     They are replaced, never deleted first: whenever the process dies, the store holds either
     the old or the new range, and the run table says how many of its values count.
     """
-    outdated = [
-        traj._explored_parameters.get(name) for name in sorted(traj._outdated_in_storage)
-    ]
+    outdated = [traj._explored_parameters.get(name) for name in sorted(traj._outdated_in_storage)]
     requests: list[Request] = [
         (constants.LEAF, parameter, (), {"store_data": OVERWRITE_DATA})
         for parameter in outdated
@@ -101,7 +97,8 @@ def load(
     """Load a trajectory; see :meth:`Trajectory.f_load`."""
     if name is not None and index is not None:
         raise PypetValueError(
-            f"Say which trajectory by its name or its index, not by both ({name!r}, {index}).")
+            f"Say which trajectory by its name or its index, not by both ({name!r}, {index})."
+        )
     modes = _load_modes(as_new, modes, load_data)
     if storage_service is not None or traj._storage_service is None or service_arguments:
         service = make_service(traj, storage_service, service_arguments)
@@ -130,9 +127,7 @@ def load(
         traj._run_table = table
 
 
-def _load_modes(
-    as_new: bool, modes: Mapping[str, int], load_data: int | None
-) -> Mapping[str, int]:
+def _load_modes(as_new: bool, modes: Mapping[str, int], load_data: int | None) -> Mapping[str, int]:
     if as_new:
         if load_data is not None:
             raise PypetValueError(
@@ -161,8 +156,7 @@ def make_service(
     PypetValueError
         If keyword arguments are left that the service does not know.
     """
-    service, unused = storage_factory(
-        storage_service=storage_service, trajectory=traj, **arguments)
+    service, unused = storage_factory(storage_service=storage_service, trajectory=traj, **arguments)
     if unused:
         raise PypetValueError(
             f"Nobody understands these keyword arguments: "
@@ -214,8 +208,7 @@ def store_items(
         if node.v_full_name in traj._outdated_in_storage:
             options.setdefault("store_data", OVERWRITE_DATA)
     service_of(traj).store(constants.LIST, requests, trajectory_name=traj.v_name)
-    traj._outdated_in_storage.difference_update(
-        node.v_full_name for _, node, _, _ in requests)
+    traj._outdated_in_storage.difference_update(node.v_full_name for _, node, _, _ in requests)
 
 
 def load_items(
@@ -224,7 +217,8 @@ def load_items(
     """Load single nodes; see :meth:`Trajectory.f_load_items`."""
     if not traj._stored:
         raise PypetTypeError(
-            f"Trajectory `{traj.v_name}` was never stored, so there is nothing to load.")
+            f"Trajectory `{traj.v_name}` was never stored, so there is nothing to load."
+        )
     requests = requests_for(traj, _message_by_kind, items, args, kwargs)
     if not requests:
         traj._logger.warning("None of the items given needs loading; nothing was done.")
@@ -368,4 +362,3 @@ def _node(traj: Trajectory, item: Any) -> Any:
             f"{item!r}."
         )
     return item
-

@@ -178,30 +178,38 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
     # -------------------------------------------------------------------- settings
 
     v_storage_service = settings.setting(
-        "_storage_service", "Where the trajectory is kept; ``None`` for nowhere.")
+        "_storage_service", "Where the trajectory is kept; ``None`` for nowhere."
+    )
     v_fast_access = settings.switch(
-        "_fast_access", "Whether ``traj.x`` is a value rather than the leaf that holds it.")
-    v_shortcuts = settings.switch(
-        "_shortcuts", "Whether natural naming may skip groups.")
+        "_fast_access", "Whether ``traj.x`` is a value rather than the leaf that holds it."
+    )
+    v_shortcuts = settings.switch("_shortcuts", "Whether natural naming may skip groups.")
     v_max_depth = settings.setting(
-        "_max_depth", "How deep natural naming searches; ``None`` for no limit.")
-    v_with_links = settings.switch(
-        "_with_links", "Whether natural naming follows links.")
+        "_max_depth", "How deep natural naming searches; ``None`` for no limit."
+    )
+    v_with_links = settings.switch("_with_links", "Whether natural naming follows links.")
     v_auto_load = settings.switch(
-        "_auto_load", "Whether natural naming loads what is not in memory.")
+        "_auto_load", "Whether natural naming loads what is not in memory."
+    )
     v_iter_recursive = settings.switch(
-        "_iter_recursive", "Whether iterating over a group goes below its children.")
+        "_iter_recursive", "Whether iterating over a group goes below its children."
+    )
     v_no_clobber = settings.switch(
-        "_no_clobber", "Whether adding what exists returns it instead of failing.")
+        "_no_clobber", "Whether adding what exists returns it instead of failing."
+    )
     v_auto_run_prepend = settings.switch(
         "_auto_run_prepend",
-        "Whether results and derived parameters added in a run go below ``runs.<name of run>``.")
+        "Whether results and derived parameters added in a run go below ``runs.<name of run>``.",
+    )
     v_standard_parameter = settings.setting(
-        "_standard_parameter", "Class of parameters if none is given on adding.")
+        "_standard_parameter", "Class of parameters if none is given on adding."
+    )
     v_standard_result = settings.setting(
-        "_standard_result", "Class of results if none is given on adding.")
+        "_standard_result", "Class of results if none is given on adding."
+    )
     v_standard_leaf = settings.setting(
-        "_standard_leaf", "Class of leaves outside of the four branches if none is given.")
+        "_standard_leaf", "Class of leaves outside of the four branches if none is given."
+    )
 
     @property
     def v_full_copy(self) -> bool:
@@ -340,7 +348,8 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         if fast_access or short_names or nested:
             raise PypetValueError(
                 "`copy=False` asks for the live dictionary of leaves by full name; it cannot be "
-                "combined with `fast_access`, `short_names` or `nested`.")
+                "combined with `fast_access`, `short_names` or `nested`."
+            )
         return self._index.leaves
 
     # ----------------------------------------------------------- pickling and copying
@@ -403,8 +412,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         """Take over a table that goes on where the present one ends."""
         if table.names is not None:
             function = self._wildcards.run_function
-            table.names = [
-                *table.names, *map(function, range(len(table.names), len(table)))]
+            table.names = [*table.names, *map(function, range(len(table.names), len(table)))]
         self._run_table = table
 
     def _create_class(self, class_name: str) -> Any:
@@ -524,16 +532,16 @@ def check_dynamic_imports(dynamic_imports: Any) -> list[Any]:
             )
     return listed
 
-def _leaf_dict(
-    register: MutableMapping[str, Any], fast_access: bool, copy: bool
-) -> dict[str, Any]:
+
+def _leaf_dict(register: MutableMapping[str, Any], fast_access: bool, copy: bool) -> dict[str, Any]:
     """A register of leaves as the user wants it: live, copied, or as values."""
     if not fast_access:
         return dict(register) if copy else register  # type: ignore[return-value]
     if not copy:
         raise PypetValueError(
             "`fast_access=True` makes a new dictionary of values; it cannot be combined with "
-            "`copy=False`, which asks for the live one.")
+            "`copy=False`, which asks for the live one."
+        )
     return {
         full_name: None if leaf is None else leaf.f_get() for full_name, leaf in register.items()
     }

@@ -157,7 +157,8 @@ class Trajectory(TrajectoryState):
         if self._index.node(full_name) is not None:
             raise PypetValueError(
                 f"`{full_name}` is in trajectory `{self.v_name}` already, presetting comes too "
-                f"late. Set its value instead.")
+                f"late. Set its value instead."
+            )
         self._changed_default_parameters[full_name] = (args, kwargs)
 
     # ------------------------------------------------------------------- exploring
@@ -478,7 +479,8 @@ class Trajectory(TrajectoryState):
         """
         if not recursive:
             raise PypetValueError(
-                "Removing a trajectory's children is recursive; pass `recursive=True`.")
+                "Removing a trajectory's children is recursive; pass `recursive=True`."
+            )
         for name in list(self._children):
             self.f_remove_child(name, recursive=True, predicate=predicate)
 
@@ -915,7 +917,8 @@ class Trajectory(TrajectoryState):
         from pypet_trajectory.analysis.dataframe import to_dataframe
 
         return to_dataframe(
-            self, results, parameters, run_information, include_default_run, auto_load)
+            self, results, parameters, run_information, include_default_run, auto_load
+        )
 
     def f_to_xarray(
         self,
@@ -937,8 +940,7 @@ class Trajectory(TrajectoryState):
         """
         from pypet_trajectory.analysis.xarray import to_xarray
 
-        return to_xarray(
-            self, results, parameters, run_information, include_default_run, auto_load)
+        return to_xarray(self, results, parameters, run_information, include_default_run, auto_load)
 
     # --------------------------------------------------------------------- copying
 

@@ -153,8 +153,7 @@ def test_parameters_that_differ_become_explored(service, other_service):
     assert traj.f_get("x").f_get_range() == [1, 2, 1]
 
 
-def test_derived_parameters_of_no_run_that_differ_are_kept_once_and_linked(
-        service, other_service):
+def test_derived_parameters_of_no_run_that_differ_are_kept_once_and_linked(service, other_service):
     traj, other = make("A", [1], service), make("B", [2, 3, 4], other_service, shared=9)
     traj.f_merge(other, backup=False)
     merged = loaded(traj)
@@ -349,8 +348,7 @@ def test_other_parameters_or_types_are_refused_and_nothing_changes(service, para
 def test_parameters_may_be_ignored(service):
     traj = fresh("A", service, x=1)
     traj.f_store()
-    traj.f_merge(
-        fresh(x=1, z=1), backup=False, ignore_data=["parameters.z"])
+    traj.f_merge(fresh(x=1, z=1), backup=False, ignore_data=["parameters.z"])
     assert len(traj) == 2
 
 

@@ -34,8 +34,16 @@ def test_a_view_makes_rows_on_demand(traj):
 def test_one_run_may_be_named_or_numbered(traj):
     assert traj.f_get_run_information(1) == traj.f_get_run_information("run_00000001")
     assert set(traj.f_get_run_information(1)) == {
-        "idx", "name", "timestamp", "time", "finish_timestamp", "runtime", "completed",
-        "parameter_summary", "short_environment_hexsha"}
+        "idx",
+        "name",
+        "timestamp",
+        "time",
+        "finish_timestamp",
+        "runtime",
+        "completed",
+        "parameter_summary",
+        "short_environment_hexsha",
+    }
 
 
 @pytest.mark.parametrize("run", [3, -1, "foo"])
@@ -63,7 +71,8 @@ def test_a_pickle_with_full_copy_knows_everything(traj):
 
 def test_names_follow_a_run_function_of_ones_own():
     traj = Trajectory(
-        "T", wildcard_functions={("$", "crun"): lambda idx: "all" if idx < 0 else f"r{idx}"})
+        "T", wildcard_functions={("$", "crun"): lambda idx: "all" if idx < 0 else f"r{idx}"}
+    )
     traj.f_add_parameter("x", 0)
     traj.f_explore({"x": [5, 6, 7]})
     assert traj.f_get_run_names() == ["r0", "r1", "r2"]

@@ -53,7 +53,10 @@ def test_iteration_yields_what_is_asked_for(traj):
     assert all(item is traj for item in traj.f_iter_runs(yields="self"))
     copies = list(traj.f_iter_runs(yields="copy"))
     assert [(item is traj, item.v_idx, item.x) for item in copies] == [
-        (False, 0, 5), (False, 1, 6), (False, 2, 7)]
+        (False, 0, 5),
+        (False, 1, 6),
+        (False, 2, 7),
+    ]
 
 
 def test_breaking_off_an_iteration_keeps_the_run(traj):
@@ -89,8 +92,7 @@ def test_a_finished_run_is_known_as_completed(traj):
     traj.f_start_run(1)
     traj.f_finalize_run(store_meta_data=False)
     row = traj.f_get_run_information(1)
-    assert (row["completed"], row["parameter_summary"], row["name"]) == (
-        1, "x: 6", "run_00000001")
+    assert (row["completed"], row["parameter_summary"], row["name"]) == (1, "x: 6", "run_00000001")
     assert row["finish_timestamp"] >= row["timestamp"] > 1e9
     assert (traj.f_is_completed(1), traj.f_is_completed(0), traj.f_is_completed()) == (1, 0, False)
     assert traj._updated_run_information == {1}
@@ -151,11 +153,30 @@ def test_removing_in_a_run_what_it_added_does_not_disturb_clean_up(traj):
 
 
 NOT_IN_RUN = [
-    "f_add_config", "f_add_config_group", "f_add_parameter", "f_add_parameter_group",
-    "f_add_to_dynamic_imports", "f_set_crun", "f_iter_runs", "f_shrink", "f_preset_config",
-    "f_preset_parameter", "f_get_from_runs", "f_is_completed", "f_expand", "f_explore",
-    "f_lock_parameters", "f_lock_derived_parameters", "f_load_skeleton", "f_load", "f_backup",
-    "f_merge_many", "f_merge", "f_migrate", "f_is_empty", "f_restore_default",
+    "f_add_config",
+    "f_add_config_group",
+    "f_add_parameter",
+    "f_add_parameter_group",
+    "f_add_to_dynamic_imports",
+    "f_set_crun",
+    "f_iter_runs",
+    "f_shrink",
+    "f_preset_config",
+    "f_preset_parameter",
+    "f_get_from_runs",
+    "f_is_completed",
+    "f_expand",
+    "f_explore",
+    "f_lock_parameters",
+    "f_lock_derived_parameters",
+    "f_load_skeleton",
+    "f_load",
+    "f_backup",
+    "f_merge_many",
+    "f_merge",
+    "f_migrate",
+    "f_is_empty",
+    "f_restore_default",
 ]
 
 

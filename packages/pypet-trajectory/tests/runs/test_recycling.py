@@ -41,22 +41,43 @@ def snapshot():
 def described(traj):
     """Everything a user can see of a trajectory."""
     leaves = {
-        name: (type(leaf).__name__, leaf.v_comment, leaf.v_stored, leaf.f_ann_to_str(),
-               leaf.v_is_parameter and leaf.v_locked, str(leaf))
+        name: (
+            type(leaf).__name__,
+            leaf.v_comment,
+            leaf.v_stored,
+            leaf.f_ann_to_str(),
+            leaf.v_is_parameter and leaf.v_locked,
+            str(leaf),
+        )
         for name, leaf in traj.f_to_dict().items()
     }
     groups = {
-        name: (type(group).__name__, group.v_comment, group.v_stored, group.f_ann_to_str(),
-               list(group.f_get_children()))
+        name: (
+            type(group).__name__,
+            group.v_comment,
+            group.v_stored,
+            group.f_ann_to_str(),
+            list(group.f_get_children()),
+        )
         for name, group in traj._all_groups.items()
     }
     state = {
-        name: value for name, value in vars(traj).items()
+        name: value
+        for name, value in vars(traj).items()
         if name not in ("_run_table_", "_run_names", "_wildcards", "_explored_parameters")
     }
-    return (leaves, groups, state, traj.f_get_run_information(), traj.f_get_wildcards(),
-            traj.v_comment, traj.f_ann_to_str(), list(traj._explored_parameters),
-            list(traj._run_parent_groups), list(traj._linked_by))
+    return (
+        leaves,
+        groups,
+        state,
+        traj.f_get_run_information(),
+        traj.f_get_wildcards(),
+        traj.v_comment,
+        traj.f_ann_to_str(),
+        list(traj._explored_parameters),
+        list(traj._run_parent_groups),
+        list(traj._linked_by),
+    )
 
 
 def run_and_forget(snapshot, change):
@@ -101,12 +122,17 @@ CHANGES = {
 GIVEN_UP = {
     "annotations of a parameter": lambda traj: traj.f_get("seed").f_set_annotations(note="new"),
     "annotations of a group": lambda traj: traj.net.f_set_annotations(note="new"),
-    "a link": lambda traj: (traj.f_add_leaf("kept", 1), traj._new_nodes.clear(),
-                            traj.results.f_add_link("lx", traj.f_get("x")),
-                            traj._new_links.clear()),
+    "a link": lambda traj: (
+        traj.f_add_leaf("kept", 1),
+        traj._new_nodes.clear(),
+        traj.results.f_add_link("lx", traj.f_get("x")),
+        traj._new_links.clear(),
+    ),
     "a node removed": lambda traj: traj.f_remove_item("seed"),
-    "a node replaced": lambda traj: (traj.f_remove_item("before"),
-                                     traj.f_add_result("results.before", [1, 2])),
+    "a node replaced": lambda traj: (
+        traj.f_remove_item("before"),
+        traj.f_add_result("results.before", [1, 2]),
+    ),
     "a node that stays": lambda traj: (traj.f_add_result("stays", 1), traj._new_nodes.clear()),
 }
 

@@ -106,8 +106,9 @@ def test_runs_are_found_by_their_parameters(traj):
 
 
 @pytest.mark.parametrize(
-    ("name", "error"), [("results.runs.run_00000000.z", TypeError), ("g", AttributeError),
-                        ("nope", AttributeError)])
+    ("name", "error"),
+    [("results.runs.run_00000000.z", TypeError), ("g", AttributeError), ("nope", AttributeError)],
+)
 def test_only_parameters_can_be_compared(traj, name, error):
     found = traj.f_find_idx(name, lambda x: True)
     with pytest.raises(error):

@@ -111,8 +111,10 @@ def test_an_archive_is_replaced_as_a_whole(path, monkeypatch):
     monkeypatch.undo()
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
-    assert_trees_same(loaded(ArchiveStorageService(path), "example"),
-                      stored_example(ArchiveStorageService(path.with_name("other.traj"))))
+    assert_trees_same(
+        loaded(ArchiveStorageService(path), "example"),
+        stored_example(ArchiveStorageService(path.with_name("other.traj"))),
+    )
 
 
 def test_a_full_disk_leaves_the_archive_as_it_was(path, monkeypatch):
@@ -221,9 +223,14 @@ def test_results_are_merged_from_another_archive(path, tmp_path):
     other = tmp_path / "other.traj"
     stored_example(ArchiveStorageService(other), name="other", value=[1, 2])
     ArchiveStorageService(path).store(
-        "MERGE", "FAST MERGE", trajectory_name="example", other_trajectory_name="other",
-        rename_dict={"results.noted": "results.theirs"}, move_nodes=True,
-        other_filename=str(other))
+        "MERGE",
+        "FAST MERGE",
+        trajectory_name="example",
+        other_trajectory_name="other",
+        rename_dict={"results.noted": "results.theirs"},
+        move_nodes=True,
+        other_filename=str(other),
+    )
     assert loaded(ArchiveStorageService(path), "example").theirs.value == [1, 2]
     assert "results.noted" not in loaded(ArchiveStorageService(other), "other")
 
@@ -248,7 +255,8 @@ while True:
 @pytest.mark.parametrize("stop_at", [0, 7, 25])
 def test_confirmed_leaves_survive_a_kill(path, stop_at):
     writer = subprocess.Popen(
-        [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+        [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True
+    )
     for line in writer.stdout:
         if int(line) == stop_at:
             writer.send_signal(signal.SIGKILL)
@@ -293,8 +301,21 @@ def test_a_filename_given_to_a_call_stays(path):
     service = ArchiveStorageService("elsewhere.traj")
     traj = Trajectory(storage_service=service)
     service.load(
-        "TRAJECTORY", traj, False, 2, 2, 2, 2, True, None, True, True, False,
-        trajectory_name="example", filename=str(path))
+        "TRAJECTORY",
+        traj,
+        False,
+        2,
+        2,
+        2,
+        2,
+        True,
+        None,
+        True,
+        True,
+        False,
+        trajectory_name="example",
+        filename=str(path),
+    )
     assert service.filename == str(path)
     assert traj.noted.value == 7
 

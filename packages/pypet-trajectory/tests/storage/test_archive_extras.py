@@ -44,8 +44,9 @@ FRAMES = {
     "numbered columns": pd.DataFrame(np.eye(2)),
     "named index": pd.DataFrame({"a": [1, 2]}, index=pd.Index(["u", "v"], name="who")),
     "time index": pd.DataFrame({"a": [1, 2]}, index=pd.date_range("2020", periods=2, freq="D")),
-    "levels": pd.DataFrame({"a": [1, 2]}, index=pd.MultiIndex.from_tuples(
-        [("x", 1), ("y", 2)], names=["k", None])),
+    "levels": pd.DataFrame(
+        {"a": [1, 2]}, index=pd.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["k", None])
+    ),
 }
 
 
@@ -56,10 +57,17 @@ def test_frames_come_back_the_same(through_archive, name):
     pd.testing.assert_frame_equal(found, FRAMES[name], check_freq=True)
 
 
-@pytest.mark.parametrize("series", [
-    pd.Series([1.5, 2.5], name="x"), pd.Series(["a"], index=["i"]), pd.Series([], dtype="f4"),
-    pd.Series(pd.Categorical(["a", "b"])), pd.Series([{"a": 1}, [1]], dtype=object),
-], ids=lambda series: str(series.dtype))
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Series([1.5, 2.5], name="x"),
+        pd.Series(["a"], index=["i"]),
+        pd.Series([], dtype="f4"),
+        pd.Series(pd.Categorical(["a", "b"])),
+        pd.Series([{"a": 1}, [1]], dtype=object),
+    ],
+    ids=lambda series: str(series.dtype),
+)
 def test_series_come_back_the_same(through_archive, series):
     pd.testing.assert_series_equal(through_archive(series), series)
 
@@ -74,9 +82,15 @@ def test_object_tables_keep_their_class_and_types(through_archive):
     assert found["arrays"][1].tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("value", [
-    pd.Timestamp("2020-01-02 03:04:05.678"), pd.Timestamp("2020", tz="UTC"),
-    pd.Timedelta("3 days 1 ms")], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [
+        pd.Timestamp("2020-01-02 03:04:05.678"),
+        pd.Timestamp("2020", tz="UTC"),
+        pd.Timedelta("3 days 1 ms"),
+    ],
+    ids=repr,
+)
 def test_times_come_back_the_same(through_archive, value):
     found = through_archive([value])[0]
     assert type(found) is type(value)

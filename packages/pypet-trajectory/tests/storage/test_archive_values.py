@@ -30,13 +30,45 @@ def through_archive(value, allow_pickle=False):
     ).decode(json.loads(text))
 
 
-@pytest.mark.parametrize("value", [
-    None, True, 0, -1, 2**63, -(2**63), 2**64, 2**5000, -(2**70), 0.1, -0.0, float("inf"),
-    float("nan"), complex(1, float("-inf")), "", "ä\n\x00", "\ud800", "\ud83d\ude00", b"",
-    b"\x00\xff", b"x" * 5000, [], (), {}, set(), {3, "a"}, frozenset({1}), [1, 2.5, None, "a"],
-    ((1, (2,)), []), {"b": 1, "a": {"c": ()}}, {1: "int", (1, 2): "tuple", None: 0, "1": "text"},
-    {"tuple": [1]}, [{"dict": 1}],
-], ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        0,
+        -1,
+        2**63,
+        -(2**63),
+        2**64,
+        2**5000,
+        -(2**70),
+        0.1,
+        -0.0,
+        float("inf"),
+        float("nan"),
+        complex(1, float("-inf")),
+        "",
+        "ä\n\x00",
+        "\ud800",
+        "\ud83d\ude00",
+        b"",
+        b"\x00\xff",
+        b"x" * 5000,
+        [],
+        (),
+        {},
+        set(),
+        {3, "a"},
+        frozenset({1}),
+        [1, 2.5, None, "a"],
+        ((1, (2,)), []),
+        {"b": 1, "a": {"c": ()}},
+        {1: "int", (1, 2): "tuple", None: 0, "1": "text"},
+        {"tuple": [1]},
+        [{"dict": 1}],
+    ],
+    ids=lambda value: repr(value)[:30],
+)
 def test_python_values_keep_type_and_order(value):
     found = through_archive(value)
     if isinstance(value, (set, frozenset)):
@@ -46,11 +78,24 @@ def test_python_values_keep_type_and_order(value):
         assert_same(found, value)
 
 
-@pytest.mark.parametrize("value", [
-    np.int8(-5), np.uint64(2**64 - 1), np.float16(0.5), np.float32("nan"), np.longdouble("0.1"),
-    np.complex64(1 + 2j), np.bool_(True), np.str_("ä"), np.bytes_(b"a\x00"),
-    np.datetime64("2020-02-03T04:05", "m"), np.timedelta64(7, "D"), np.datetime64("NaT", "s"),
-], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.int8(-5),
+        np.uint64(2**64 - 1),
+        np.float16(0.5),
+        np.float32("nan"),
+        np.longdouble("0.1"),
+        np.complex64(1 + 2j),
+        np.bool_(True),
+        np.str_("ä"),
+        np.bytes_(b"a\x00"),
+        np.datetime64("2020-02-03T04:05", "m"),
+        np.timedelta64(7, "D"),
+        np.datetime64("NaT", "s"),
+    ],
+    ids=repr,
+)
 def test_numpy_scalars_keep_their_type(value):
     found = through_archive(value)
     assert type(found) is type(value)
@@ -58,15 +103,28 @@ def test_numpy_scalars_keep_their_type(value):
     assert found == value or (found != found and value != value)
 
 
-@pytest.mark.parametrize("array", [
-    np.array(5), np.array("ä"), np.zeros((0, 3)), np.zeros((3, 0), dtype="i2"),
-    np.arange(6, dtype=">i4").reshape(2, 3), np.asfortranarray(np.arange(6.0).reshape(2, 3)),
-    np.arange(10)[::3], np.array(["a", "längér"]), np.array([b"a\x00b", b""]),
-    np.array(["2020-01-01", "NaT"], dtype="M8[ns]"), np.array([1], dtype="m8[s]"),
-    np.array([(1, "ä", 2.5)], dtype=[("a", "<i4"), ("b", "<U3"), ("c", ">f8", (1,))]),
-    np.array([1, "a", None, (2,)], dtype=object).reshape(2, 2), np.array([0.5], dtype=np.float16),
-    np.array([1 + 2j], dtype=np.complex64), np.array([True, False]),
-], ids=lambda array: f"{array.dtype} {array.shape}")
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array(5),
+        np.array("ä"),
+        np.zeros((0, 3)),
+        np.zeros((3, 0), dtype="i2"),
+        np.arange(6, dtype=">i4").reshape(2, 3),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(10)[::3],
+        np.array(["a", "längér"]),
+        np.array([b"a\x00b", b""]),
+        np.array(["2020-01-01", "NaT"], dtype="M8[ns]"),
+        np.array([1], dtype="m8[s]"),
+        np.array([(1, "ä", 2.5)], dtype=[("a", "<i4"), ("b", "<U3"), ("c", ">f8", (1,))]),
+        np.array([1, "a", None, (2,)], dtype=object).reshape(2, 2),
+        np.array([0.5], dtype=np.float16),
+        np.array([1 + 2j], dtype=np.complex64),
+        np.array([True, False]),
+    ],
+    ids=lambda array: f"{array.dtype} {array.shape}",
+)
 def test_arrays_keep_dtype_shape_and_content(array):
     found = through_archive(array)
     assert type(found) is np.ndarray
@@ -91,9 +149,14 @@ def test_matrices_stay_matrices():
 
 
 def test_tables_and_ranges_keep_their_values():
-    table = ColumnTable({
-        "text": ["a", "b"], "numbers": CompactRange([1, 2]), "arrays": np.eye(2),
-        "mixed": CompactRange(["x", 1])})
+    table = ColumnTable(
+        {
+            "text": ["a", "b"],
+            "numbers": CompactRange([1, 2]),
+            "arrays": np.eye(2),
+            "mixed": CompactRange(["x", 1]),
+        }
+    )
     found = through_archive(table)
     assert found.columns == ["text", "numbers", "arrays", "mixed"]
     assert_same(list(found["numbers"]), [1, 2])
@@ -104,12 +167,24 @@ def test_tables_and_ranges_keep_their_values():
 
 
 _leaves = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.complex_numbers(),
-    st.text(st.characters()), st.binary())
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.complex_numbers(),
+    st.text(st.characters()),
+    st.binary(),
+)
 
 
-@given(st.recursive(_leaves, lambda inner: st.one_of(
-    st.lists(inner), st.lists(inner).map(tuple), st.dictionaries(st.text(), inner))))
+@given(
+    st.recursive(
+        _leaves,
+        lambda inner: st.one_of(
+            st.lists(inner), st.lists(inner).map(tuple), st.dictionaries(st.text(), inner)
+        ),
+    )
+)
 def test_any_nesting_comes_back_the_same(value):
     assert_same(through_archive(value), value)
 

@@ -30,7 +30,10 @@ def test_a_run_becomes_its_new_nodes_parents_first(running):
     delta = delta_from_message("SINGLE_RUN", running)
     assert (delta.trajectory_name, delta.run_index) == ("example", 1)
     assert names(delta) == [
-        "results.run_00000001", "results.run_00000001.deep", "results.run_00000001.deep.z"]
+        "results.run_00000001",
+        "results.run_00000001.deep",
+        "results.run_00000001.deep.z",
+    ]
 
 
 def test_nodes_are_sent_once(running):
@@ -65,8 +68,11 @@ def test_a_pickled_delta_is_equal(running):
 def test_lists_become_one_delta(running):
     first, second = running.f_add_result("$.a", 1), running.f_add_result("$.b", 2)
     delta = delta_from_message(
-        "LIST", [("LEAF", first), ("LEAF", second, (), {"store_data": 3})],
-        kwargs={"trajectory_name": "example"}, run_index=1)
+        "LIST",
+        [("LEAF", first), ("LEAF", second, (), {"store_data": 3})],
+        kwargs={"trajectory_name": "example"},
+        run_index=1,
+    )
     assert [request.mode for request in delta.requests] == [2, 3]
     assert {request.record.kind for request in delta.requests} == {NodeKind.LEAF}
 

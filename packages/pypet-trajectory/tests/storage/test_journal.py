@@ -122,8 +122,10 @@ def test_several_records_are_one_write(path, monkeypatch):
     journal.append(b"one")
     real_write, calls = os.write, []
     monkeypatch.setattr(
-        journal_module.os, "write",
-        lambda descriptor, data: calls.append(len(data)) or real_write(descriptor, data))
+        journal_module.os,
+        "write",
+        lambda descriptor, data: calls.append(len(data)) or real_write(descriptor, data),
+    )
     journal.append_many([b"x" * 10] * 50)
     assert len(calls) == 1
 
@@ -156,7 +158,8 @@ def test_confirmed_records_survive_a_kill(path):
     for stop_at in (3, 40, 150):
         path.unlink(missing_ok=True)
         writer = subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+            [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True
+        )
         confirmed = -1
         for line in writer.stdout:
             confirmed = int(line)

@@ -22,7 +22,8 @@ def service():
 
 def other_service(service, **options):
     return TreeStorageService(
-        InMemoryBackend(service.backend.trees, service.backend.places), **options)
+        InMemoryBackend(service.backend.trees, service.backend.places), **options
+    )
 
 
 def test_unknown_classes_can_be_loaded_without_their_class(service, caplog):
@@ -94,8 +95,11 @@ def test_errors_are_logged_once_and_name_the_object(service, caplog):
     traj.f_add_result("never", 1)
     with pytest.raises(OSError):
         traj.f_load_item("results.never")
-    errors = [found for found in caplog.records if found.levelno == logging.ERROR
-              and found.name.startswith("pypet_trajectory.storage")]
+    errors = [
+        found
+        for found in caplog.records
+        if found.levelno == logging.ERROR and found.name.startswith("pypet_trajectory.storage")
+    ]
     assert len(errors) == 1
     assert "results.never" in errors[0].getMessage()
 
@@ -127,8 +131,20 @@ def test_loading_with_as_new_and_other_modes_is_refused(service):
     stored_example(service)
     with pytest.raises(ValueError, match="as_new"):
         service.load(
-            "TRAJECTORY", Trajectory("new"), True, 2, 1, 0, 0, True, None, True, True, False,
-            trajectory_name="example")
+            "TRAJECTORY",
+            Trajectory("new"),
+            True,
+            2,
+            1,
+            0,
+            0,
+            True,
+            None,
+            True,
+            True,
+            False,
+            trajectory_name="example",
+        )
 
 
 def test_children_keep_the_order_in_which_they_were_stored(service):

@@ -31,12 +31,22 @@ def test_a_leaf_and_a_group_cannot_share_a_name():
 
 def test_adding_changes_nothing_that_is_there():
     present = leaf(items={"a": 1}, comment="old", annotations={"n": 1}, flags={"a": "ARRAY"})
-    request = WriteRequest(leaf(
-        items={"a": 2, "b": 3}, comment="new", annotations={"n": 2, "m": 3},
-        flags={"a": "TABLE", "b": "TABLE"}, class_name="Other"), 2)
+    request = WriteRequest(
+        leaf(
+            items={"a": 2, "b": 3},
+            comment="new",
+            annotations={"n": 2, "m": 3},
+            flags={"a": "TABLE", "b": "TABLE"},
+            class_name="Other",
+        ),
+        2,
+    )
     assert merged(present, request) == leaf(
-        items={"a": 1, "b": 3}, comment="old", annotations={"n": 1, "m": 3},
-        flags={"a": "ARRAY", "b": "TABLE"})
+        items={"a": 1, "b": 3},
+        comment="old",
+        annotations={"n": 1, "m": 3},
+        flags={"a": "ARRAY", "b": "TABLE"},
+    )
 
 
 def test_a_group_takes_over_the_comment_and_class_it_lacks():

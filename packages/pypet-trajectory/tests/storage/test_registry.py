@@ -53,9 +53,14 @@ def test_a_class_that_takes_anything_gets_everything():
     assert unused == set()
 
 
-@pytest.mark.parametrize("name", [
-    "InMemoryStorageService", "pypet.storageservice.InMemoryStorageService",
-    "pypet_trajectory.storage.memory.InMemoryStorageService"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "InMemoryStorageService",
+        "pypet.storageservice.InMemoryStorageService",
+        "pypet_trajectory.storage.memory.InMemoryStorageService",
+    ],
+)
 def test_a_built_in_class_is_known_by_its_last_name(alone, name):
     assert isinstance(storage_factory(name)[0], InMemoryStorageService)
 

@@ -63,7 +63,8 @@ def test_a_service_may_be_an_instance_a_class_or_a_name():
     assert Trajectory("T", storage_service=service).v_storage_service is service
     for given in (LazyStorageService, "LazyStorageService"):
         assert isinstance(
-            Trajectory("T", storage_service=given).v_storage_service, LazyStorageService)
+            Trajectory("T", storage_service=given).v_storage_service, LazyStorageService
+        )
     assert Trajectory("T").v_storage_service is None
 
 

@@ -65,7 +65,10 @@ def test_an_exploration_that_fails_changes_nothing(traj, build_dict, error):
     for name in ("x", "y"):
         parameter = traj.f_get(name)
         assert (parameter.v_locked, parameter.v_explored, parameter.f_has_range()) == (
-            False, False, False)
+            False,
+            False,
+            False,
+        )
 
 
 def test_a_failing_exploration_keeps_the_earlier_one(traj):

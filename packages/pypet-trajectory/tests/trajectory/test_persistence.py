@@ -54,8 +54,11 @@ def traj(service):
 def test_storing_says_what_to_store(recorded):
     recorded.f_store(store_data=3, max_depth=2)
     assert recorded.v_storage_service.last == (
-        "TRAJECTORY", recorded, (),
-        {"trajectory_name": "T", "only_init": False, "store_data": 3, "max_depth": 2})
+        "TRAJECTORY",
+        recorded,
+        (),
+        {"trajectory_name": "T", "only_init": False, "store_data": 3, "max_depth": 2},
+    )
     assert recorded.v_stored
 
 
@@ -67,8 +70,11 @@ def test_a_run_stores_what_it_added_and_nothing_if_there_is_nothing(recorded):
     recorded.f_add_result("new", 1)
     recorded.f_store(only_init=True)
     assert recorded.v_storage_service.last == (
-        "SINGLE_RUN", recorded, (),
-        {"trajectory_name": "T", "recursive": False, "store_data": 2, "max_depth": None})
+        "SINGLE_RUN",
+        recorded,
+        (),
+        {"trajectory_name": "T", "recursive": False, "store_data": 2, "max_depth": None},
+    )
 
 
 def test_items_may_be_names_nodes_and_tuples(recorded):
@@ -89,7 +95,8 @@ def test_groups_are_stored_as_groups(recorded):
     recorded.f_store()
     recorded.f_store_item("a", recursive=True)
     assert recorded.v_storage_service.last[1] == [
-        ("GROUP", recorded.f_get("a"), (), {"recursive": True})]
+        ("GROUP", recorded.f_get("a"), (), {"recursive": True})
+    ]
 
 
 def test_empty_and_filled_leaves_can_be_left_out(recorded):
@@ -128,10 +135,11 @@ def test_links_are_named_or_given_by_group_and_name(recorded):
     recorded.f_store()
     recorded.f_add_link("top", recorded.f_get("x"))
     recorded.results.f_add_link("lx", recorded.f_get("x"))
-    recorded.f_delete_links(
-        ["results.lx", (recorded, "top")], remove_from_trajectory=True)
+    recorded.f_delete_links(["results.lx", (recorded, "top")], remove_from_trajectory=True)
     assert recorded.v_storage_service.last[1] == [
-        ("DELETE_LINK", "results.lx"), ("DELETE_LINK", "top")]
+        ("DELETE_LINK", "results.lx"),
+        ("DELETE_LINK", "top"),
+    ]
     assert not recorded._linked_by
 
 
@@ -183,8 +191,7 @@ def test_loading_as_new_takes_parameters_and_length(traj, service):
     traj.f_start_run(0)
     traj.f_finalize_run(store_meta_data=False)
     traj.f_store()
-    new = load_trajectory(
-        "T", storage_service=service, as_new=True, new_name="N", add_time=False)
+    new = load_trajectory("T", storage_service=service, as_new=True, new_name="N", add_time=False)
     assert (new.v_name, new.v_stored, len(new), new.v_comment) == ("N", False, 3, "kept")
     assert new.f_get("x").f_get_range() == [1, 2, 3]
     assert not new.f_is_completed(0)
@@ -287,8 +294,9 @@ def test_deleting_can_remove_from_memory(traj):
 def test_explored_parameters_can_be_deleted_and_stored_again(traj, service):
     traj.f_store()
     traj.f_delete_item("x")
-    assert load_trajectory(
-        "T", storage_service=service).f_get_explored_parameters() == {"parameters.x": None}
+    assert load_trajectory("T", storage_service=service).f_get_explored_parameters() == {
+        "parameters.x": None
+    }
     traj.f_store()
     assert load_trajectory("T", storage_service=service).f_get("x").f_get_range() == [1, 2, 3]
 

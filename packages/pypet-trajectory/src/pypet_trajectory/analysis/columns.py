@@ -75,13 +75,15 @@ def parameter_columns(traj: Trajectory, names: Iterable[str]) -> dict[str, Colum
         if not node.v_is_leaf or not node.v_is_parameter:
             raise PypetTypeError(
                 f"`{name}` stands for `{node.v_full_name}`, a {type(node).__name__}; ask for "
-                f"results with `results=`.")
+                f"results with `results=`."
+            )
         parameters[node.v_full_name] = node
     short_names = [parameter.v_name for parameter in parameters.values()]
     runs = np.arange(len(traj))
     return {
         full_name if short_names.count(parameter.v_name) > 1 else parameter.v_name: Column(
-            runs, _values_of(parameter, len(traj)), notes_of(parameter))
+            runs, _values_of(parameter, len(traj)), notes_of(parameter)
+        )
         for full_name, parameter in parameters.items()
     }
 
@@ -138,7 +140,8 @@ def result_columns(
         if found is not None:
             return {_joined(name, item): column for item, column in found.items()}
     nodes = traj.f_get_from_runs(
-        name, use_indices=True, include_default_run=include_default_run, auto_load=auto_load)
+        name, use_indices=True, include_default_run=include_default_run, auto_load=auto_load
+    )
     collected: dict[str, tuple[list[int], list[Any]]] = {}
     notes: dict[str, dict[str, Any]] = {}
     for idx, leaf, relative_name in _loaded(traj, _leaves(nodes)):

@@ -41,11 +41,13 @@ def to_dataframe(
             found[f"run.{name}" if name in found else name] = column
     for name in as_names(results):
         for key, column in columns.result_columns(
-                traj, name, auto_load, include_default_run).items():
+            traj, name, auto_load, include_default_run
+        ).items():
             found[f"results.{key}" if key in found else key] = column
     index = pandas.RangeIndex(len(traj), name="run")
     return pandas.DataFrame(
-        {name: series(column, index) for name, column in found.items()}, index=index)
+        {name: series(column, index) for name, column in found.items()}, index=index
+    )
 
 
 def as_names(names: str | Iterable[str]) -> list[str]:
@@ -62,7 +64,8 @@ def series(column: Column, index: pd.RangeIndex) -> pd.Series[Any]:
         return pandas.Series(values, index=index)
     if values.dtype.kind in _NULLABLE:
         return pandas.Series(values, index=column.runs, dtype=_NULLABLE[values.dtype.kind]).reindex(
-            index)
+            index
+        )
     if values.dtype.kind == "O":
         filled = np.full(len(index), pandas.NA, dtype=object)
         filled[column.runs] = values

@@ -46,8 +46,10 @@ def runs_summary(traj: TrajectoryState) -> str:
     if table.failures:
         parts.append(f"{len(table.failures)} failed")
     if traj._explored_parameters:
-        names = [name.rpartition(".")[2] for name in itertools.islice(
-            traj._explored_parameters, MAX_CHILDREN)]
+        names = [
+            name.rpartition(".")[2]
+            for name in itertools.islice(traj._explored_parameters, MAX_CHILDREN)
+        ]
         more = ", …" if len(traj._explored_parameters) > MAX_CHILDREN else ""
         parts.append(f"explored: {', '.join(names)}{more}")
     return "; ".join(parts)
@@ -71,8 +73,10 @@ class _Budget:
         if hidden:
             children.append(f'<li style="{_FAINT}">… and {hidden} more</li>')
         body = f'<ul style="list-style:none;margin:0">{"".join(children)}</ul>'
-        return f"<details{' open' if is_open else ''}><summary>{_head(group)}</summary>{body}" \
+        return (
+            f"<details{' open' if is_open else ''}><summary>{_head(group)}</summary>{body}"
             f"</details>"
+        )
 
     def _child(self, group: Any, name: str, child: Any, depth: int) -> str:
         if name in group._links:
@@ -99,8 +103,9 @@ def _leaf(leaf: Any) -> str:
     if leaf.v_is_parameter and leaf.f_has_range():
         about += f", {leaf.f_get_range_length()} values"
     name = f"<b>{_escaped(leaf.v_name or '')}</b>"
-    return f'{name} = {_escaped(value)} <span style="{_FAINT}">{_escaped(about)}</span>' \
-        f"{_notes(leaf)}"
+    return (
+        f'{name} = {_escaped(value)} <span style="{_FAINT}">{_escaped(about)}</span>{_notes(leaf)}'
+    )
 
 
 def _notes(node: Any) -> str:

@@ -55,7 +55,8 @@ def to_xarray(
     length = len(traj)
     explored = columns.parameter_columns(traj, ())
     frame = grid(explored, length) or Frame(
-        (RUN,), (length,), np.arange(length), {RUN: np.arange(length)})
+        (RUN,), (length,), np.arange(length), {RUN: np.arange(length)}
+    )
     coords: dict[str, Any] = {
         name: (name, values, explored[name].notes if name in explored else {})
         for name, values in frame.axes.items()
@@ -70,7 +71,8 @@ def to_xarray(
     data: dict[str, Any] = {}
     for asked in as_names(results):
         for name, column in columns.result_columns(
-                traj, asked, auto_load, include_default_run).items():
+            traj, asked, auto_load, include_default_run
+        ).items():
             data[f"results.{name}" if name in coords else name] = variable(name, column, frame)
     attributes = {"trajectory": traj.v_name, "time": traj.v_time, **columns.notes_of(traj)}
     dataset: xr.Dataset = xarray.Dataset(data, coords, attributes)

@@ -77,4 +77,5 @@ def _equal(
     two: Sequence[Any],
 ) -> bool:
     return all(
-        parameters[name]._equal_values(a, b) for name, a, b in zip(names, one, two, strict=True))
+        parameters[name]._equal_values(a, b) for name, a, b in zip(names, one, two, strict=True)
+    )

@@ -67,7 +67,10 @@ def _plan_copy(traj: Trajectory, renaming: RunRenaming, full_name: str, plan: Da
     if traj._index.node(new_name) is not None:
         traj._logger.warning(
             "`%s` is in trajectory `%s` already and stays as it is; the other trajectory's is not "
-            "merged.", new_name, traj.v_name)
+            "merged.",
+            new_name,
+            traj.v_name,
+        )
         return
     plan.renames[full_name] = new_name
 
@@ -97,9 +100,7 @@ def _equal(mine: Any, theirs: Any) -> bool:
     return bool(mine._equal_values(one, two))
 
 
-def carry_out(
-    traj: Trajectory, other: Trajectory, plan: DataPlan, options: MergeOptions
-) -> None:
+def carry_out(traj: Trajectory, other: Trajectory, plan: DataPlan, options: MergeOptions) -> None:
     """Copy or move the data, in the storage if it can, and delete the other if asked for."""
     if options.slow_merge or not _can_copy_in_storage(traj, other):
         _copy_through_memory(traj, other, plan.renames, options)
@@ -108,8 +109,10 @@ def carry_out(
             _copy_in_storage(traj, other, plan.renames, options)
         except (NoSuchServiceError, PypetValueError, NotImplementedError) as error:
             traj._logger.warning(
-                "The storage cannot merge `%s` by itself (%s); its data passes through memory "
-                "now.", other.v_name, error)
+                "The storage cannot merge `%s` by itself (%s); its data passes through memory now.",
+                other.v_name,
+                error,
+            )
             _copy_through_memory(traj, other, plan.renames, options)
     # What belongs to no run would clash with the same in the next trajectory to be merged.
     of_no_run = [new for old, new in plan.renames.items() if new == old]

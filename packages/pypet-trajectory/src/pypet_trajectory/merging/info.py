@@ -32,7 +32,12 @@ def add_info(
     """Note the merge in the config of `traj`."""
     timestamp = time.time()
     sources = (
-        traj._name, str(traj.v_timestamp), other._name, str(other.v_timestamp), traj.v_version)
+        traj._name,
+        str(traj.v_timestamp),
+        other._name,
+        str(other.v_timestamp),
+        traj.v_version,
+    )
     hexsha = hashlib.sha1("".join(sources).encode()).hexdigest()
     base = f"config.merge.merge_{hexsha[:7]}_{format_time(timestamp)}"
     location, count = base, 1
@@ -41,8 +46,8 @@ def add_info(
         count += 1
         location = f"{base}_{count}"
     for name, value, comment in _entries(
-            traj, other, options, timestamp, hexsha, length_before, merged_runs,
-            other_length):
+        traj, other, options, timestamp, hexsha, length_before, merged_runs, other_length
+    ):
         traj.f_add_config(f"{location}.{name}", value, comment=comment)
 
 

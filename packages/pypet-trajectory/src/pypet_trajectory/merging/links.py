@@ -50,7 +50,11 @@ def _renamed_links(
                 if renaming.has_dummy(link) or renaming.has_dummy(target):
                     traj._logger.warning(
                         "Link `%s` of trajectory `%s` to `%s` is not merged: one of them belongs "
-                        "to no particular run.", link, other.v_name, target)
+                        "to no particular run.",
+                        link,
+                        other.v_name,
+                        target,
+                    )
                     continue
                 new_link = renaming.new_name(link)
                 new_target = renaming.new_name(target)
@@ -62,15 +66,14 @@ def _renamed_links(
 def load_missing(traj: Trajectory, full_names: Collection[str]) -> None:
     """Bring nodes that are only in the store into memory, without data."""
     missing = [
-        full_name
-        for full_name in dict.fromkeys(full_names)
-        if traj._index.node(full_name) is None
+        full_name for full_name in dict.fromkeys(full_names) if traj._index.node(full_name) is None
     ]
     if not missing:
         return
     options = {"load_data": LOAD_SKELETON, "recursive": False}
     requests: list[tuple[str, Any, tuple[Any, ...], dict[str, Any]]] = [
-        (constants.TREE, traj, (full_name,), options) for full_name in missing]
+        (constants.TREE, traj, (full_name,), options) for full_name in missing
+    ]
     service: Any = traj._storage_service
     try:
         service.load(constants.LIST, requests, trajectory_name=traj.v_name)
@@ -85,7 +88,10 @@ def add_link(traj: Trajectory, location: str, name: str, target: str) -> None:
     if node is None:
         traj._logger.error(
             "Link `%s` below `%s` is not merged: there is no `%s` to point to.",
-            name, location, target)
+            name,
+            location,
+            target,
+        )
         return
     if group is None:
         group = traj.f_add_group(location)

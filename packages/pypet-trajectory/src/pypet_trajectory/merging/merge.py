@@ -49,7 +49,8 @@ def merge(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
     compatibility.check_compatible(traj, other, options.ignore_data)
     if options.trial_parameter is not None and options.remove_duplicates:
         traj._logger.warning(
-            "A trial parameter makes every run new, so `remove_duplicates` has no effect.")
+            "A trial parameter makes every run new, so `remove_duplicates` has no effect."
+        )
         options = replace(options, remove_duplicates=False)
     names = parameters.parameters_that_count(traj, other, options.ignore_data)
     trials = None
@@ -81,9 +82,7 @@ def merge(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
         traj.f_store()
 
 
-def merge_many(
-    traj: Trajectory, others: Iterable[Trajectory], options: MergeOptions
-) -> None:
+def merge_many(traj: Trajectory, others: Iterable[Trajectory], options: MergeOptions) -> None:
     """Append the runs of several trajectories; see :meth:`Trajectory.f_merge_many`."""
     compatibility.check_stored(traj)
     traj.f_load_skeleton()

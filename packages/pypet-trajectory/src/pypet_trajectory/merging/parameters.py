@@ -109,8 +109,7 @@ def runs_to_take_over(
 def _cannot_have_duplicates(traj: Trajectory, other: Trajectory, names: Iterable[str]) -> bool:
     """Whether a parameter that nobody explored differs, so that no two points can be equal."""
     return any(
-        full_name not in traj._explored_parameters
-        and full_name not in other._explored_parameters
+        full_name not in traj._explored_parameters and full_name not in other._explored_parameters
         for full_name in names
     )
 

@@ -76,7 +76,8 @@ class RunRenaming:
         if run is None:
             run = next(
                 (self._first_run_of[name] for name in components if name in self._first_run_of),
-                None)
+                None,
+            )
             if run is None:
                 return full_name
         if run not in self._new_index_of:

@@ -112,4 +112,3 @@ def is_completed(traj: TrajectoryState, name_or_id: str | int | None) -> bool | 
     if name_or_id is None:
         return not len(table.open_indices())
     return int(table.is_completed(traj._run_names.resolve(name_or_id)))
-

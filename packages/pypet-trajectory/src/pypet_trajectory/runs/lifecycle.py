@@ -58,7 +58,10 @@ def set_explored_parameters(traj: TrajectoryState, idx: int) -> None:
         else:
             traj._logger.warning(
                 "Explored parameter `%s` has no range in memory, so it does not follow to run "
-                "%d. Load its data first.", full_name, idx)
+                "%d. Load its data first.",
+                full_name,
+                idx,
+            )
 
 
 def restore_default(traj: TrajectoryState) -> None:
@@ -82,12 +85,14 @@ def iter_runs(
     }
     if not isinstance(yields, str) or yields.lower() not in views:
         raise PypetValueError(
-            f"`yields` must be one of {', '.join(map(repr, views))}, not {yields!r}.")
+            f"`yields` must be one of {', '.join(map(repr, views))}, not {yields!r}."
+        )
     view = views[yields.lower()]
     stop = len(traj) if stop is None else stop
     if stop > len(traj):
         raise PypetValueError(
-            f"`stop={stop}` lies beyond the {len(traj)} runs of trajectory `{traj.v_name}`.")
+            f"`stop={stop}` lies beyond the {len(traj)} runs of trajectory `{traj.v_name}`."
+        )
     for idx in range(start, stop, step):
         set_run(traj, idx)
         yield view()
@@ -120,7 +125,8 @@ def start_run(traj: T, idx: str | int | None = None, turn_into_run: bool = True)
         set_run(traj, idx)
     if traj._idx < 0:
         raise PypetValueError(
-            "No run to start: pass its name or index, or go to it with `f_set_crun` first.")
+            "No run to start: pass its name or index, or go to it with `f_set_crun` first."
+        )
     traj._new_nodes.clear()
     traj._new_links.clear()
     row = traj._run_table.row(traj._idx)
@@ -227,7 +233,8 @@ def prepare_experiment(traj: TrajectoryState) -> None:
         names = ", ".join(f"`{name}`" for name in traj._changed_default_parameters)
         raise PresettingError(
             f"These were preset, but never added to trajectory `{traj.v_name}`: {names}. Check "
-            f"the spelling, or add them.")
+            f"the spelling, or add them."
+        )
     lock_filled(traj._parameters)
     lock_filled(traj._derived_parameters)
 

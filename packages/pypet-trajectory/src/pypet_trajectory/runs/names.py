@@ -69,7 +69,7 @@ class RunNames:
     def find(self, name: str) -> int | None:
         """Index of the run called `name`, ``None`` if there is no such run."""
         if self._table.names is None and self._function is make_run_name:
-            digits = name[len(RUN_NAME):]
+            digits = name[len(RUN_NAME) :]
             if not name.startswith(RUN_NAME) or not (digits.isascii() and digits.isdigit()):
                 return None
             if len(digits) < FORMAT_ZEROS or (len(digits) > FORMAT_ZEROS and digits[0] == "0"):

@@ -49,7 +49,13 @@ _notes_of = operator.attrgetter("_notes")
 _KNOWN_GROUPS = (NNGroupNode, ConfigGroup, DerivedParameterGroup, ParameterGroup, ResultGroup)
 _SCALAR_LEAVES = (Parameter, ArrayParameter)
 _KNOWN_LEAVES = (
-    *_SCALAR_LEAVES, SparseParameter, PickleParameter, Result, SparseResult, PickleResult)
+    *_SCALAR_LEAVES,
+    SparseParameter,
+    PickleParameter,
+    Result,
+    SparseResult,
+    PickleResult,
+)
 
 _GROUP_STATE = ("_comment", "_stored", "_own_annotations", "_own_logger")
 _LEAF_STATE = (
@@ -93,8 +99,18 @@ class Recyclable:
         If it cannot be said for sure that all changes would be found.
     """
 
-    __slots__ = ("_attributes", "_branches", "_counts", "_groups", "_known", "_leaves",
-                 "_refreshed", "_run_parents", "_slots", "_traj")
+    __slots__ = (
+        "_attributes",
+        "_branches",
+        "_counts",
+        "_groups",
+        "_known",
+        "_leaves",
+        "_refreshed",
+        "_run_parents",
+        "_slots",
+        "_traj",
+    )
 
     def __init__(self, traj: Trajectory) -> None:
         index = traj._index
@@ -104,7 +120,8 @@ class Recyclable:
         self._leaves = dict(index.leaves)
         self._groups = dict(index.groups)
         self._branches = [
-            (leaves, dict(leaves)) for leaves in (*index.branches.values(), index.other_leaves)]
+            (leaves, dict(leaves)) for leaves in (*index.branches.values(), index.other_leaves)
+        ]
         self._run_parents = dict(index.run_parents)
         scalars = [leaf for leaf in self._leaves.values() if _is_scalar(leaf)]
         groups = list(self._groups.values())
@@ -112,7 +129,8 @@ class Recyclable:
             raise NotRecyclableError("groups of unknown classes")
         self._known = (_States(scalars, _LEAF_STATE), _States(groups, _GROUP_STATE))
         self._refreshed = [
-            _Refreshed(leaf) for leaf in self._leaves.values() if not _is_scalar(leaf)]
+            _Refreshed(leaf) for leaf in self._leaves.values() if not _is_scalar(leaf)
+        ]
         self._slots = (traj._comment, traj._stored, traj._logger)
         self._attributes = _attributes_of(traj)
         self._counts: list[int] = []

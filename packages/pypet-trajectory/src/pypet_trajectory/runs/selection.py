@@ -79,11 +79,13 @@ def find_idx(
         if not parameter.v_is_leaf:
             raise PypetAttributeError(
                 f"`{name}` stands for group `{parameter.v_full_name}`; only parameters have "
-                f"values to compare.")
+                f"values to compare."
+            )
         if not parameter.v_is_parameter:
             raise PypetTypeError(
                 f"`{name}` stands for result `{parameter.v_full_name}`; `f_find_idx` compares "
-                f"parameters. Use `f_get_from_runs` for results.")
+                f"parameters. Use `f_get_from_runs` for results."
+            )
         if parameter.f_has_range():
             columns.append(parameter.f_get_range(copy=False))
         else:
@@ -109,8 +111,7 @@ class _Search:
         self._traj = traj
         self._name = name
         self._fast_access = fast_access
-        self._options = {
-            "with_links": with_links, "shortcuts": shortcuts, "auto_load": auto_load}
+        self._options = {"with_links": with_links, "shortcuts": shortcuts, "auto_load": auto_load}
         self._max_depth = max_depth
         self._is_simple = (
             isinstance(name, str)
@@ -142,7 +143,8 @@ class _Search:
         vars(self._traj).update(_idx=idx, _crun=self._traj._run_names.name(idx))
         try:
             node = parent.f_get(
-                f"{run_name}.{self._name}", max_depth=self._max_depth, **self._options)
+                f"{run_name}.{self._name}", max_depth=self._max_depth, **self._options
+            )
         except (AttributeError, DataNotInStorageError):
             return _NOTHING
         return self._value(node, idx)

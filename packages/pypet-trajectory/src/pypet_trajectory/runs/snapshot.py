@@ -66,8 +66,16 @@ class Snapshot:
     It pickles, and then contains the trajectory's bytes and each range once.
     """
 
-    __slots__ = ("_data", "_full_copy", "_layouts", "_ranges", "_spare", "_table", "_tries",
-                 "_wildcards")
+    __slots__ = (
+        "_data",
+        "_full_copy",
+        "_layouts",
+        "_ranges",
+        "_spare",
+        "_table",
+        "_tries",
+        "_wildcards",
+    )
 
     def __init__(
         self,
@@ -359,6 +367,4 @@ def _is_plain(cls: type) -> bool:
     if cls.__setstate__ is not HasLogger.__setstate__:  # type: ignore[attr-defined]
         return False
     pickled_by: Any = NNGroupNode if issubclass(cls, NNGroupNode) else object
-    return (
-        cls.__reduce_ex__ is pickled_by.__reduce_ex__ and cls.__reduce__ is pickled_by.__reduce__
-    )
+    return cls.__reduce_ex__ is pickled_by.__reduce_ex__ and cls.__reduce__ is pickled_by.__reduce__

@@ -70,8 +70,16 @@ class RunTable:
         Names of the runs if they differ from those the ``$`` wildcard function gives.
     """
 
-    __slots__ = ("_columns", "_length", "_overrides", "_shared", "changed", "failures", "known",
-                 "names")
+    __slots__ = (
+        "_columns",
+        "_length",
+        "_overrides",
+        "_shared",
+        "changed",
+        "failures",
+        "known",
+        "names",
+    )
 
     def __init__(self, length: int = 1, names: Sequence[str] | None = None) -> None:
         self._length = length
@@ -125,8 +133,7 @@ class RunTable:
         """
         first = self._length
         rows = {name: other._stored_column(name) for name in FRESH if other._has(name)}
-        picked = {name: column[np.asarray(indices, dtype=np.intp)] for name, column in
-                  rows.items()}
+        picked = {name: column[np.asarray(indices, dtype=np.intp)] for name, column in rows.items()}
         self.extend(len(indices))
         for name, values in picked.items():
             self._own_columns()
@@ -169,8 +176,11 @@ class RunTable:
         texts[:] = [
             _text(name, value, start, finish)
             for value, start, finish in zip(
-                self._stored_column(name).tolist(), self.column("timestamp").tolist(),
-                self.column("finish_timestamp").tolist(), strict=True)
+                self._stored_column(name).tolist(),
+                self.column("timestamp").tolist(),
+                self.column("finish_timestamp").tolist(),
+                strict=True,
+            )
         ]
         return texts
 
@@ -185,7 +195,10 @@ class RunTable:
         idx = self._checked(idx)
         start, finish = self._value("timestamp", idx), self._value("finish_timestamp", idx)
         row: dict[str, Any] = {
-            "idx": idx, "timestamp": float(start), "finish_timestamp": float(finish)}
+            "idx": idx,
+            "timestamp": float(start),
+            "finish_timestamp": float(finish),
+        }
         for name in FRESH:
             if name == "completed":
                 row[name] = int(self._value(name, idx))
@@ -252,7 +265,8 @@ class RunTable:
         if column.shape != (self._length,):
             raise PypetValueError(
                 f"The run table has {self._length} rows, but column {name!r} was given "
-                f"{column.shape[0]} values.")
+                f"{column.shape[0]} values."
+            )
         self._columns[name] = column
         for fields in self._overrides.values():
             fields.pop(name, None)
@@ -295,8 +309,7 @@ class RunTable:
 
     def _has(self, name: str) -> bool:
         """Whether anybody wrote this field of any row."""
-        return name in self._columns or any(
-            name in fields for fields in self._overrides.values())
+        return name in self._columns or any(name in fields for fields in self._overrides.values())
 
     def _value(self, name: str, idx: int) -> Any:
         """What is stored, ``None`` for a text nobody wrote."""
@@ -313,8 +326,7 @@ class RunTable:
         column = self._columns.get(name)
         if column is None:
             column = _fresh_column(name, self._length)
-        changes = [(idx, fields[name]) for idx, fields in self._overrides.items()
-                   if name in fields]
+        changes = [(idx, fields[name]) for idx, fields in self._overrides.items() if name in fields]
         if not changes:
             return column
         column = column.astype(NUMERIC_FIELDS.get(name, np.dtype(object)))
@@ -342,8 +354,7 @@ class RunTable:
         start = fields.get("timestamp", self._value("timestamp", idx))
         finish = fields.get("finish_timestamp", self._value("finish_timestamp", idx))
         return {
-            name: None
-            if name in _DERIVED and value == _text(name, None, start, finish) else value
+            name: None if name in _DERIVED and value == _text(name, None, start, finish) else value
             for name, value in fields.items()
         }
 
@@ -360,7 +371,9 @@ def _start_time(start: float, finish: float) -> str | None:
 
 #: Texts that follow from the time stamps where nobody wrote them.
 _DERIVED: Mapping[str, Callable[[float, float], str | None]] = {
-    "time": _start_time, "runtime": _runtime}
+    "time": _start_time,
+    "runtime": _runtime,
+}
 
 
 def _text(name: str, value: Any, start: float, finish: float) -> str:

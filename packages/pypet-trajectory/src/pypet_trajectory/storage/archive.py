@@ -93,7 +93,8 @@ class ArchiveStorageService(TreeStorageService):
         path = os.fspath(filename)
         if self.is_open and path != self.filename:
             raise PypetValueError(
-                f"The archive {self.filename!r} is open; close it before using {path!r}.")
+                f"The archive {self.filename!r} is open; close it before using {path!r}."
+            )
         self.backend.filename = path
 
     def __repr__(self) -> str:

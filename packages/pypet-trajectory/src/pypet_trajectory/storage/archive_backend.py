@@ -99,7 +99,8 @@ class ArchiveBackend(TreeBackend):
     def open(self, *, writable: bool) -> None:
         """Open the archive; written data becomes visible with :meth:`flush` or :meth:`close`."""
         self._session = _Session(
-            ArchiveFile(self.filename, writable=writable, complevel=self.complevel))
+            ArchiveFile(self.filename, writable=writable, complevel=self.complevel)
+        )
         self._name = None
 
     def close(self) -> None:
@@ -133,8 +134,10 @@ class ArchiveBackend(TreeBackend):
             if not create:
                 raise PypetKeyError(f"There is no trajectory {name!r} in {self.filename!r}.")
             session.trajectories[name] = {
-                "meta": None, "runs": {"length": 0, "members": []},
-                "nodes": {"": {"kind": NodeKind.GROUP.value}}}
+                "meta": None,
+                "runs": {"length": 0, "members": []},
+                "nodes": {"": {"kind": NodeKind.GROUP.value}},
+            }
             session.file.changed = True
         if name not in session.children:
             session.children[name] = _children_of(session.trajectories[name]["nodes"])
@@ -167,7 +170,8 @@ class ArchiveBackend(TreeBackend):
         meta = self._tree["meta"]
         if meta is None:
             raise DataNotInStorageError(
-                f"The trajectory {self._name!r} in {self.filename!r} has no meta data.")
+                f"The trajectory {self._name!r} in {self.filename!r} has no meta data."
+            )
         return TrajectoryMeta(**{**meta, "explored": tuple(meta["explored"])})
 
     def write_meta(self, meta: TrajectoryMeta) -> None:
@@ -243,8 +247,8 @@ class ArchiveBackend(TreeBackend):
         """Read one node; storage kinds mean nothing here."""
         entry = self._entry(full_name)
         decoder = ValueDecoder(
-            self._open_session.file.read_array, self.allow_pickle,
-            f"{full_name} in {self.filename}")
+            self._open_session.file.read_array, self.allow_pickle, f"{full_name} in {self.filename}"
+        )
         kind = NodeKind(entry["kind"])
         data = None
         if items and kind is NodeKind.LEAF:
@@ -252,10 +256,18 @@ class ArchiveBackend(TreeBackend):
             stored = self._stored_items(entry) if names else {}
             data = {name: decoder.decode(stored[name]) for name in names}
         return NodeRecord(
-            full_name, kind, entry.get("class", ""), entry.get("comment", ""),
-            decoder.decode(entry["notes"]) if "notes" in entry else {}, data,
-            entry.get("flags", {}), entry.get("parameter", False), entry.get("value"),
-            entry.get("range", 0), entry.get("target", ""))
+            full_name,
+            kind,
+            entry.get("class", ""),
+            entry.get("comment", ""),
+            decoder.decode(entry["notes"]) if "notes" in entry else {},
+            data,
+            entry.get("flags", {}),
+            entry.get("parameter", False),
+            entry.get("value"),
+            entry.get("range", 0),
+            entry.get("target", ""),
+        )
 
     def _stored_items(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         data = entry.get("data")
@@ -300,8 +312,7 @@ class ArchiveBackend(TreeBackend):
         gone = set(known_items(full_name, names, entry["items"]))
         if gone:
             record = self.read_node(full_name, items=True)
-            kept = {
-                name: value for name, value in (record.items or {}).items() if name not in gone}
+            kept = {name: value for name, value in (record.items or {}).items() if name not in gone}
             self._nodes[full_name] = self._new_entry(replace(record, items=kept))
             self._open_session.file.changed = True
 
@@ -309,7 +320,8 @@ class ArchiveBackend(TreeBackend):
         entry = self._nodes.get(full_name)
         if entry is None:
             raise DataNotInStorageError(
-                f"{full_name!r} is not in the trajectory {self._name!r} in {self.filename!r}.")
+                f"{full_name!r} is not in the trajectory {self._name!r} in {self.filename!r}."
+            )
         return entry
 
     def _enter(self, full_name: str) -> None:
@@ -323,9 +335,12 @@ class ArchiveBackend(TreeBackend):
         """The index entry of a node, with its members written."""
         entry: dict[str, Any] = {"kind": record.kind.value}
         for key, value in (
-            ("class", record.class_name), ("comment", record.comment),
-            ("target", record.target), ("flags", dict(record.flags)),
-            ("parameter", record.is_parameter), ("range", record.range_length),
+            ("class", record.class_name),
+            ("comment", record.comment),
+            ("target", record.target),
+            ("flags", dict(record.flags)),
+            ("parameter", record.is_parameter),
+            ("range", record.range_length),
             ("value", record.value),
         ):
             if value:
@@ -343,7 +358,8 @@ class ArchiveBackend(TreeBackend):
             if record.items:
                 data = {
                     name: self._encoder(f"{stem}/{_plain(name)}", members, record).encode(value)
-                    for name, value in record.items.items()}
+                    for name, value in record.items.items()
+                }
                 entry["data"] = file.add_json(f"{stem}/items", data)
                 entry["members"] = [*members, entry["data"]]
         return entry
@@ -365,8 +381,7 @@ class ArchiveBackend(TreeBackend):
 
     def at(self, location: str) -> ArchiveBackend:
         """The archive at another path, closed."""
-        return ArchiveBackend(
-            location, allow_pickle=self.allow_pickle, complevel=self.complevel)
+        return ArchiveBackend(location, allow_pickle=self.allow_pickle, complevel=self.complevel)
 
 
 def _plain(item_name: str) -> str:
@@ -377,7 +392,8 @@ def _plain(item_name: str) -> str:
 def _children_of(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, None]]:
     group = NodeKind.GROUP.value
     children: dict[str, dict[str, None]] = {
-        name: {} for name, entry in nodes.items() if entry["kind"] == group}
+        name: {} for name, entry in nodes.items() if entry["kind"] == group
+    }
     for full_name in nodes:
         if full_name:
             parent, _, name = full_name.rpartition(".")
@@ -394,9 +410,14 @@ def _brings_nothing_new(entry: Mapping[str, Any], request: WriteRequest) -> bool
         and not request.overwrite
         and set(record.items or ()) <= set(entry.get("items", ()))
         and not record.annotations
-        and (record.kind is not NodeKind.GROUP or (
-            bool(entry.get("comment")) >= bool(record.comment)
-            and bool(entry.get("class")) >= bool(record.class_name))))
+        and (
+            record.kind is not NodeKind.GROUP
+            or (
+                bool(entry.get("comment")) >= bool(record.comment)
+                and bool(entry.get("class")) >= bool(record.class_name)
+            )
+        )
+    )
 
 
 # ------------------------------------------------------------------ run tables
@@ -420,8 +441,7 @@ def _stored_runs(file: ArchiveFile, name: str, table: RunTable) -> dict[str, Any
         columns["names"] = file.add_json(f"{name}/runs/names", table.names)
         members.append(columns["names"])
     failures = {str(idx): asdict(failure) for idx, failure in table.failures.items()}
-    return {
-        "length": len(table), "columns": columns, "failures": failures, "members": members}
+    return {"length": len(table), "columns": columns, "failures": failures, "members": members}
 
 
 def _read_runs(file: ArchiveFile, stored: Mapping[str, Any]) -> RunTable:

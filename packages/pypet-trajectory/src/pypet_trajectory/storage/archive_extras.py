@@ -35,7 +35,8 @@ def encode_extra(value: Any, encoder: ValueEncoder) -> dict[str, Any] | None:
     else:
         content["columns"] = _index(value.columns, encoder)
         content["values"] = [
-            _column(value.iloc[:, position], encoder) for position in range(value.shape[1])]
+            _column(value.iloc[:, position], encoder) for position in range(value.shape[1])
+        ]
     return {form: content}
 
 
@@ -52,13 +53,15 @@ def decode_extra(form: str, content: Any, decoder: ValueDecoder, place: str) -> 
     rebuild = _REBUILDERS.get(form)
     if rebuild is None:
         raise NoSuchServiceError(
-            f"{place!r} holds data of the form {form!r}, which this version cannot read.")
+            f"{place!r} holds data of the form {form!r}, which this version cannot read."
+        )
     try:
         return rebuild(content, decoder)
     except ModuleNotFoundError as error:
         raise MissingPackageError(
             f"{place!r} holds data of the form {form!r}; reading it needs the package "
-            f"{error.name!r}, which is not installed.") from error
+            f"{error.name!r}, which is not installed."
+        ) from error
 
 
 # -------------------------------------------------------------------- pandas
@@ -70,17 +73,27 @@ def _column(series: Any, encoder: ValueEncoder) -> Any:
     if isinstance(dtype, np.dtype):
         return {"numpy": encoder.array(series.to_numpy())}
     if hasattr(dtype, "categories"):
-        return {"categorical": {
-            "codes": encoder.array(np.asarray(series.cat.codes)),
-            "categories": _index(dtype.categories, encoder), "ordered": bool(dtype.ordered)}}
+        return {
+            "categorical": {
+                "codes": encoder.array(np.asarray(series.cat.codes)),
+                "categories": _index(dtype.categories, encoder),
+                "ordered": bool(dtype.ordered),
+            }
+        }
     if hasattr(dtype, "tz"):
         utc = series.dt.tz_convert("UTC").dt.tz_localize(None)
-        return {"zoned": {
-            "times": encoder.array(utc.to_numpy()), "zone": str(dtype.tz), "unit": dtype.unit}}
+        return {
+            "zoned": {
+                "times": encoder.array(utc.to_numpy()),
+                "zone": str(dtype.tz),
+                "unit": dtype.unit,
+            }
+        }
     missing = series.isna().to_numpy(dtype=bool)
     values = [
         None if gone else encoder.encode(_python(item))
-        for item, gone in zip(series.tolist(), missing, strict=True)]
+        for item, gone in zip(series.tolist(), missing, strict=True)
+    ]
     return {"nullable": {"values": values, "dtype": str(dtype)}}
 
 
@@ -90,17 +103,28 @@ def _python(item: Any) -> Any:
 
 def _index(index: Any, encoder: ValueEncoder) -> dict[str, Any]:
     if hasattr(index, "levels"):
-        return {"multi": {
-            "levels": [_index(level, encoder) for level in index.levels],
-            "codes": [encoder.array(np.asarray(codes)) for codes in index.codes],
-            "names": [encoder.encode(name) for name in index.names]}}
+        return {
+            "multi": {
+                "levels": [_index(level, encoder) for level in index.levels],
+                "codes": [encoder.array(np.asarray(codes)) for codes in index.codes],
+                "names": [encoder.encode(name) for name in index.names],
+            }
+        }
     if type(index).__name__ == "RangeIndex":
-        return {"range": {
-            "bounds": [index.start, index.stop, index.step], "name": encoder.encode(index.name)}}
+        return {
+            "range": {
+                "bounds": [index.start, index.stop, index.step],
+                "name": encoder.encode(index.name),
+            }
+        }
     frequency = getattr(index, "freqstr", None)
-    return {"values": {
-        "values": _column(index.to_series(), encoder), "name": encoder.encode(index.name),
-        "freq": frequency}}
+    return {
+        "values": {
+            "values": _column(index.to_series(), encoder),
+            "name": encoder.encode(index.name),
+            "freq": frequency,
+        }
+    }
 
 
 def _pandas_scalar(value: Any) -> dict[str, Any] | None:
@@ -122,8 +146,10 @@ def _rebuilt_column(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
         return decoder.decode(data)
     if form == "categorical":
         return pd.Categorical.from_codes(
-            decoder.decode(data["codes"]), categories=_rebuilt_index(data["categories"], decoder),
-            ordered=data["ordered"])
+            decoder.decode(data["codes"]),
+            categories=_rebuilt_index(data["categories"], decoder),
+            ordered=data["ordered"],
+        )
     if form == "zoned":
         times = pd.Series(decoder.decode(data["times"]))
         return times.dt.tz_localize("UTC").dt.tz_convert(data["zone"]).array
@@ -139,7 +165,8 @@ def _rebuilt_index(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
         return pd.MultiIndex(
             levels=[_rebuilt_index(level, decoder) for level in data["levels"]],
             codes=[decoder.decode(codes) for codes in data["codes"]],
-            names=[decoder.decode(name) for name in data["names"]])
+            names=[decoder.decode(name) for name in data["names"]],
+        )
     name = decoder.decode(data["name"])
     if form == "range":
         return pd.RangeIndex(*data["bounds"], name=name)
@@ -158,7 +185,9 @@ def _rebuilt_frame(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
     data = {
         position: pd.Series(values, index=index, dtype=values.dtype)
         for position, values in enumerate(
-            _rebuilt_column(column, decoder) for column in content["values"])}
+            _rebuilt_column(column, decoder) for column in content["values"]
+        )
+    }
     frame = pd.DataFrame(data, index=index)
     frame.columns = columns
     return frame
@@ -175,8 +204,11 @@ def _rebuilt_series(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
 
     values = _rebuilt_column(content["values"], decoder)
     return pd.Series(
-        values, index=_rebuilt_index(content["index"], decoder),
-        name=decoder.decode(content["name"]), dtype=values.dtype)
+        values,
+        index=_rebuilt_index(content["index"], decoder),
+        name=decoder.decode(content["name"]),
+        dtype=values.dtype,
+    )
 
 
 def _rebuilt_timestamp(content: list[Any], decoder: ValueDecoder) -> Any:
@@ -220,8 +252,11 @@ def _sparse_parts(matrix: Any, encoder: ValueEncoder) -> dict[str, Any]:
     else:
         parts = [getattr(matrix, name) for name in names]
     return {
-        "class": type(matrix).__name__, "format": matrix.format, "shape": list(matrix.shape),
-        "parts": [encoder.array(np.asarray(part)) for part in parts]}
+        "class": type(matrix).__name__,
+        "format": matrix.format,
+        "shape": list(matrix.shape),
+        "parts": [encoder.array(np.asarray(part)) for part in parts],
+    }
 
 
 def _rebuilt_sparse(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:

@@ -98,7 +98,8 @@ class ArchiveFile:
     def read_array(self, member: str) -> np.ndarray[Any, Any]:
         """Content of an array member; never executes anything."""
         array: np.ndarray[Any, Any] = np.lib.format.read_array(
-            BytesIO(self._read(member)), allow_pickle=False)
+            BytesIO(self._read(member)), allow_pickle=False
+        )
         return array
 
     def _read(self, member: str) -> bytes:
@@ -109,10 +110,12 @@ class ArchiveFile:
         except KeyError as error:
             raise DataNotInStorageError(
                 f"The archive {self.path} has no member {member!r}, which its index names. The "
-                "file is damaged.") from error
+                "file is damaged."
+            ) from error
         except (zipfile.BadZipFile, EOFError, OSError) as error:
             raise PypetOSError(
-                f"The member {member!r} of the archive {self.path} is damaged: {error}") from error
+                f"The member {member!r} of the archive {self.path} is damaged: {error}"
+            ) from error
 
     def _read_index(self) -> dict[str, Any]:
         assert self._zip is not None
@@ -123,12 +126,14 @@ class ArchiveFile:
                 generations.append((int(parts[1]), name))
         if not generations:
             raise PypetOSError(
-                f"{self.path} is a zip file, but no archive of trajectories: it has no index.")
+                f"{self.path} is a zip file, but no archive of trajectories: it has no index."
+            )
         index: dict[str, Any] = json.loads(self._read(max(generations)[1]))
         if index.get("format") != FORMAT:
             raise VersionMismatchError(
                 f"The archive {self.path} has the format {index.get('format')!r}, this version "
-                f"of pypet knows format {FORMAT}. Read it with a newer version.")
+                f"of pypet knows format {FORMAT}. Read it with a newer version."
+            )
         return index
 
     # --------------------------------------------------------------- writing
@@ -140,6 +145,7 @@ class ArchiveFile:
 
     def add_array(self, stem: str, array: np.ndarray[Any, Any]) -> str:
         """Add an array as ``.npy`` member and return its name, `stem` made unique."""
+
         def write(file: Any) -> None:
             np.lib.format.write_array(file, array, allow_pickle=False)
 
@@ -155,7 +161,8 @@ class ArchiveFile:
                 write(file)
         except OSError as error:
             raise PypetOSError(
-                f"Cannot write {name!r} into the archive {self.path}: {error}") from error
+                f"Cannot write {name!r} into the archive {self.path}: {error}"
+            ) from error
         self.changed = True
         return name
 
@@ -181,7 +188,8 @@ class ArchiveFile:
     def _temporary_path(self) -> Path:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(
-            prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)
+            prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent
+        )
         os.close(descriptor)
         return Path(name)
 
@@ -207,7 +215,8 @@ class ArchiveFile:
         if _identity(self.path) != self._found:
             raise PypetRuntimeError(
                 f"The archive {self.path} was changed by somebody else while this session was "
-                "writing to it, so these changes are not kept. Let one process write at a time.")
+                "writing to it, so these changes are not kept. Let one process write at a time."
+            )
         try:
             self._drop_waste(set(live))
             target = self._writable_zip()
@@ -268,7 +277,10 @@ class ArchiveFile:
             raise
         self._discard()
         self._zip, self._temporary, self.changed = (
-            _opened(temporary, "a", self._complevel), temporary, True)
+            _opened(temporary, "a", self._complevel),
+            temporary,
+            True,
+        )
 
 
 def _opened(path: Path, mode: Literal["r", "a"], complevel: int = 0) -> zipfile.ZipFile:
@@ -277,7 +289,8 @@ def _opened(path: Path, mode: Literal["r", "a"], complevel: int = 0) -> zipfile.
         return zipfile.ZipFile(path, mode, compression, compresslevel=complevel or None)
     except zipfile.BadZipFile as error:
         raise PypetOSError(
-            f"{path} is no archive of trajectories, or it is damaged: {error}") from error
+            f"{path} is no archive of trajectories, or it is damaged: {error}"
+        ) from error
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:

@@ -135,8 +135,12 @@ class ValueEncoder:
             return self._pickled(value)
         # Through an array, because scalars of structured types have no bytes of their own.
         description = np.lib.format.dtype_to_descr(value.dtype)
-        return {"scalar": [
-            self.encode(description), _as_text(np.array(value, dtype=value.dtype).tobytes())]}
+        return {
+            "scalar": [
+                self.encode(description),
+                _as_text(np.array(value, dtype=value.dtype).tobytes()),
+            ]
+        }
 
     def _matrix(self, value: np.matrix[Any, Any]) -> Any:
         return {"matrix": self.array(np.asarray(value))}
@@ -156,7 +160,8 @@ class ValueEncoder:
             raise NoSuchServiceError(
                 f"An archive has no form for data of type {kind.__module__}.{kind.__qualname__}"
                 f"{dtype}, met in {self._place!r}. Store it as basic types, or allow pickles "
-                "with allow_pickle=True.")
+                "with allow_pickle=True."
+            )
         return {"pickle": _as_text(pickle.dumps(value, protocol=4))}
 
 
@@ -251,7 +256,8 @@ class ValueDecoder:
         if not self._allow_pickle:
             raise PickleRefusedError(
                 f"{self._place!r} holds a pickle, and loading it would execute what it says. "
-                "Use allow_pickle=True if you trust whoever wrote the archive.")
+                "Use allow_pickle=True if you trust whoever wrote the archive."
+            )
         return pickle.loads(base64.b64decode(content))
 
 
@@ -266,7 +272,8 @@ _DECODERS: Mapping[str, Callable[[ValueDecoder, Any], Any]] = {
     "set": lambda decoder, content: set(map(decoder.decode, content)),
     "frozenset": lambda decoder, content: frozenset(map(decoder.decode, content)),
     "dict": lambda decoder, content: {
-        decoder.decode(key): decoder.decode(item) for key, item in content},
+        decoder.decode(key): decoder.decode(item) for key, item in content
+    },
     "numpy_str": lambda decoder, content: np.str_(decoder.decode(content)),
     "numpy_bytes": lambda _, content: np.bytes_(base64.b64decode(content)),
     "scalar": ValueDecoder._scalar,
@@ -276,11 +283,11 @@ _DECODERS: Mapping[str, Callable[[ValueDecoder, Any], Any]] = {
     "range": lambda decoder, content: CompactRange.from_objects(map(decoder.decode, content)),
     "compact_range": ValueDecoder._compact_range,
     "table": lambda decoder, content: ColumnTable(
-        {name: decoder.decode(column) for name, column in content}),
+        {name: decoder.decode(column) for name, column in content}
+    ),
     "pickle": ValueDecoder._pickled,
 }
 
 
 def _as_text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
-

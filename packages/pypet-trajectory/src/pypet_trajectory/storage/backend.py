@@ -219,7 +219,8 @@ class TreeBackend(ABC):
             If this kind of storage knows no other places.
         """
         raise NoSuchServiceError(
-            f"{type(self).__name__} cannot use another file, here {location!r}.")
+            f"{type(self).__name__} cannot use another file, here {location!r}."
+        )
 
     def copy_from(
         self, source: TreeBackend, renames: Mapping[str, str], *, move: bool = False

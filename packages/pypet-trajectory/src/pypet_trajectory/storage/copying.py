@@ -84,7 +84,8 @@ def copy_trajectory(
         if not isinstance(service, TreeStorageService):
             raise PypetTypeError(
                 f"{service!r} keeps no trees of records, so nothing can be copied without loading "
-                "it. Load the trajectory and store it with the other service.")
+                "it. Load the trajectory and store it with the other service."
+            )
     new_name = new_name or name
     if source is target:
         with source.opened(name, writable=True) as backend:
@@ -110,7 +111,8 @@ def copy_to_backend(source: TreeBackend, target: TreeBackend, new_name: str) -> 
     if new_name in target.trajectory_names():
         raise PypetValueError(
             f"Cannot copy to {new_name!r}: there is a trajectory of that name already. Choose "
-            "another name, or remove it first.")
+            "another name, or remove it first."
+        )
     meta, runs = source.read_meta(), source.read_runs()
     target.select(new_name, create=True)
     try:

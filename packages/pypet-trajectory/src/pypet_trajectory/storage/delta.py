@@ -97,7 +97,8 @@ def unpacked(
         if not 2 <= len(entry) <= 4:
             raise PypetRuntimeError(
                 "An entry of a LIST message is (message, item[, args[, kwargs]]), but one has "
-                f"{len(entry)} parts: {entry!r}.")
+                f"{len(entry)} parts: {entry!r}."
+            )
         own_args = entry[2] if len(entry) > 2 else args
         own_kwargs = entry[3] if len(entry) > 3 else kwargs
         yield entry[0], entry[1], own_args, own_kwargs
@@ -114,4 +115,5 @@ def _outgoing(
     else:
         raise NoSuchServiceError(
             f"A store call {msg!r} cannot be sent as records, only {', '.join(REQUESTS)} and "
-            "LIST can.")
+            "LIST can."
+        )

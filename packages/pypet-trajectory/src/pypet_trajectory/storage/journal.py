@@ -100,7 +100,9 @@ class Journal:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         self.close()
@@ -136,13 +138,14 @@ class Journal:
         remaining = memoryview(frames)
         try:
             while remaining:
-                remaining = remaining[os.write(self._descriptor, remaining):]
+                remaining = remaining[os.write(self._descriptor, remaining) :]
         except OSError as error:
             os.ftruncate(self._descriptor, self._end)
             os.lseek(self._descriptor, self._end, os.SEEK_SET)
             raise PypetOSError(
                 f"Cannot append {len(frames)} bytes to the journal {self.path}: {error}. Nothing "
-                "was added.") from error
+                "was added."
+            ) from error
         self._end += len(frames)
 
     def _open(self) -> None:
@@ -175,8 +178,8 @@ class Journal:
             end = max(ends, default=len(SIGNATURE))
         if end < size:
             _logger.warning(
-                "The journal %s ends in a torn record; %d bytes are dropped.",
-                self.path, size - end)
+                "The journal %s ends in a torn record; %d bytes are dropped.", self.path, size - end
+            )
         return end
 
 
@@ -191,7 +194,8 @@ def _records(content: bytes | mmap.mmap, path: Path) -> Iterator[tuple[int, int]
     if content[: len(SIGNATURE)] != SIGNATURE:
         raise PypetValueError(
             f"{path} is no journal, or one of another format: it begins with "
-            f"{content[:len(SIGNATURE)]!r} instead of {SIGNATURE!r}.")
+            f"{content[: len(SIGNATURE)]!r} instead of {SIGNATURE!r}."
+        )
     position, size = len(SIGNATURE), len(content)
     while position < size:
         end = _record_end(content, position, size)
@@ -204,7 +208,10 @@ def _records(content: bytes | mmap.mmap, path: Path) -> Iterator[tuple[int, int]
             return
         _logger.warning(
             "The journal %s is damaged: %d bytes at %d are skipped.",
-            path, following - position, position)
+            path,
+            following - position,
+            position,
+        )
         position = following
 
 

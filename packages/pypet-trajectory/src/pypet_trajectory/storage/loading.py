@@ -89,19 +89,25 @@ class TreeLoader:
         """
         del force  # nothing is refused any more that could be forced
         modes = {
-            "parameters": load_parameters, "config": load_parameters,
-            "derived_parameters": load_derived_parameters, "results": load_results,
+            "parameters": load_parameters,
+            "config": load_parameters,
+            "derived_parameters": load_derived_parameters,
+            "results": load_results,
         }
         for mode in (*modes.values(), load_other_data):
             _check_mode(mode, traj)
         if as_new:
             if (load_parameters, load_derived_parameters, load_results, load_other_data) != (
-                LOAD_DATA, LOAD_NOTHING, LOAD_NOTHING, LOAD_NOTHING
+                LOAD_DATA,
+                LOAD_NOTHING,
+                LOAD_NOTHING,
+                LOAD_NOTHING,
             ):
                 raise PypetValueError(
                     "as_new=True loads parameters with their data and nothing else: the modes "
                     f"must be 2, 0, 0, 0, not {load_parameters}, {load_derived_parameters}, "
-                    f"{load_results}, {load_other_data}.")
+                    f"{load_results}, {load_other_data}."
+                )
             modes["config"] = LOAD_NOTHING
         self._as_new = bool(as_new)
         self._load_root(traj, max(modes.values()) == OVERWRITE_DATA, not with_meta_data)
@@ -146,7 +152,8 @@ class TreeLoader:
         _check_mode(load_data, leaf)
         if load_only is not None and load_except is not None:
             raise PypetValueError(
-                f"Loading {leaf.v_full_name!r}: give load_only or load_except, not both.")
+                f"Loading {leaf.v_full_name!r}: give load_only or load_except, not both."
+            )
         self._require(leaf.v_full_name, NodeKind.LEAF)
         if load_only is None and load_except is None:
             self._load_leaf(leaf, load_data, load_flags)
@@ -154,10 +161,15 @@ class TreeLoader:
         if leaf.v_is_parameter and leaf.v_locked:
             raise ParameterLockedException(
                 f"Parts of {leaf.v_full_name!r} cannot be loaded: the parameter is locked. "
-                "Call f_unlock() first.")
+                "Call f_unlock() first."
+            )
         record = self._backend.read_node(
-            leaf.v_full_name, items=True, load_only=_names(load_only),
-            load_except=_names(load_except), load_flags=load_flags or leaf._load_flags() or None)
+            leaf.v_full_name,
+            items=True,
+            load_only=_names(load_only),
+            load_except=_names(load_except),
+            load_flags=load_flags or leaf._load_flags() or None,
+        )
         self._describe(leaf, record, load_data == OVERWRITE_DATA)
         self._give_items(leaf, record)
 
@@ -214,7 +226,8 @@ class TreeLoader:
             if kind is None:
                 raise DataNotInStorageError(
                     f"Cannot load {child_name!r} below {parent.v_full_name!r}: {full_name!r} is "
-                    "not in the store.")
+                    "not in the store."
+                )
             child = self._load_entry(node, name, kind, load_data, with_links, False, None)
             if child is None:  # a link
                 self._load_links(load_data)
@@ -264,8 +277,14 @@ class TreeLoader:
     # -------------------------------------------------------------- walking
 
     def _load_entry(
-        self, parent: Any, name: str, kind: NodeKind, mode: int, with_links: bool,
-        recursive: bool, max_depth: int | None,
+        self,
+        parent: Any,
+        name: str,
+        kind: NodeKind,
+        mode: int,
+        with_links: bool,
+        recursive: bool,
+        max_depth: int | None,
     ) -> Any:
         """Load one child and return it; links are put off and give ``None``."""
         if kind is NodeKind.LINK:
@@ -276,7 +295,8 @@ class TreeLoader:
         if child is not None and child.v_is_leaf is not (kind is NodeKind.LEAF):
             raise PypetTypeError(
                 f"Cannot load {_joined(parent, name)!r}: it is a {kind.value} in the store, but "
-                "not in the trajectory. Remove it from the trajectory first.")
+                "not in the trajectory. Remove it from the trajectory first."
+            )
         if kind is NodeKind.LEAF:
             if child is None:
                 return self._new_leaf(parent, name, mode)
@@ -340,8 +360,10 @@ class TreeLoader:
             leaf._stored = leaf._stored or not self._as_new
             return
         record = self._backend.read_node(
-            leaf.v_full_name, items=with_data,
-            load_flags=(load_flags or leaf._load_flags() or None) if with_data else None)
+            leaf.v_full_name,
+            items=with_data,
+            load_flags=(load_flags or leaf._load_flags() or None) if with_data else None,
+        )
         self._describe(leaf, record, overwrite)
         if with_data:
             if overwrite and not leaf.f_is_empty():
@@ -362,7 +384,8 @@ class TreeLoader:
         if not self._allow_pickle and _unpickles(leaf):
             raise PickleRefusedError(
                 f"{leaf.v_full_name!r} is a {type(leaf).__name__}, so loading it would execute "
-                "a pickle. Use allow_pickle=True if you trust whoever wrote the data.")
+                "a pickle. Use allow_pickle=True if you trust whoever wrote the data."
+            )
         leaf._load(dict(record.items))
         if leaf.v_is_parameter:
             if self._as_new:
@@ -389,10 +412,13 @@ class TreeLoader:
             if not self._generic_classes:
                 raise PypetImportError(
                     f"Cannot load {record.full_name!r}, a {record.class_name!r}: {error} Name "
-                    "the class in dynamic_imports.") from error
+                    "the class in dynamic_imports."
+                ) from error
             _logger.warning(
                 "%r has the unknown class %r and is loaded without it.",
-                record.full_name, record.class_name)
+                record.full_name,
+                record.class_name,
+            )
             return Result if is_leaf else None
         return cls
 
@@ -401,7 +427,8 @@ class TreeLoader:
         if found is not kind:
             what = "not in the store" if found is None else f"a {found.value} in the store"
             raise DataNotInStorageError(
-                f"Cannot load the {kind.value} {full_name!r}: it is {what}.")
+                f"Cannot load the {kind.value} {full_name!r}: it is {what}."
+            )
 
     # ---------------------------------------------------------------- links
 
@@ -417,7 +444,8 @@ class TreeLoader:
         present = group._links.get(name)
         if present is None and name in group._children:
             _logger.warning(
-                "The link %r is not loaded: there is a node of that name.", _joined(group, name))
+                "The link %r is not loaded: there is a node of that name.", _joined(group, name)
+            )
             return
         if present is not None and mode != OVERWRITE_DATA:
             return
@@ -425,7 +453,8 @@ class TreeLoader:
         target = self._target(group.v_root, target_name)
         if target is None:
             _logger.warning(
-                "The link %r is not loaded: there is no %r.", _joined(group, name), target_name)
+                "The link %r is not loaded: there is no %r.", _joined(group, name), target_name
+            )
             return
         if present is not None:
             if present is target:
@@ -448,8 +477,9 @@ class TreeLoader:
 
 
 #: Groups whose class follows from the branch they are in.
-_STANDARD_GROUPS = frozenset((
-    "", "NNGroupNode", "ParameterGroup", "DerivedParameterGroup", "ConfigGroup", "ResultGroup"))
+_STANDARD_GROUPS = frozenset(
+    ("", "NNGroupNode", "ParameterGroup", "DerivedParameterGroup", "ConfigGroup", "ResultGroup")
+)
 
 
 def _joined(group: Any, name: str) -> str:
@@ -490,11 +520,17 @@ def _check_mode(mode: int, node: Any) -> None:
     if mode not in _MODES:
         raise PypetValueError(
             f"Cannot load {node.v_full_name or 'the trajectory'!r}: a load mode is 0 (nothing), "
-            f"1 (skeleton), 2 (data) or 3 (overwrite), not {mode!r}.")
+            f"1 (skeleton), 2 (data) or 3 (overwrite), not {mode!r}."
+        )
 
 
 def _report_versions(meta: TrajectoryMeta) -> None:
     if (meta.version, meta.python) != (VERSION, python_version_string):
         _logger.debug(
             "%r was written by pypet %s under Python %s; here run %s and %s.",
-            meta.name, meta.version, meta.python, VERSION, python_version_string)
+            meta.name,
+            meta.version,
+            meta.python,
+            VERSION,
+            python_version_string,
+        )

@@ -156,8 +156,10 @@ class InMemoryBackend(TreeBackend):
             return replace(record, annotations=_copied(record.annotations), items=None)
         names = chosen_items(record.items, load_only, load_except, full_name)
         return replace(
-            record, annotations=_copied(record.annotations),
-            items={name: _copied(record.items[name]) for name in names})
+            record,
+            annotations=_copied(record.annotations),
+            items={name: _copied(record.items[name]) for name in names},
+        )
 
     def item_names(self, full_name: str) -> list[str]:
         """Names of a leaf's items."""
@@ -274,9 +276,13 @@ class InMemoryStorageService(TreeStorageService):
 
 def _own(record: NodeRecord) -> NodeRecord:
     return replace(
-        record, annotations=_copied(record.annotations), flags=dict(record.flags),
-        items=None if record.items is None
-        else {name: _copied(value) for name, value in record.items.items()})
+        record,
+        annotations=_copied(record.annotations),
+        flags=dict(record.flags),
+        items=None
+        if record.items is None
+        else {name: _copied(value) for name, value in record.items.items()},
+    )
 
 
 def _copied(value: Any) -> Any:

@@ -41,33 +41,51 @@ def merged(present: NodeRecord | None, request: WriteRequest) -> NodeRecord:
     """
     record = request.record
     if present is None:
-        return record if record.items is not None or record.kind is not NodeKind.LEAF else replace(
-            record, items={})
+        return (
+            record
+            if record.items is not None or record.kind is not NodeKind.LEAF
+            else replace(record, items={})
+        )
     if record.kind is NodeKind.LINK:
         return present
     if present.kind is not record.kind:
         raise PypetTypeError(
             f"{record.full_name!r} cannot be stored as a {record.kind.value}, because the store "
-            f"has a {present.kind.value} of that name. Delete it from the store first.")
+            f"has a {present.kind.value} of that name. Delete it from the store first."
+        )
     overwriting = request.mode == OVERWRITE_DATA or request.overwrite is True
     names = items_to_overwrite(request, present.items or {})
     items = _joined_items(present, record, names, overwriting)
-    flags = {**record.flags, **present.flags, **{
-        name: record.flags[name] for name in names if name in record.flags}}
+    flags = {
+        **record.flags,
+        **present.flags,
+        **{name: record.flags[name] for name in names if name in record.flags},
+    }
     if overwriting:
         return replace(
-            record, comment=record.comment or present.comment, items=items, flags=flags,
-            range_length=record.range_length or present.range_length)
+            record,
+            comment=record.comment or present.comment,
+            items=items,
+            flags=flags,
+            range_length=record.range_length or present.range_length,
+        )
     annotations = {**record.annotations, **present.annotations}
     if request.overwrite and ANNOTATIONS in request.overwrite:  # type: ignore[operator]
         annotations = dict(record.annotations)
     if record.kind is NodeKind.GROUP:
         return replace(
-            present, annotations=annotations, comment=present.comment or record.comment,
-            class_name=present.class_name or record.class_name)
+            present,
+            annotations=annotations,
+            comment=present.comment or record.comment,
+            class_name=present.class_name or record.class_name,
+        )
     return replace(
-        present, annotations=annotations, items=items, flags=flags,
-        range_length=present.range_length or record.range_length)
+        present,
+        annotations=annotations,
+        items=items,
+        flags=flags,
+        range_length=present.range_length or record.range_length,
+    )
 
 
 def items_to_overwrite(request: WriteRequest, present: Collection[str]) -> set[str]:
@@ -85,7 +103,9 @@ def items_to_overwrite(request: WriteRequest, present: Collection[str]) -> set[s
     if unknown:
         _logger.warning(
             "Cannot overwrite %s of %r: the node has no such item.",
-            ", ".join(map(repr, sorted(unknown))), request.record.full_name)
+            ", ".join(map(repr, sorted(unknown))),
+            request.record.full_name,
+        )
     return {name for name in asked if name in items and name in present}
 
 
@@ -103,8 +123,7 @@ def chosen_items(
         If both restrictions are given.
     """
     if load_only is not None and load_except is not None:
-        raise PypetValueError(
-            f"Loading {full_name!r}: give load_only or load_except, not both.")
+        raise PypetValueError(f"Loading {full_name!r}: give load_only or load_except, not both.")
     names = list(available)
     restriction = load_only if load_only is not None else load_except
     if restriction is None:
@@ -112,8 +131,8 @@ def chosen_items(
     missing = set(restriction).difference(names)
     if missing:
         _logger.warning(
-            "The store has no item %s of %r.",
-            ", ".join(map(repr, sorted(missing))), full_name)
+            "The store has no item %s of %r.", ", ".join(map(repr, sorted(missing))), full_name
+        )
     if load_only is not None:
         return [name for name in names if name in load_only]
     return [name for name in names if name not in restriction]
@@ -125,7 +144,9 @@ def known_items(full_name: str, names: Collection[str], available: Collection[st
     if missing:
         _logger.warning(
             "Cannot delete %s of %r: the store has no such item.",
-            ", ".join(map(repr, sorted(missing))), full_name)
+            ", ".join(map(repr, sorted(missing))),
+            full_name,
+        )
     return [name for name in names if name in available]
 
 

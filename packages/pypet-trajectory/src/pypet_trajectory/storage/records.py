@@ -88,8 +88,17 @@ class RunDelta:
 
 #: All fields of a record but its kind.
 _fields_of = attrgetter(
-    "full_name", "class_name", "comment", "annotations", "items", "flags", "is_parameter",
-    "value", "range_length", "target")
+    "full_name",
+    "class_name",
+    "comment",
+    "annotations",
+    "items",
+    "flags",
+    "is_parameter",
+    "value",
+    "range_length",
+    "target",
+)
 _options_of = attrgetter("mode", "overwrite", "options")
 
 

@@ -112,7 +112,8 @@ def service_for_file(filename: str | os.PathLike[str]) -> type:
         raise MissingPackageError(_HDF5_MISSING.format(what=f"The file {os.fspath(filename)!r}"))
     raise PypetValueError(
         f"No storage service keeps files like {os.fspath(filename)!r}: the extension must be one "
-        f"of {', '.join(known_extensions())}. Or give a storage_service explicitly.")
+        f"of {', '.join(known_extensions())}. Or give a storage_service explicitly."
+    )
 
 
 def service_by_name(name: str) -> type:
@@ -139,7 +140,8 @@ def service_by_name(name: str) -> type:
         raise PypetValueError(
             f"There is no storage service {name!r}. Known are "
             f"{', '.join([*BUILT_IN_CLASSES, *_announced_names()])}; others need the dotted path "
-            "of their class.")
+            "of their class."
+        )
     return _imported(f"{module_name}:{class_name}")
 
 
@@ -164,12 +166,18 @@ def _loaded(entry_point: EntryPoint) -> type | None:
     except Exception as error:
         warnings.warn(
             f"The storage service {entry_point.value!r} for {entry_point.name} files cannot be "
-            f"loaded and is left out: {error!r}", RuntimeWarning, stacklevel=4)
+            f"loaded and is left out: {error!r}",
+            RuntimeWarning,
+            stacklevel=4,
+        )
         return None
     if not inspect.isclass(cls):
         warnings.warn(
             f"The storage service {entry_point.value!r} for {entry_point.name} files is no class "
-            "and is left out.", RuntimeWarning, stacklevel=4)
+            "and is left out.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
         return None
     return cls
 
@@ -191,6 +199,8 @@ def _accepted(cls: type, offered: dict[str, Any]) -> dict[str, Any]:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return offered
     names = {
-        parameter.name for parameter in parameters
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)}
+        parameter.name
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
     return {name: value for name, value in offered.items() if name in names}

@@ -40,7 +40,7 @@ def write_rows(stored: RunTable, table: RunTable, rows: Collection[int] | None) 
         else:
             stored.failures.pop(idx, None)
     if table.names is not None:
-        stored.names = list(table.names) + (stored.names or [])[len(table.names):]
+        stored.names = list(table.names) + (stored.names or [])[len(table.names) :]
     stored.mark_stored()
     return stored
 

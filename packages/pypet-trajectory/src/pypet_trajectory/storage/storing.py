@@ -56,17 +56,29 @@ def record_of(node: Any, store_flags: Mapping[str, str] | None = None) -> NodeRe
     annotations = _annotations_of(node)
     if not node.v_is_leaf:
         return NodeRecord(
-            node.v_full_name, NodeKind.GROUP, type(node).__name__ if node.v_full_name else "",
-            node.v_comment, annotations)
+            node.v_full_name,
+            NodeKind.GROUP,
+            type(node).__name__ if node.v_full_name else "",
+            node.v_comment,
+            annotations,
+        )
     empty = node.f_is_empty()
     flags = node._store_flags()
     if store_flags:
         flags = {**flags, **store_flags}
     is_parameter = node.v_is_parameter
     return NodeRecord(
-        node.v_full_name, NodeKind.LEAF, type(node).__name__, node.v_comment, annotations,
-        {} if empty else node._store(), flags, is_parameter, _value_text(node),
-        node.f_get_range_length() if is_parameter and node.f_has_range() else 0)
+        node.v_full_name,
+        NodeKind.LEAF,
+        type(node).__name__,
+        node.v_comment,
+        annotations,
+        {} if empty else node._store(),
+        flags,
+        is_parameter,
+        _value_text(node),
+        node.f_get_range_length() if is_parameter and node.f_has_range() else 0,
+    )
 
 
 def link_record(full_name: str, target: str) -> NodeRecord:
@@ -77,9 +89,15 @@ def link_record(full_name: str, target: str) -> NodeRecord:
 def meta_of(traj: Any) -> TrajectoryMeta:
     """What a store keeps about a trajectory besides nodes and runs."""
     return TrajectoryMeta(
-        name=traj.v_name, comment=traj.v_comment, timestamp=traj.v_timestamp, time=traj.v_time,
-        version=traj.v_version, python=traj.v_python, length=len(traj),
-        explored=tuple(traj._explored_parameters))
+        name=traj.v_name,
+        comment=traj.v_comment,
+        timestamp=traj.v_timestamp,
+        time=traj.v_time,
+        version=traj.v_version,
+        python=traj.v_python,
+        length=len(traj),
+        explored=tuple(traj._explored_parameters),
+    )
 
 
 def _annotations_of(node: Any) -> dict[str, Any]:
@@ -156,7 +174,8 @@ def child_requests(
         if node.v_is_leaf:
             raise PypetTypeError(
                 f"Cannot store {child_name!r} below {parent.v_full_name!r}: {node.v_full_name!r} "
-                "is a leaf and has no children.")
+                "is a leaf and has no children."
+            )
         if max_depth is not None and depth > max_depth:
             return
         if name in node._links:
@@ -166,7 +185,8 @@ def child_requests(
         child = node._children.get(name)
         if child is None:
             raise PypetValueError(
-                f"Cannot store {child_name!r}: {node.v_full_name!r} has no child {name!r}.")
+                f"Cannot store {child_name!r}: {node.v_full_name!r} has no child {name!r}."
+            )
         yield from _node_requests(child, store_data)
         node = child
     if recursive and not node.v_is_leaf:
@@ -247,7 +267,8 @@ def _check_mode(store_data: int, node: Any) -> None:
     if store_data != STORE_NOTHING and store_data not in _WRITING_MODES:
         raise PypetValueError(
             f"Cannot store {node.v_full_name!r}: store_data must be 0 (nothing), 1 (what is not "
-            f"stored yet), 2 (new data) or 3 (overwrite), not {store_data!r}.")
+            f"stored yet), 2 (new data) or 3 (overwrite), not {store_data!r}."
+        )
 
 
 def _overwrite_names(
@@ -263,7 +284,8 @@ def _overwrite_names(
     if not all(isinstance(name, str) for name in names):
         raise PypetValueError(
             f"Cannot store {leaf.v_full_name!r}: overwrite= takes True, the name of an item or "
-            f"names of items, not {overwrite!r}. Nothing was changed.")
+            f"names of items, not {overwrite!r}. Nothing was changed."
+        )
     return names
 
 

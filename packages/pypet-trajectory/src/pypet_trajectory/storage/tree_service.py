@@ -88,7 +88,8 @@ class TreeStorageService(StorageService):
     ) -> None:
         if unknown_classes not in ("raise", "generic"):
             raise PypetValueError(
-                f"unknown_classes must be 'raise' or 'generic', not {unknown_classes!r}.")
+                f"unknown_classes must be 'raise' or 'generic', not {unknown_classes!r}."
+            )
         self._backend = backend
         self._allow_pickle = bool(allow_pickle)
         self._unknown_classes = unknown_classes
@@ -135,7 +136,8 @@ class TreeStorageService(StorageService):
             if name is None and not self._held_open:
                 raise PypetValueError(
                     f"{self!r} cannot store a {msg!r}: it is closed and no trajectory_name says "
-                    "which trajectory is meant.")
+                    "which trajectory is meant."
+                )
             with self._session(name, None, writable=True, create=msg in _CREATING):
                 return self._dispatch_store(msg, stuff_to_store, args, kwargs)
 
@@ -160,10 +162,12 @@ class TreeStorageService(StorageService):
             name, index = self._take_session(kwargs)
             if name is not None and index is not None:
                 raise PypetValueError(
-                    f"Give the name of a trajectory or its index, not both: {name!r}, {index}.")
+                    f"Give the name of a trajectory or its index, not both: {name!r}, {index}."
+                )
             if name is None and index is None and not self._held_open:
                 raise PypetValueError(
-                    f"{self!r} cannot load a {msg!r}: give the name or the index of a trajectory.")
+                    f"{self!r} cannot load a {msg!r}: give the name or the index of a trajectory."
+                )
             with self._session(name, index, writable=False):
                 self._dispatch_load(msg, stuff_to_load, args, kwargs)
 
@@ -231,7 +235,8 @@ class TreeStorageService(StorageService):
         """
         raise NoSuchServiceError(
             f"{type(self).__name__} does not understand the message {msg!r}; it knows "
-            f"{', '.join(self._STORE)} and {constants.CLOSE_FILE}.")
+            f"{', '.join(self._STORE)} and {constants.CLOSE_FILE}."
+        )
 
     # --------------------------------------------------------------- session
 
@@ -252,7 +257,8 @@ class TreeStorageService(StorageService):
         except FileNotFoundError as error:
             raise PypetValueError(
                 f"{self!r} has nothing to load {name if name is not None else index!r} from: "
-                f"{error}") from error
+                f"{error}"
+            ) from error
         try:
             if name is not None or index is not None:
                 self._select(name if index is None else self._name_at(index), create)
@@ -271,7 +277,8 @@ class TreeStorageService(StorageService):
                 raise PypetValueError(
                     f"There is no trajectory {name!r} in {self!r}, only "
                     f"{self._backend.trajectory_names()}. Store the whole trajectory with "
-                    "f_store() before parts of it.") from None
+                    "f_store() before parts of it."
+                ) from None
             self._backend.select(name, create=True)
             self._created = True
         self._selected = name
@@ -280,14 +287,16 @@ class TreeStorageService(StorageService):
         names = self._backend.trajectory_names()
         if not -len(names) <= index < len(names):
             raise PypetValueError(
-                f"{self!r} has {len(names)} trajectories, there is none with index {index}.")
+                f"{self!r} has {len(names)} trajectories, there is none with index {index}."
+            )
         return names[index]
 
     def _check_same(self, name: str | None) -> None:
         if name is not None and name != self._selected:
             raise PypetValueError(
                 f"{self!r} is held open for the trajectory {self._selected!r} and cannot serve "
-                f"{name!r} meanwhile. Close the store first.")
+                f"{name!r} meanwhile. Close the store first."
+            )
 
     def _forget(self) -> None:
         self._held_open = False
@@ -351,7 +360,8 @@ class TreeStorageService(StorageService):
         if not traj.v_stored and not self._created:
             raise PypetRuntimeError(
                 f"Cannot store the new trajectory {traj.v_name!r}: {self!r} has a trajectory of "
-                "that name already. Load that one, or rename yours with f_migrate(new_name=...).")
+                "that name already. Load that one, or rename yours with f_migrate(new_name=...)."
+            )
         try:
             self._before_trajectory_store(traj)
             self._store_meta(traj)
@@ -395,7 +405,8 @@ class TreeStorageService(StorageService):
             if kind is NodeKind.GROUP and not recursive and self._has_children(full_name):
                 raise PypetTypeError(
                     f"The group {full_name!r} has children in the store; delete it with "
-                    "recursive=True.")
+                    "recursive=True."
+                )
             self._backend.delete_node(full_name)
             if node.v_is_group:
                 for child in node.f_iter_nodes(recursive=True, with_links=False):
@@ -407,7 +418,8 @@ class TreeStorageService(StorageService):
     ) -> None:
         if kind is not NodeKind.LEAF:
             raise PypetValueError(
-                f"delete_only works for leaves, but {node.v_full_name!r} is a {kind.value}.")
+                f"delete_only works for leaves, but {node.v_full_name!r} is a {kind.value}."
+            )
         names: Collection[str]
         names = [delete_only] if isinstance(delete_only, str) else list(delete_only)
         self._backend.delete_items(node.v_full_name, names)
@@ -464,7 +476,8 @@ class TreeStorageService(StorageService):
             except KeyError:
                 raise PypetValueError(
                     f"Cannot merge {other_trajectory_name!r} into {self._selected!r}: it is not "
-                    f"in the store, only {other.trajectory_names()}.") from None
+                    f"in the store, only {other.trajectory_names()}."
+                ) from None
             self._backend.copy_from(other, rename_dict, move=move_nodes)
             if delete_trajectory:
                 self._backend.flush()  # the copies are safe before the originals go
@@ -514,11 +527,14 @@ class TreeStorageService(StorageService):
                     self._dispatch_load(entry_msg, item, own_args, own_kwargs)
             return
         loader = TreeLoader(
-            self._backend, allow_pickle=self._allow_pickle,
-            generic_classes=self._unknown_classes == "generic")
+            self._backend,
+            allow_pickle=self._allow_pickle,
+            generic_classes=self._unknown_classes == "generic",
+        )
         if msg == constants.TRAJECTORY:
             loader.load_trajectory(
-                stuff, *args, **{**kwargs, "after_meta": lambda: self._after_meta_load(stuff)})
+                stuff, *args, **{**kwargs, "after_meta": lambda: self._after_meta_load(stuff)}
+            )
         elif msg == constants.LEAF:
             loader.load_leaf(stuff, *args, **kwargs)
         elif msg == constants.GROUP:
@@ -528,7 +544,8 @@ class TreeStorageService(StorageService):
         else:
             raise NoSuchServiceError(
                 f"{type(self).__name__} cannot load a {msg!r}, only TRAJECTORY, LEAF, GROUP, "
-                "TREE and LIST.")
+                "TREE and LIST."
+            )
 
 
 @contextmanager

@@ -35,7 +35,8 @@ def difference(found: Any, expected: Any, place: str = "value") -> str | None:
             return f"{place}: found {len(found)} elements instead of {len(expected)}"
         pairs = [
             (f"{place}[{position}]", *pair)
-            for position, pair in enumerate(zip(found, expected, strict=True))]
+            for position, pair in enumerate(zip(found, expected, strict=True))
+        ]
     else:
         same = found == expected or (found != found and expected != expected)
         if not same and isinstance(expected, (complex, np.complexfloating)):
@@ -73,4 +74,5 @@ def _array_difference(
 def _told(found: Any, expected: Any, place: str) -> str:
     return (
         f"{place}: found {found!r} ({type(found).__name__}) instead of "
-        f"{expected!r} ({type(expected).__name__})")
+        f"{expected!r} ({type(expected).__name__})"
+    )

@@ -50,8 +50,7 @@ def assert_trees_same(found: Trajectory, expected: Trajectory) -> None:
         assert twin.v_annotations.f_to_dict() == node.v_annotations.f_to_dict(), place
         if node.v_is_group:
             links = {name: link.v_full_name for name, link in node.f_get_links().items()}
-            assert {
-                name: link.v_full_name for name, link in twin.f_get_links().items()} == links
+            assert {name: link.v_full_name for name, link in twin.f_get_links().items()} == links
         elif isinstance(node, Parameter):
             _assert_parameters_same(twin, node)
         else:

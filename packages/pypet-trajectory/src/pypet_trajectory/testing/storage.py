@@ -144,9 +144,7 @@ class StorageServiceConformance(StorageServiceProperties):
         assert "x" not in again
         assert not traj.f_get("x").v_stored
 
-    def test_a_trajectory_that_failed_to_store_can_be_stored_again(
-        self, connect: Connect
-    ) -> None:
+    def test_a_trajectory_that_failed_to_store_can_be_stored_again(self, connect: Connect) -> None:
         traj = Trajectory("t", storage_service=connect())
         traj.f_add_result(Unstorable, "broken")
         with pytest.raises(ValueError, match="cannot be stored"):
@@ -416,8 +414,10 @@ class StorageServiceConformance(StorageServiceProperties):
         for result in (first, second):
             result.f_set(**{result.v_name: 10})
         connect().store(
-            "LIST", [("LEAF", first, (), {"store_data": 3}), ("LEAF", second)],
-            trajectory_name="example")
+            "LIST",
+            [("LEAF", first, (), {"store_data": 3}), ("LEAF", second)],
+            trajectory_name="example",
+        )
         again = loaded(connect(), "example")
         assert (again.first, again.second) == (10, 2)
 
@@ -426,8 +426,10 @@ class StorageServiceConformance(StorageServiceProperties):
     ) -> None:
         with pytest.raises(RuntimeError, match="5"):
             connect().store(
-                "LIST", [("LEAF", traj.f_get("results.noted"), (), {}, 0)],
-                trajectory_name="example")
+                "LIST",
+                [("LEAF", traj.f_get("results.noted"), (), {}, 0)],
+                trajectory_name="example",
+            )
 
     def test_unknown_messages_are_refused(self, connect: Connect, traj: Trajectory) -> None:
         for message in ("LEA", "EAF", "", "DANCE"):
@@ -458,15 +460,23 @@ class StorageServiceConformance(StorageServiceProperties):
     def test_a_link_brings_its_target_as_skeleton(self, connect: Connect, traj: Trajectory) -> None:
         again = Trajectory(storage_service=connect())
         again.f_load(
-            name="example", load_parameters=2, load_results=0, load_derived_parameters=0,
-            load_other_data=0)
+            name="example",
+            load_parameters=2,
+            load_results=0,
+            load_derived_parameters=0,
+            load_other_data=0,
+        )
         assert "results" not in again.f_get_groups()
         traj.parameters.f_add_link("outcome", traj.f_get("results.noted"))
         traj.f_store()
         again = Trajectory(storage_service=connect())
         again.f_load(
-            name="example", load_parameters=2, load_results=0, load_derived_parameters=0,
-            load_other_data=0)
+            name="example",
+            load_parameters=2,
+            load_results=0,
+            load_derived_parameters=0,
+            load_other_data=0,
+        )
         assert again.f_get("parameters.outcome") is again.f_get("results.noted")
         assert again.f_get("results.noted").f_is_empty()
 
@@ -541,7 +551,8 @@ class StorageServiceConformance(StorageServiceProperties):
     def test_delete_only_is_for_leaves(self, connect: Connect, traj: Trajectory) -> None:
         with pytest.raises(ValueError, match="cells"):
             connect().store(
-                "DELETE", traj.parameters.cells, trajectory_name="example", delete_only="size")
+                "DELETE", traj.parameters.cells, trajectory_name="example", delete_only="size"
+            )
 
     # ------------------------------------------------------------------ loading
 
@@ -582,13 +593,18 @@ class StorageServiceConformance(StorageServiceProperties):
             loaded(connect(), "example", load_data=7)
         with pytest.raises(ValueError):
             connect().store(
-                "LEAF", traj.f_get("results.noted"), trajectory_name="example", store_data=9)
+                "LEAF", traj.f_get("results.noted"), trajectory_name="example", store_data=9
+            )
 
     def test_modes_belong_to_branches(self, connect: Connect, traj: Trajectory) -> None:
         again = Trajectory(storage_service=connect())
         again.f_load(
-            name="example", load_parameters=0, load_derived_parameters=0, load_results=2,
-            load_other_data=1)
+            name="example",
+            load_parameters=0,
+            load_derived_parameters=0,
+            load_results=2,
+            load_other_data=1,
+        )
         assert "parameters.cells.speed" not in again
         assert again.results.noted.value == 7
         assert again.f_get("free.thing").f_is_empty()
@@ -744,8 +760,9 @@ class StorageServiceConformance(StorageServiceProperties):
         again = loaded(connect(), "example")
         assert again.results.runs.run_00000001.z == 5
         assert again.f_get("last") is again.f_get("results.runs.run_00000001.z")
-        assert_same(again.f_get("results.noted").f_to_dict(),
-                    before.f_get("results.noted").f_to_dict())
+        assert_same(
+            again.f_get("results.noted").f_to_dict(), before.f_get("results.noted").f_to_dict()
+        )
 
     def test_a_delta_brings_the_same_nodes_as_a_store_call(
         self, connect: Connect, traj: Trajectory
@@ -815,8 +832,12 @@ class StorageServiceConformance(StorageServiceProperties):
         other = stored_example(connect(), name="other", value="from other")
         service = connect()
         service.store(
-            "MERGE", "FAST MERGE", trajectory_name="example", other_trajectory_name="other",
-            rename_dict={"results.noted": "results.merged.noted"})
+            "MERGE",
+            "FAST MERGE",
+            trajectory_name="example",
+            other_trajectory_name="other",
+            rename_dict={"results.noted": "results.merged.noted"},
+        )
         assert loaded(connect(), "example").merged.noted.value == "from other"
         assert loaded(connect(), "other").results.noted.value == "from other"
         assert other.v_stored
@@ -827,13 +848,23 @@ class StorageServiceConformance(StorageServiceProperties):
         stored_example(connect(), name="other", value="moved")
         service = connect()
         service.store(
-            "MERGE", "FAST MERGE", trajectory_name="example", other_trajectory_name="other",
-            rename_dict={"results.noted": "results.merged.noted"}, move_nodes=True)
+            "MERGE",
+            "FAST MERGE",
+            trajectory_name="example",
+            other_trajectory_name="other",
+            rename_dict={"results.noted": "results.merged.noted"},
+            move_nodes=True,
+        )
         assert loaded(connect(), "example").merged.noted.value == "moved"
         assert "results.noted" not in loaded(connect(), "other")
         service.store(
-            "MERGE", "FAST MERGE", trajectory_name="example", other_trajectory_name="other",
-            rename_dict={}, delete_trajectory=True)
+            "MERGE",
+            "FAST MERGE",
+            trajectory_name="example",
+            other_trajectory_name="other",
+            rename_dict={},
+            delete_trajectory=True,
+        )
         with pytest.raises(ValueError, match="other"):
             loaded(connect(), "other")
 
@@ -842,8 +873,12 @@ class StorageServiceConformance(StorageServiceProperties):
     ) -> None:
         with pytest.raises(ValueError, match="nobody"):
             connect().store(
-                "MERGE", "FAST MERGE", trajectory_name="example",
-                other_trajectory_name="nobody", rename_dict={})
+                "MERGE",
+                "FAST MERGE",
+                trajectory_name="example",
+                other_trajectory_name="nobody",
+                rename_dict={},
+            )
 
     def test_trajectories_merge(self, connect: Connect, traj: Trajectory) -> None:
         other = stored_example(connect(), name="other")

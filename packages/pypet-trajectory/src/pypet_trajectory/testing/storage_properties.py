@@ -23,8 +23,10 @@ from pypet_trajectory.trajectory import Trajectory
 Connect: TypeAlias = Callable[[], StorageService]
 
 _drawn = settings(
-    deadline=None, max_examples=25,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors])
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
+)
 
 
 class StorageServiceProperties(ABC):
@@ -45,8 +47,9 @@ class StorageServiceProperties(ABC):
     @_drawn
     def test_any_supported_value_comes_back_the_same(self, data: st.DataObject) -> None:
         connect = self.new_store()
-        items = data.draw(st.dictionaries(
-            strategies.node_names(), self.item_values, min_size=1, max_size=3))
+        items = data.draw(
+            st.dictionaries(strategies.node_names(), self.item_values, min_size=1, max_size=3)
+        )
         value = data.draw(self.parameter_values)
         traj = Trajectory("t", storage_service=connect())
         traj.f_add_result("drawn", **items)
@@ -76,11 +79,15 @@ class StorageServiceProperties(ABC):
         traj.f_store(store_data=mode)
         assert_trees_same(loaded(connect(), "t"), traj)
 
-    @given(steps=st.lists(
-        st.tuples(
-            strategies.store_modes(),
-            st.dictionaries(st.sampled_from("abc"), st.integers(0, 9), max_size=3)),
-        max_size=6))
+    @given(
+        steps=st.lists(
+            st.tuples(
+                strategies.store_modes(),
+                st.dictionaries(st.sampled_from("abc"), st.integers(0, 9), max_size=3),
+            ),
+            max_size=6,
+        )
+    )
     @_drawn
     def test_store_modes_in_any_order_do_what_they_say(
         self, steps: list[tuple[int, dict[str, int]]]
