@@ -9,6 +9,7 @@ import git
 import pytest
 
 from pypet_trajectory.exceptions import GitDiffError
+from pypet_trajectory.trajectory import Trajectory
 from pypet_vcs import add_commit_variables, commit_changes, compose_message, make_git_commit
 
 pytestmark = pytest.mark.timeout(60)
@@ -200,6 +201,16 @@ def test_the_commit_is_noted_in_config(folder, environment):
         f"{group}.committed_date": date,
         f"{group}.message": "First\n",
     }
+
+
+@pytest.mark.claim(193)
+def test_a_trajectory_takes_the_commit(folder):
+    traj = Trajectory("sir", comment="Grid of beta")
+    environment = SimpleNamespace(trajectory=traj, time="2026_01_31_12h00m00s")
+    for _ in range(2):
+        make_git_commit(environment, folder.path, "", False)
+    assert "config.git.hexsha" in traj
+    assert traj.config.git.hexsha == folder.head
 
 
 def test_a_commit_is_noted_once(folder):
