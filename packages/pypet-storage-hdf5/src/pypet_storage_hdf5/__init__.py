@@ -1,5 +1,13 @@
 """Trajectories of numerical experiments in HDF5 files."""
 
+from pypet_storage_hdf5.checking import (
+    Problem,
+    RepairReport,
+    check_hdf5_file,
+    repair_hdf5_file,
+)
+from pypet_storage_hdf5.compaction import compact_hdf5_file
+from pypet_storage_hdf5.file import HDF5FileError
 from pypet_storage_hdf5.service import HDF5StorageService
 from pypet_storage_hdf5.shared import (
     SharedArray,
@@ -16,7 +24,10 @@ from pypet_storage_hdf5.shared import (
 )
 
 __all__ = [
+    "HDF5FileError",
     "HDF5StorageService",
+    "Problem",
+    "RepairReport",
     "SharedArray",
     "SharedCArray",
     "SharedData",
@@ -26,6 +37,9 @@ __all__ = [
     "SharedTable",
     "SharedVLArray",
     "StorageContextManager",
+    "check_hdf5_file",
+    "compact_hdf5_file",
     "make_ordinary_result",
     "make_shared_result",
+    "repair_hdf5_file",
 ]

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.merging import copy_object
+from pypet_storage_hdf5.copying import copy_tree
 from pypet_trajectory.exceptions import PypetValueError
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ def copy_trajectory_group(source: HDF5Backend, target: HDF5Backend, name: str) -
     unfinished = f"/{markers.UNFINISHED_PREFIX}{name}"
     if target.file.handles.kind(unfinished) is not None:
         target.file.handles.remove(unfinished)
-    copy_object(source, f"/{name}", target, unfinished)
+    try:
+        copy_tree(source.file, f"/{name}", target.file, unfinished)
+    except BaseException:
+        if target.file.handles.kind(unfinished) is not None:
+            target.file.handles.remove(unfinished)
+        raise
     target.file.handles.move(unfinished, f"/{name}")
     target.file.flush()

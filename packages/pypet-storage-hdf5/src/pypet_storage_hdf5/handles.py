@@ -100,6 +100,8 @@ class ArrayHandle(hdf5extension.Array, AttributeOwner):  # type: ignore[misc]
     _want_track_times = False
     filters = _NO_FILTERS
     extdim = -1
+    #: Whether the data lies in chunks, which may be compressed.
+    is_chunked = False
 
     def __init__(self, file: tables.File) -> None:
         self._v_file = file
@@ -214,8 +216,10 @@ class Handles:
         """
         handle = ArrayHandle(self.file)
         handle._g_new(self._root, path[1:], False)
-        handle._v_objectid, handle.atom, handle.shape, _ = handle._open_array()
         try:
+            identifier, handle.atom, handle.shape, chunkshape = handle._open_array()
+            handle._v_objectid = identifier
+            handle.is_chunked = chunkshape is not None
             if handle.atom.kind == "reference":
                 raise tables.HDF5ExtError(
                     f"{path!r} in {self.file.filename!r} holds HDF5 references, not data.",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.copying import copy_tree
 from pypet_trajectory.exceptions import DataNotInStorageError
 from pypet_trajectory.storage.records import NodeKind
 
@@ -63,22 +64,10 @@ def _copy(source: HDF5Backend, old_path: str, target: HDF5Backend, new_path: str
     unfinished = f"{parent}/{unfinished_name}"
     if target.file.handles.kind(unfinished) is not None:
         target.file.handles.remove(unfinished)
-    copy_object(source, old_path, target, unfinished)
-    target.file.handles.move(unfinished, new_path)
-
-
-def copy_object(source: HDF5Backend, old_path: str, target: HDF5Backend, new_path: str) -> None:
-    """Copy a group with everything below it, by PyTables' means; `new_path` must be free."""
-    parent, _, name = new_path.rpartition("/")
-    node = source.file.tables.get_node(old_path)
-    group = target.file.tables.get_node(parent or "/")
     try:
-        node._f_copy(group, name, recursive=True)
+        copy_tree(source.file, old_path, target.file, unfinished)
     except BaseException:
-        target.file.handles.forget(new_path)
-        if target.file.handles.kind(new_path) is not None:
-            target.file.handles.remove(new_path)
+        if target.file.handles.kind(unfinished) is not None:
+            target.file.handles.remove(unfinished)
         raise
-    finally:
-        source.file.handles.forget(old_path)
-        target.file.handles.forget(new_path)
+    target.file.handles.move(unfinished, new_path)

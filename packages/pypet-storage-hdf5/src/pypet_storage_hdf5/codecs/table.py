@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _DESCRIPTION_BYTES = 50_000
 _BYTES_PER_COLUMN = 72
 _CHUNK_BYTES = 1 << 16
+#: With more columns their marks go into a table: HDF5 is slow with many attributes.
+_MAX_MARKED_COLUMNS = 64
 _TYPES_SUFFIX = "__SRVC_STORE"
 _OPTIONS = ("expectedrows", "chunkshape", "title", "byteorder", "track_times")
 
@@ -87,7 +89,7 @@ class TableCodec(Codec):
         if not columns:
             raise PypetValueError(f"{path!r} cannot be stored: the table has no columns.")
         parts = list(_split(columns))
-        if len(parts) == 1:
+        if len(columns) <= _MAX_MARKED_COLUMNS and len(parts) == 1:
             _write_table(file, path, parts[0].rows(), options)
             with file.handles.dataset(path) as owner:
                 for name, text in (parts[0].marks() | marks).items():

@@ -17,6 +17,7 @@ from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import read_text, remove_text, write_text
 from pypet_storage_hdf5.codecs.base import text_of
 from pypet_storage_hdf5.codecs.registry import codec_of, storage_kind
+from pypet_storage_hdf5.copying import INDEX_PREFIX
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import DATASET, GROUP, AttributeOwner
 from pypet_trajectory.constants import NESTED_GROUP, SHARED_DATA
@@ -97,7 +98,7 @@ class LeafItems:
                 yield from self._walk(child, f"{prefix}{name}.")
             elif kind is not None:
                 yield prefix + name, child, kind
-            elif stored is name:
+            elif stored is name and not name.startswith(INDEX_PREFIX):
                 _logger.warning(
                     "%r in %r is not marked as data of pypet and ignored.",
                     child, self._file.path)
