@@ -8,6 +8,7 @@ that a killed process loses nothing that was confirmed.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,13 @@ from pypet_storage_hdf5.overview.meta import (
 from pypet_storage_hdf5.overview.runs import RunsOnDisk
 from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_storage_hdf5.overview.tables import ensure_group
+from pypet_storage_hdf5.recovery import recover
+from pypet_storage_hdf5.session_journal import (
+    Change,
+    SessionJournal,
+    entries,
+    journal_path,
+)
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.exceptions import PypetKeyError, PypetRuntimeError
 from pypet_trajectory.storage.backend import TreeBackend
@@ -42,6 +50,9 @@ from pypet_trajectory.storage.records import (
 
 if TYPE_CHECKING:
     from pypet_trajectory.runs.table import RunTable
+
+
+_logger = logging.getLogger(__name__)
 
 
 class HDF5Backend(TreeBackend):
@@ -74,11 +85,13 @@ class HDF5Backend(TreeBackend):
         self._summaries: Summaries | None = None
         self._runs_on_disk: RunsOnDisk | None = None
         self._unflushed = False
+        self._journal: SessionJournal | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled back end is a closed one: an open file stays with its process.
         return {**self.__dict__, "_file": None, "_borrowed": False, "_trajectory": "",
-                "_layout": None, "_summaries": None, "_runs_on_disk": None}
+                "_layout": None, "_summaries": None, "_runs_on_disk": None,
+                "_journal": None}
 
     # ---------------------------------------------------------------- session
 
@@ -105,6 +118,10 @@ class HDF5Backend(TreeBackend):
         self._file = OpenFile(
             self.location, writable=writable, title=self.title, settings=self.settings,
             allow_pickle=self.allow_pickle)
+        if os.path.exists(journal_path(self.location)):
+            self._recover(writable)
+        if writable:
+            self._journal = SessionJournal(self.location)
 
     def close(self) -> None:
         """Write what waits, make it durable, close."""
@@ -113,10 +130,13 @@ class HDF5Backend(TreeBackend):
         try:
             self._write_summaries()
         finally:
+            journal, self._journal = self._journal, None
             if not self._borrowed:
                 self._file.close()
             self._file = None
             self._leave()
+        if journal is not None and not self._borrowed:
+            journal.close()
 
     def flush(self) -> None:
         """Bring everything to the operating system."""
@@ -124,6 +144,8 @@ class HDF5Backend(TreeBackend):
             self._write_summaries()
             self.file.flush()
             self._unflushed = False
+            if self._journal is not None and self._journal.is_full:
+                self._journal.start_anew()
 
     # ----------------------------------------------------------- trajectories
 
@@ -189,6 +211,7 @@ class HDF5Backend(TreeBackend):
             owner = self.file.handles.group(self._trajectory)
             if markers.COMMENT not in owner.attribute_names():
                 write_text(owner, markers.COMMENT, meta.comment)
+        self._note(Change.META, meta)
 
     def read_stored_settings(self) -> Settings | None:
         """The settings the selected trajectory was stored with."""
@@ -207,11 +230,13 @@ class HDF5Backend(TreeBackend):
         self._unflushed = True
         ensure_group(self.file, self._overview)
         self._runs.write(table, rows)
+        self._note(Change.RUNS, table)
 
     def update_runs(self, changed: RunRows) -> None:
         """Rewrite rows of runs, and their failures."""
         self._unflushed = True
         self._runs.update(changed)
+        self._note(Change.ROWS, changed)
         self.flush()
 
     # ------------------------------------------------------------------ nodes
@@ -246,6 +271,7 @@ class HDF5Backend(TreeBackend):
         """Write one node."""
         self._unflushed = True
         self.layout.write(request)
+        self._note(Change.NODE, request)
 
     def write_delta(self, delta: RunDelta) -> None:
         """Write the nodes of one run and flush once."""
@@ -258,11 +284,27 @@ class HDF5Backend(TreeBackend):
         """Remove a node."""
         self._unflushed = True
         self.layout.delete(full_name)
+        self._note(Change.DELETE, full_name)
 
     def delete_items(self, full_name: str, names: Collection[str]) -> None:
         """Remove items of a leaf."""
         self._unflushed = True
         self.layout.delete_items(full_name, names)
+        self._note(Change.DELETE_ITEMS, (full_name, tuple(names)))
+
+    def set_aside(self, full_name: str) -> None:
+        """Give a damaged group a name that nobody reads."""
+        handles = self.file.handles
+        path = self.layout.path_of(full_name)
+        if handles.kind(path) is None:
+            return
+        parent, _, name = path.rpartition("/")
+        number = 0
+        while handles.kind(f"{parent}/{markers.UNFINISHED_PREFIX}{number}_{name}") is not None:
+            number += 1
+        handles.move(path, f"{parent}/{markers.UNFINISHED_PREFIX}{number}_{name}")
+        self.layout.forget()
+        self._runs_on_disk = None
 
     # ------------------------------------------------------ between back ends
 
@@ -321,6 +363,27 @@ class HDF5Backend(TreeBackend):
         if self._runs_on_disk is None:
             self._runs_on_disk = RunsOnDisk(self.file, self._overview)
         return self._runs_on_disk
+
+    def _note(self, change: Change, content: Any) -> None:
+        if self._journal is not None:
+            self._journal.note(self._trajectory[1:], change, content)
+
+    def _recover(self, writable: bool) -> None:
+        """Apply the journal of a process that was killed; for reading, in memory only."""
+        if not self.allow_pickle:
+            _logger.warning(
+                "%r was not closed properly, and its journal is not read because pickles are "
+                "refused.", self.location)
+            return
+        if not writable:
+            self.file.continue_in_memory()
+        restored = recover(self, entries(self.location))
+        self._leave()
+        self.file.flush()
+        if restored:
+            _logger.warning(
+                "%r was not closed properly; restored %d nodes from its journal.",
+                self.location, restored)
 
     def _write_summaries(self) -> None:
         if self._summaries is not None and self._file is not None and self._file.writable:

@@ -97,6 +97,16 @@ class OpenFile:
         if writable:
             self.handles.group("/").set_raw_attribute(WRITING, np.array(os.getpid()))
 
+    def continue_in_memory(self) -> None:
+        """Go on with a copy of the file in memory, which may be changed and is dropped in the end."""
+        self.handles.close()
+        self.tables.close()
+        image = Path(self.path).read_bytes() + bytes(missing_bytes(self.path))
+        self.tables = tables.open_file(
+            self.path, mode="a", driver="H5FD_CORE", driver_core_image=image,
+            driver_core_backing_store=0)
+        self.handles = Handles(self.tables)
+
     def filters(self, options: Mapping[str, Any] | None = None) -> tables.Filters:
         """Filters of the file's settings, changed by the options of one call."""
         return self.settings.filters(options)

@@ -1,0 +1,167 @@
+"""Bringing a file up to what its journal says, after the process that wrote it was killed.
+
+Each node in the journal is compared with the file. What is equal stays; what differs or cannot be
+read is written again. A group whose index is damaged cannot even be written to: it is set aside under an unfinished name,
+and created anew with everything the journal has below it.
+
+Invariant: applying a journal twice is the same as applying it once, so dying during recovery does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import tables
+
+from pypet_storage_hdf5.session_journal import Change, Entry
+from pypet_trajectory.comparisons import nested_equal
+from pypet_trajectory.constants import OVERWRITE_DATA
+from pypet_trajectory.exceptions import DataNotInStorageError, PypetError
+from pypet_trajectory.runs.table import RunTable
+from pypet_trajectory.storage.modes import merged
+from pypet_trajectory.storage.records import (
+    NodeKind,
+    NodeRecord,
+    RunRows,
+    TrajectoryMeta,
+    WriteRequest,
+)
+
+if TYPE_CHECKING:
+    from pypet_storage_hdf5.backend import HDF5Backend
+
+_logger = logging.getLogger(__name__)
+
+_DAMAGE = (tables.HDF5ExtError, tables.NodeError, PypetError, ValueError, RuntimeError, OSError)
+
+
+@dataclass
+class _Wanted:
+    """What one trajectory should hold according to the journal."""
+
+    #: Nodes by full name, in order of storing.
+    records: dict[str, NodeRecord] = field(default_factory=dict)
+    meta: TrajectoryMeta | None = None
+    runs: RunTable | None = None
+    rows: list[RunRows] = field(default_factory=list)
+
+    def take(self, change: Change, content: object) -> None:
+        """Apply one change."""
+        if change is Change.NODE:
+            assert isinstance(content, WriteRequest)
+            name = content.record.full_name
+            self.records[name] = merged(self.records.get(name), content)
+        elif change is Change.DELETE:
+            for name in list(self.records):
+                if name == content or name.startswith(f"{content}."):
+                    del self.records[name]
+        elif change is Change.DELETE_ITEMS:
+            full_name, names = content  # type: ignore[misc]
+            record = self.records.get(full_name)
+            if record is not None:
+                self.records[full_name] = replace(record, items={
+                    name: value for name, value in (record.items or {}).items()
+                    if name not in names})
+        elif change is Change.META:
+            self.meta = content  # type: ignore[assignment]
+        elif change is Change.RUNS:
+            self.runs = content  # type: ignore[assignment]
+        else:
+            self.rows.append(content)  # type: ignore[arg-type]
+
+
+def recover(backend: HDF5Backend, journal: Iterable[Entry]) -> int:
+    """Apply a journal to the open file of `backend`, and return how many nodes were restored.
+
+    Crash story: each node is restored as it is stored, complete or not at all; the journal stays
+    until the file is closed.
+    """
+    wanted: dict[str, _Wanted] = {}
+    for entry in journal:
+        wanted.setdefault(entry.trajectory, _Wanted()).take(entry.change, entry.content)
+    restored = 0
+    for name, trajectory in wanted.items():
+        backend.select(name, create=True)
+        restored += _restore_overview(backend, trajectory)
+        restored += _restore_nodes(backend, trajectory.records)
+    return restored
+
+
+def _restore_overview(backend: HDF5Backend, wanted: _Wanted) -> int:
+    try:
+        complete = backend.read_meta() is not None and backend.read_runs() is not None
+    except _DAMAGE:
+        complete = False
+    if not complete and (wanted.meta is not None or wanted.runs is not None):
+        backend.set_aside("overview")
+        if wanted.meta is not None:
+            backend.write_meta(wanted.meta)
+        if wanted.runs is not None:
+            backend.write_runs(wanted.runs)
+    for rows in wanted.rows:
+        try:
+            backend.update_runs(rows)
+        except _DAMAGE as error:
+            _logger.error("Rows of runs %s cannot be restored: %s", list(rows.rows), error)
+    return 0 if complete else 1
+
+
+def _restore_nodes(backend: HDF5Backend, records: dict[str, NodeRecord]) -> int:
+    restored = 0
+    waiting = list(records)
+    set_aside: set[str] = set()
+    while waiting:
+        full_name = waiting.pop(0)
+        if _is_intact(backend, records[full_name]):
+            continue
+        try:
+            _rewrite(backend, records[full_name])
+            restored += 1
+        except _DAMAGE as error:
+            damaged = _damaged_parent(full_name, set_aside)
+            if damaged is None:
+                _logger.error("%r cannot be restored: %s", full_name, error)
+                continue
+            _logger.warning("The group %r is damaged and is created anew.", damaged)
+            set_aside.add(damaged)
+            backend.set_aside(damaged)
+            waiting = list(records)
+    return restored
+
+
+def _is_intact(backend: HDF5Backend, wanted: NodeRecord) -> bool:
+    try:
+        found = backend.read_node(wanted.full_name, items=wanted.kind is NodeKind.LEAF)
+    except DataNotInStorageError:
+        return False
+    except Exception:  # damaged files raise all kinds of exceptions
+        return False
+    if found.kind is not wanted.kind:
+        return False
+    if wanted.kind is NodeKind.GROUP and wanted.full_name:
+        return True
+    items = found.items or {}
+    return all(
+        name in items and nested_equal(items[name], value)
+        for name, value in (wanted.items or {}).items()
+        if not hasattr(value, "create_shared_data"))
+
+
+def _rewrite(backend: HDF5Backend, record: NodeRecord) -> None:
+    if record.full_name and record.kind is not NodeKind.GROUP:
+        try:
+            backend.delete_node(record.full_name)
+        except DataNotInStorageError:
+            pass  # it is what was missing
+    backend.write_node(WriteRequest(record, OVERWRITE_DATA))
+
+
+def _damaged_parent(full_name: str, tried: set[str]) -> str | None:
+    """The nearest group above that was not created anew yet."""
+    parent = full_name.rpartition(".")[0]
+    while parent in tried:
+        parent = parent.rpartition(".")[0]
+    return parent or None

@@ -1,0 +1,112 @@
+"""What was written since the file was opened, kept beside it until it is closed.
+
+HDF5 changes the index of a group in place and block by block. A process killed during a flush can
+leave an index that is half old and half new, and then everything in that group is gone, also what
+was stored long before: once in some hundred kills. Therefore each change is appended
+to ``<file>.journal`` before the flush that confirms it. When the file is closed, the journal is removed; when it
+is there on opening, somebody was killed, and :mod:`~pypet_storage_hdf5.recovery` restores what is missing.
+
+Invariant: the journal covers everything that was confirmed since the file was opened, or since the journal last grew beyond
+its limit. It lives as long as the session that writes it and is no archive.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any, NamedTuple
+
+from pypet_trajectory.storage.journal import Journal
+
+_logger = logging.getLogger(__name__)
+
+#: From this size on a journal starts anew: the file was flushed often since its beginning.
+_MAX_BYTES = 256 << 20
+#: Changes with more data than this are noted without it; pickling them would cost too much.
+_MAX_CHANGE = 32 << 20
+
+
+class Change(Enum):
+    """Kinds of changes."""
+
+    #: A `WriteRequest`.
+    NODE = "node"
+    #: Full name of a node that was removed.
+    DELETE = "delete"
+    #: Full name of a leaf and names of its items that were removed.
+    DELETE_ITEMS = "delete_items"
+    #: `TrajectoryMeta`.
+    META = "meta"
+    #: `RunTable` and the rows that were rewritten.
+    RUNS = "runs"
+    #: `RunRows`.
+    ROWS = "rows"
+
+
+class Entry(NamedTuple):
+    """One change of one trajectory."""
+
+    trajectory: str
+    change: Change
+    content: Any
+
+
+def journal_path(filename: str) -> str:
+    """Where the journal of a file lies."""
+    return f"{filename}.journal"
+
+
+class SessionJournal:
+    """The journal of a file that is open for writing.
+
+    Parameters
+    ----------
+    filename : str
+        The HDF5 file.
+    """
+
+    def __init__(self, filename: str) -> None:
+        self._path = journal_path(filename)
+        self._journal = Journal(self._path)
+        self._size = 0
+
+    def note(self, trajectory: str, change: Change, content: Any) -> None:
+        """Append one change; one that cannot be pickled is left out.
+
+        Crash story: the record is complete or recognised as torn.
+        """
+        try:
+            payload = pickle.dumps(Entry(trajectory, change, content), protocol=5)
+        except Exception as error:  # pickling runs code of the values
+            _logger.debug("A change of %r is not kept in the journal: %s", trajectory, error)
+            return
+        if len(payload) <= _MAX_CHANGE:
+            self._journal.append(payload)
+            self._size += len(payload)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the journal should start anew after the next flush."""
+        return self._size > _MAX_BYTES
+
+    def start_anew(self) -> None:
+        """Drop everything, since the file holds it."""
+        self.close()
+        self._size = 0
+
+    def close(self) -> None:
+        """Remove the journal; the file must be complete on disk."""
+        self._journal.close()
+        if os.path.exists(self._path):
+            os.remove(self._path)
+
+
+def entries(filename: str) -> Iterator[Entry]:
+    """The changes that a killed process left beside a file; nothing if there are none."""
+    path = journal_path(filename)
+    if os.path.exists(path):
+        for payload in Journal(path):
+            yield pickle.loads(payload)
