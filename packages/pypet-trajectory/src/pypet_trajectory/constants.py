@@ -8,7 +8,6 @@ computed when it is asked for.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import platform
 import sys
 from typing import Any, Final
@@ -186,9 +185,11 @@ _DISTRIBUTIONS: Final = {
 @functools.cache
 def _installed_version(distribution: str) -> str:
     """Version of an installed distribution without importing it, ``'N/A'`` if there is none."""
+    from importlib import metadata  # half as slow as numpy, and rarely needed
+
     try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
         return "N/A"
 
 

@@ -235,6 +235,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
             If a synonym is in use already.
         """
         self._wildcards.add(func_dict)
+        self._index.answers.clear()  # what was a plain name may be a wildcard now
 
     def f_wildcard(self, wildcard: str = RUN_WILDCARD, run_idx: int | None = None) -> str:
         """What a wildcard stands for.

@@ -460,30 +460,6 @@ class Trajectory(TrajectoryState):
         """Lock all derived parameters that hold a value."""
         lifecycle.lock_filled(self._derived_parameters)
 
-    def f_remove(
-        self, recursive: bool = True, predicate: Callable[[Any], object] | None = None
-    ) -> None:
-        """Remove everything from memory, not from the store.
-
-        Parameters
-        ----------
-        recursive : bool
-            Must be true, for a trajectory without its children would be another one.
-        predicate : callable, optional
-            Called with each node; what it refuses stays, with everything below.
-
-        Raises
-        ------
-        ValueError
-            If `recursive` is false.
-        """
-        if not recursive:
-            raise PypetValueError(
-                "Removing a trajectory's children is recursive; pass `recursive=True`."
-            )
-        for name in list(self._children):
-            self.f_remove_child(name, recursive=True, predicate=predicate)
-
     @kwargs_api_change("remove_empty_groups")
     def f_remove_item(self, item: Any, recursive: bool = False) -> None:
         """Remove one node from memory; see :meth:`f_remove_items`."""

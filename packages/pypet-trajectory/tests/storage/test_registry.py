@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ class Picky(StorageService):
 
 def announce(monkeypatch, **values):
     points = [EntryPoint(f".{name}", value, registry.GROUP) for name, value in values.items()]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
 
 
 @pytest.fixture

@@ -159,6 +159,15 @@ def test_existing_points_can_be_left_out_of_an_expansion(traj):
     assert len(traj) == 4
 
 
+def test_arrays_can_be_expanded_by_without_what_exists(traj):
+    traj.f_explore({"x": np.arange(3), "y": np.linspace(0.0, 1.0, 3)})
+    traj.f_expand({"x": np.array([1, 2, 5]), "y": np.array([0.5, 0.25, 0.5])}, skip_existing=True)
+    assert traj.f_get("x").f_get_range() == [0, 1, 2, 2, 5]
+    assert traj.f_get("y").f_get_range() == [0.0, 0.5, 1.0, 0.25, 0.5]
+    with pytest.raises(TypeError, match="astype"):
+        traj.f_expand({"x": np.array([1.0]), "y": np.array([0.5])}, skip_existing=True)
+
+
 def test_expanding_a_stored_trajectory_reaches_the_store():
     service = InMemoryStorageService()
     traj = Trajectory("T", storage_service=service)

@@ -257,6 +257,21 @@ def test_additions_through_the_linked_node_itself_are_fine(traj: Trajectory):
     assert traj.link.f_add_group("new").v_full_name == "results.g.new"
 
 
+@pytest.mark.parametrize(
+    ("adder", "name"),
+    [
+        ("f_add_config", "conf"),
+        ("f_add_parameter", "parameters"),
+        ("f_add_result", "res"),
+        ("f_add_leaf", "dpar"),
+    ],
+)
+def test_no_leaf_takes_the_place_of_a_branch(traj: Trajectory, adder: str, name: str):
+    with pytest.raises(ValueError, match=name):
+        getattr(traj, adder)(name, 1)
+    assert not traj.f_has_children()
+
+
 def test_no_clobber_returns_the_existing_node_and_logs(traj: Trajectory, caplog):
     first = traj.f_add_parameter("x", 1)
     traj.v_no_clobber = True

@@ -407,3 +407,10 @@ def test_old_keywords_are_swallowed_with_a_warning(traj: Trajectory):
 def test_loading_without_links_is_refused(traj: Trajectory):
     with pytest.raises(ValueError, match="with_links"):
         traj.f_get("x", auto_load=True, with_links=False)
+
+
+def test_a_name_that_becomes_a_wildcard_is_looked_up_afresh(traj: Trajectory):
+    plain, meant = traj.f_add_result("grp.z", 1), traj.f_add_result("group_ALL.z", 2)
+    assert traj.f_get("grp.z") is plain
+    traj.f_add_wildcard_functions({"grp": lambda idx: "group_ALL" if idx < 0 else f"group_{idx}"})
+    assert traj.f_get("grp.z") is meant

@@ -10,9 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.exploration.algebra import as_build_dict
 from pypet_trajectory.exploration.duplicates import new_positions
+from pypet_trajectory.leaves.parameter import Parameter
+from pypet_trajectory.leaves.ranges import CompactRange
 
 if TYPE_CHECKING:
     from pypet_trajectory.leaves.base import BaseParameter
@@ -186,17 +190,24 @@ def _check_same_parameters(traj: Trajectory, values_of: Mapping[str, Any]) -> No
 
 def _without_existing_points(
     traj: Trajectory, values_of: Mapping[str, tuple[BaseParameter, Any]]
-) -> dict[str, tuple[BaseParameter, list[Any]]]:
-    """Leave out points that are explored already, or that come twice."""
-    new = {name: list(values) for name, (_, values) in values_of.items()}
+) -> dict[str, tuple[BaseParameter, CompactRange]]:
+    """Leave out points that are explored already, or that come twice.
+
+    Values are checked first: what equals an explored value must have its type, and arrays
+    become values of the parameter's type.
+    """
+    new = {name: _checked(parameter, values) for name, (parameter, values) in values_of.items()}
     lengths = {name: len(values) for name, values in new.items()}
     if len(set(lengths.values())) > 1:
         listing = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
         raise PypetValueError(f"All parameters need the same number of new values, but {listing}.")
     old = {name: parameter.f_get_range(copy=False) for name, (parameter, _) in values_of.items()}
     parameters = {name: parameter for name, (parameter, _) in values_of.items()}
-    keep = new_positions(parameters, old, new, distinct=True)
-    return {
-        name: (parameter, [new[name][position] for position in keep])
-        for name, (parameter, _) in values_of.items()
-    }
+    keep = np.array(new_positions(parameters, old, new, distinct=True), dtype=np.intp)
+    return {name: (parameter, new[name].take(keep)) for name, (parameter, _) in values_of.items()}
+
+
+def _checked(parameter: BaseParameter, values: Iterable[Any]) -> CompactRange:
+    if isinstance(parameter, Parameter):
+        return parameter._checked_range(values)
+    return CompactRange(values)  # classes of users check when they expand

@@ -100,7 +100,7 @@ class SampledExploration(Exploration):
             _check_interval(name, interval, name in log)
         if importlib.util.find_spec("scipy") is None:
             raise MissingPackageError(
-                'Space-filling samples need scipy: pip install "pypet-trajectory[sparse]".'
+                'Space-filling samples need scipy: pip install "pypet-trajectory[sampling]".'
             )
         self._sampler = sampler
         self._bounds = dict(bounds)

@@ -7,7 +7,6 @@ by whoever loads it; the leaf itself opens what it gets.
 from __future__ import annotations
 
 import pickle
-import pickletools
 from typing import Any
 
 
@@ -18,4 +17,6 @@ def load_pickle(dump: Any) -> Any:
 
 def guess_protocol(dump: Any) -> int:
     """Return the pickle protocol that a dump needs at least."""
+    import pickletools  # only dumps of old files do not tell
+
     return max(opcode.proto for opcode, _, _ in pickletools.genops(bytes(dump)))

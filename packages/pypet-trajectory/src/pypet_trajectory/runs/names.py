@@ -137,6 +137,13 @@ class RunNames:
                 )
         return self._listed
 
+    def __getstate__(self) -> tuple[RunTable, Callable[[int], str]]:
+        return self._table, self._function
+
+    def __setstate__(self, state: tuple[RunTable, Callable[[int], str]]) -> None:
+        self._table, self._function = state
+        self._listed = {}
+
     def _unknown(self, what: object) -> PypetKeyError:
         kind = "name" if isinstance(what, str) else "index"
         return PypetKeyError(

@@ -13,14 +13,16 @@ import importlib
 import inspect
 import os
 import warnings
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import (
     MissingPackageError,
     PypetTypeError,
     PypetValueError,
 )
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 #: Entry point group in which distributions announce services by file extension.
 GROUP = "pypet.storage_services"
@@ -152,6 +154,8 @@ def known_extensions() -> list[str]:
 
 
 def _announced() -> list[EntryPoint]:
+    from importlib.metadata import entry_points  # half as slow as numpy
+
     return list(entry_points(group=GROUP))
 
 

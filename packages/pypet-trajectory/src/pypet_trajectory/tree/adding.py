@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pypet_trajectory import names
 from pypet_trajectory.exceptions import (
+    InvalidNameError,
     NotInRunError,
     PypetAttributeError,
     PypetTypeError,
@@ -138,6 +139,11 @@ def add(
     if name in parent._children:
         return _existing(parent, name, root)
     full_name = _join(parent, path[-1:])
+    if leaf and full_name in BRANCHES:
+        raise InvalidNameError(
+            f"`{new.name}` stands for `{full_name}`, the group of everything of this kind: no "
+            "leaf can take its place. Choose another name."
+        )
     node = new.instance
     if node is None:
         cls = new.cls or _standard_class(root, branch or place, leaf)

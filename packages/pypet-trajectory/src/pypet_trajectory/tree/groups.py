@@ -508,7 +508,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
     def f_remove(
         self, recursive: bool = True, predicate: Callable[[Any], object] | None = None
     ) -> None:
-        """Remove this group from memory; a storage keeps what it has.
+        """Remove this group from memory, at the root everything below; a storage keeps its data.
 
         Parameters
         ----------
