@@ -176,7 +176,7 @@ class MultiprocContext(HasLogger):
         self._traj.f_store(only_init=True)
         wrap = self._make_wrap()
         service = self._traj.v_storage_service
-        wrap.start(service, self._traj.v_name)
+        wrap.start(service, str(self._traj.v_name))
         self._service, self._wrap = service, wrap
         self._traj.v_storage_service = wrap.worker_service()
 

@@ -27,6 +27,7 @@ from pypet_multiproc.logs.manager import LoggingManager
 from pypet_multiproc.settings import EngineSettings
 from pypet_multiproc.tasks import Attempt, TaskSource
 from pypet_multiproc.wrapping.base import WrapMode, WrapModeFactory, WrapSettings, store_rows
+from pypet_multiproc.wrapping.direct import DirectWrap
 from pypet_multiproc.wrapping.none import NoWrap
 from pypet_multiproc.wrapping.registry import make_wrap_mode
 from pypet_trajectory.exceptions import PypetRuntimeError
@@ -144,7 +145,7 @@ class RunEngine:
         if self.settings.graceful_exit:
             sigint_handling.start()
         try:
-            wrap.start(service, trajectory.v_name)
+            wrap.start(service, str(trajectory.v_name))
             self._wrap = wrap
             trajectory.v_storage_service = wrap.main_service()
             backend = self._make_backend(experiment, wrap)
@@ -227,7 +228,7 @@ class RunEngine:
 
     # ----------------------------------------------------------------- parts
 
-    def _make_wrap(self, service: StorageService) -> WrapMode:
+    def _make_wrap(self, service: StorageService | None) -> WrapMode:
         settings = self.settings
         given = self._wrap_settings or WrapSettings()
         wrap_settings = WrapSettings(
@@ -241,8 +242,10 @@ class RunEngine:
             keep_deltas=settings.keep_deltas,
             resource=given.resource,
         )
-        if not self._uses_processes:
+        if service is None:
             return NoWrap(wrap_settings)
+        if not self._uses_processes:
+            return DirectWrap(wrap_settings)
         if service.multiproc_safe:
             _logger.info("The storage service is safe for many processes; it is not wrapped.")
             return NoWrap(wrap_settings)

@@ -69,7 +69,7 @@ def _by_name(obj: Any) -> bytes:
 
 
 def _by_value(obj: Any) -> bytes:
-    import cloudpickle
+    import cloudpickle  # type: ignore[import-untyped]
 
     data: bytes = cloudpickle.dumps(obj)
     return data

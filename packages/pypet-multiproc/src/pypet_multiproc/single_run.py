@@ -89,6 +89,8 @@ def run_single(
         with time_limit(policy.time_limit):
             outcome.result = runfunc(trajectory, *args, **kwargs)
         if policy.automatic_storing:
+            if observer is not None:
+                observer.function_returned()
             with storing:
                 trajectory.f_store()
         finalize_run(trajectory, completed=True, clean_up=policy.clean_up)
@@ -207,7 +209,8 @@ class RestoringRunner(Runner):
         self._service = service
         if self._frozen:
             trajectory = self._snapshot.restore(0, storage_service=service)
-            self._reusing = ReusingRunner(trajectory, *self._call.unpack(), self._policy)
+            runfunc, args, kwargs = self._call.unpack()
+            self._reusing = ReusingRunner(trajectory, runfunc, args, kwargs, self._policy)
 
     def trajectory_at(self, idx: int) -> Trajectory:
         """A fresh trajectory, at run `idx`."""
@@ -218,7 +221,8 @@ class RestoringRunner(Runner):
         if self._reusing is not None:
             return self._reusing.run(attempt)
         trajectory = self._snapshot.restore(attempt.task.idx, storage_service=self._service)
-        return run_single(trajectory, attempt, *self._call.unpack(), self._policy)
+        runfunc, args, kwargs = self._call.unpack()
+        return run_single(trajectory, attempt, runfunc, args, kwargs, self._policy)
 
 
 def outcome_bytes(outcome: RunOutcome) -> bytes:

@@ -2,8 +2,8 @@
 
 One selector waits for everything at once: what workers say, their ends, and whatever a wrap mode
 waits for. Invariant: for each attempt a worker was given, exactly one event comes out: its outcome,
-or that it was being done (``lost``) or waiting (``undone``) when the worker ended. That holds for
-workers that are killed at any moment.
+or that it was being done (``lost``) or waiting (``undone``) when the worker ended or took too long
+over another run. That holds for workers that are killed at any moment.
 
 ::
 
@@ -39,10 +39,14 @@ from pypet_multiproc.processes import start_quietly, watch_end
 from pypet_multiproc.serialization import dumps
 from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.workers import (
+    BEGUN,
     BROKEN,
+    DROPPED,
+    FINISHED,
+    LONG,
     OUTCOME,
     READY,
-    UNDONE,
+    STORING,
     WorkerPipes,
     WorkerSetup,
     worker_main,
@@ -80,7 +84,7 @@ class Ended:
 
 @dataclass(slots=True)
 class Undone:
-    """A worker gives attempts back, because it was asked to stop."""
+    """A worker does not get to attempts it was given: it was asked to stop, or is at a long run."""
 
     worker: Worker
     undone: list[Attempt]
@@ -105,8 +109,18 @@ class Worker:
     end: int
     #: What the worker has been given and not reported, in its order.
     assigned: deque[Attempt] = field(default_factory=deque)
+    #: How many of these have finished and wait for their data to be stored.
+    finished: int = 0
+    #: Whether it is storing what finished runs want stored, instead of being at a run.
+    storing: bool = False
+    #: How many attempts were taken away from it because it is at a long run.
+    revoked: int = 0
+    #: Whether it has begun the batch it was given last.
+    begun: bool = False
     #: Whether it has said that it can run.
     ready: bool = False
+    #: Seconds that the runs took which have finished.
+    seconds: deque[float] = field(default_factory=deque)
     #: When the run it is at began, on the monotonic clock.
     since: float = 0.0
     #: When it will be asked to end, on the monotonic clock, if it has not ended by itself.
@@ -134,6 +148,7 @@ class Worker:
 
     def _send(self, batch: Sequence[Attempt], data: bytes) -> bool:
         if not self.assigned:
+            self.begun = False
             self.since = time.monotonic()
         try:
             self.tasks.send_bytes(data)
@@ -293,16 +308,22 @@ class Supervisor:
                 worker.ready = True
                 worker.since = time.monotonic()
                 self._failed_starts = 0
-            elif kind == OUTCOME:
+            elif kind == FINISHED:
+                worker.finished += 1
                 now = time.monotonic()
-                attempt = worker.assigned.popleft()
-                outcome = _outcome(data, attempt)
-                yield Reported(worker, attempt, outcome, now - worker.since)
+                worker.seconds.append(now - worker.since)
                 worker.since = now
-            elif kind == UNDONE:
-                undone = list(worker.assigned)
-                worker.assigned.clear()
-                yield Undone(worker, undone)
+            elif kind == STORING:
+                worker.storing = True
+            elif kind == BEGUN:
+                worker.begun = True
+                worker.since = time.monotonic()
+            elif kind == OUTCOME:
+                yield self._reported(worker, data)
+            elif kind == DROPPED:
+                count = pickle.loads(data) - worker.revoked
+                worker.revoked = 0
+                yield Undone(worker, [worker.assigned.popleft() for _ in range(count)])
             elif kind == BROKEN:
                 failure: RunFailure = pickle.loads(data)
                 raise WorkerStartError(
@@ -311,6 +332,40 @@ class Supervisor:
                 )
         if worker.results.ended:
             self._stop_hearing(worker)
+
+    def _reported(self, worker: Worker, data: memoryview) -> Reported:
+        attempt = worker.assigned.popleft()
+        if worker.finished:
+            worker.finished -= 1
+            seconds = worker.seconds.popleft()
+            if worker.storing and not worker.finished:
+                worker.storing = False
+                worker.since = time.monotonic()
+        else:
+            now = time.monotonic()
+            seconds, worker.since = now - worker.since, now
+        return Reported(worker, attempt, _outcome(data, attempt), seconds)
+
+    def revoke(self, worker: Worker) -> list[Event]:
+        """Take away what waits behind a long run; nothing if the run is not long enough yet.
+
+        We look at the clock, then whether the worker has said anything. If it has not, it will
+        find the run long when it does, for it counts from an earlier moment; and it will then
+        drop what is taken away here.
+        """
+        position = worker.finished + 1
+        is_long = worker.begun and time.monotonic() - worker.since > LONG
+        if not is_long or worker.storing or worker.revoked or len(worker.assigned) <= position:
+            return []
+        events = list(self._hear(worker))
+        is_long = time.monotonic() - worker.since > LONG
+        if events or worker.storing or not is_long or worker.finished + 1 != position:
+            return events
+        taken = list(worker.assigned)[position:]
+        for _ in taken:
+            worker.assigned.pop()
+        worker.revoked = len(taken)
+        return [Undone(worker, taken)]
 
     def _stop_hearing(self, worker: Worker) -> None:
         if worker.results in self._selector.get_map():
@@ -333,8 +388,14 @@ class Supervisor:
         worker.process.close()
         left = list(worker.assigned)
         worker.assigned.clear()
+        at = worker.finished
         if worker.ready or worker.reason is not None:
-            ended = Ended(worker, exitcode, left[0] if left else None, left[1:])
+            # Runs that had finished without being stored are as good as not begun; but storing
+            # the data of a single one is a part of that run.
+            if worker.storing:
+                at = 0 if at == 1 else len(left)
+            lost = left[at] if len(left) > at else None
+            ended = Ended(worker, exitcode, lost, left[:at] + left[at + 1 :])
         else:
             self._note_failed_start(exitcode)
             ended = Ended(worker, exitcode, None, left)

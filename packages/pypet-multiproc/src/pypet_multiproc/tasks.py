@@ -99,16 +99,25 @@ class TaskSource:
 class BatchSizer:
     """How many runs to hand to a worker at once, so that handing over costs next to nothing.
 
-    Grows from 1 towards as many runs as take `target` seconds, at most fourfold each time.
+    Grows from 1 towards as many runs as take `target` seconds, and stays below twice the number of
+    runs seen so far: the first few may be unlike the others.
+
+    Parameters
+    ----------
+    target : float
+        Seconds a batch should take.
+    largest : int
+        Largest batch.
     """
 
     def __init__(self, target: float = 0.02, largest: int = 1000) -> None:
         self._target, self._largest = target, largest
         self._seconds: float | None = None
-        self._last = 1
+        self._observed = 0
 
     def observe(self, seconds: float) -> None:
         """Note how long one run took, with everything around it."""
+        self._observed += 1
         if self._seconds is None:
             self._seconds = seconds
         else:
@@ -124,5 +133,4 @@ class BatchSizer:
         if self._seconds is None:
             return 1
         wanted = int(self._target / max(self._seconds, 1e-9))
-        self._last = max(1, min(wanted, 4 * self._last, self._largest))
-        return self._last
+        return max(1, min(wanted, 2 * self._observed, self._largest))

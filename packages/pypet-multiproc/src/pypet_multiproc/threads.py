@@ -34,27 +34,55 @@ def threads_per_worker(workers: int) -> int:
     return max(1, available_cores() // max(1, workers))
 
 
-def find_libraries() -> Any:
-    """The numerical libraries loaded so far; forked children reuse the finding."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
+def user_has_chosen() -> bool:
+    """Whether the environment says how many threads libraries may use."""
+    return any(variable in os.environ for variable in VARIABLES)
 
 
-def limit_threads(number: int, libraries: Any = None) -> None:
-    """Let numerical libraries use at most `number` threads in this process from now on.
+def limit_threads(number: int) -> None:
+    """Let numerical libraries use at most `number` threads in this process from now on."""
+    if user_has_chosen():
+        return
+    _loaded_libraries().limit(limits=number)
+    for variable in VARIABLES:
+        os.environ[variable] = str(number)
+
+
+class InheritedLimit:
+    """Lets processes that are forked while it is on inherit a limit.
+
+    Telling libraries in each child would cost some milliseconds per child, for they first have to
+    restart their threads there. So they are told once, here; this process mostly waits meanwhile,
+    and afterwards they have as many threads here as before.
 
     Parameters
     ----------
-    number : int
-        Threads per library.
-    libraries : threadpoolctl.ThreadpoolController, optional
-        What :func:`find_libraries` found before this process was forked.
+    number : int or None
+        Threads per library; ``None`` changes nothing.
     """
-    for variable in VARIABLES:
-        os.environ.setdefault(variable, str(number))
-    if any(os.environ[variable] != str(number) for variable in VARIABLES):
-        return
-    if libraries is None:
-        libraries = find_libraries()
-    libraries.limit(limits=number)
+
+    def __init__(self, number: int | None) -> None:
+        self._number = None if user_has_chosen() else number
+        self._libraries = None if self._number is None else _loaded_libraries()
+        self._limiter: Any = None
+
+    def start(self) -> None:
+        """Limit libraries in this process and its future children."""
+        if self._libraries is not None:
+            self._limiter = self._libraries.limit(limits=self._number)
+            for variable in VARIABLES:
+                os.environ[variable] = str(self._number)
+
+    def stop(self) -> None:
+        """Give libraries in this process back what they had."""
+        if self._limiter is not None:
+            self._limiter.restore_original_limits()
+            self._limiter = None
+            for variable in VARIABLES:
+                os.environ.pop(variable, None)
+
+
+def _loaded_libraries() -> Any:
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()

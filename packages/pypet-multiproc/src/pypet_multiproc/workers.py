@@ -1,22 +1,27 @@
 """A worker process from the inside: set-up, the loop over batches of runs, the end.
 
-The main process sends batches of attempts; the worker sends back one outcome per attempt, in order,
-as soon as each is there. So the main process always knows which run a worker is at: the first one
-without an outcome. Invariant: a worker never decides anything. It ends when it is told to, when its
-task pipe ends, or when the main process is gone.
+The main process sends batches of attempts; the worker sends back one outcome per attempt, in
+order. A run that has finished while its data still waits to be stored is announced at once and its
+outcome follows. So the main process always knows which run a worker is at. Invariant: a worker that
+has not told of the end of a run within :data:`LONG` seconds drops everything else it was given
+afterwards; the main process relies on it and gives those runs to others meanwhile.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import pickle
 import signal
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 from pypet_multiproc import lifeline
 from pypet_multiproc.channels import send_frame
+from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.failures import describe
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.niceness import apply_niceness
@@ -24,13 +29,30 @@ from pypet_multiproc.serialization import Packed
 from pypet_multiproc.single_run import Runner, outcome_bytes
 from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.threads import limit_threads
+from pypet_multiproc.wrapping.services import MultiprocWrapper
 from pypet_trajectory.storage.service import StorageService
 
-#: First byte of what a worker sends: it can run now; it cannot; an outcome; what it leaves undone.
+# First byte of what a worker sends.
+#: It can run now.
 READY = b"R"
+#: It cannot; why follows.
 BROKEN = b"B"
+#: A batch has been begun.
+BEGUN = b"S"
+#: A run has finished and its outcome will follow.
+FINISHED = b"F"
+#: What finished runs want stored is being stored.
+STORING = b"W"
+#: An outcome.
 OUTCOME = b"O"
-UNDONE = b"U"
+#: How many attempts it has dropped.
+DROPPED = b"D"
+
+#: Seconds after which a run is so long that others should not wait behind it.
+LONG = 0.25
+#: Seconds that data of finished runs may wait for more: at least, at most, and how many times as
+#: long as storing took the last time.
+_LEAST_PATIENCE, _MOST_PATIENCE, _PATIENCE_FACTOR = 0.02, 0.25, 4.0
 
 
 @dataclass(frozen=True)
@@ -45,10 +67,8 @@ class WorkerSetup:
     logging_manager: Any = None
     #: Least niceness.
     niceness: int | None = None
-    #: Threads that numerical libraries may use; ``None``: as many as they like.
+    #: Threads that numerical libraries may use; ``None``: nothing is to be changed.
     threads: int | None = None
-    #: What :func:`~pypet_multiproc.threads.find_libraries` found, if it is inherited.
-    libraries: Any = None
     #: Whether to outlive a first request to stop.
     graceful_exit: bool = False
     #: Runs to do before the first batch arrives; packed where they are not inherited.
@@ -71,6 +91,8 @@ class WorkerPipes:
 
 def worker_main(setup: WorkerSetup, pipes: WorkerPipes) -> None:
     """Entry point of a worker process."""
+    # What was inherited is not looked at by the garbage collector, which would copy its pages.
+    gc.freeze()
     lifeline.watch(pipes.lifeline)
     _handle_signals(setup.graceful_exit)
     try:
@@ -100,19 +122,16 @@ def _work(setup: WorkerSetup, pipes: WorkerPipes) -> None:
         send_frame(pipes.results, BROKEN + pickle.dumps(describe(exc)))
         return
     send_frame(pipes.results, READY)
-    _run_batch(runner, first_batch, pipes.results)
-    while not setup.once:
-        try:
-            batch = pickle.loads(pipes.tasks.recv_bytes())
-        except EOFError:
-            break
-        _run_batch(runner, batch, pipes.results)
+    loop = _Loop(runner, setup.service, pipes, setup.once)
+    loop.run_batch(first_batch)
+    while not setup.once and (batch := loop.next_batch()) is not None:
+        loop.run_batch(batch)
 
 
 def _set_up(setup: WorkerSetup, first_batch: tuple[Attempt, ...]) -> Runner:
     apply_niceness(setup.niceness)
     if setup.threads is not None:
-        limit_threads(setup.threads, setup.libraries)
+        limit_threads(setup.threads)
     runner = setup.runner
     if isinstance(runner, Packed):
         runner = runner.unpack()
@@ -127,11 +146,82 @@ def _set_up(setup: WorkerSetup, first_batch: tuple[Attempt, ...]) -> Runner:
     return runner
 
 
-def _run_batch(runner: Runner, batch: Any, results: Connection) -> None:
-    for position, attempt in enumerate(batch):
-        outcome = runner.run(attempt)
-        interrupted = outcome.interrupted
-        send_frame(results, OUTCOME + outcome_bytes(outcome))
-        if interrupted and position + 1 < len(batch):
-            send_frame(results, UNDONE)
+class _Loop:
+    """Does batches and tells the main process."""
+
+    def __init__(self, runner: Runner, service: Any, pipes: WorkerPipes, once: bool) -> None:
+        self._runner, self._pipes = runner, pipes
+        self._service = service if isinstance(service, MultiprocWrapper) else None
+        #: Outcomes of runs whose data waits to be stored.
+        self._held: list[RunOutcome] = []
+        self._held_since = 0.0
+        self._patience = _LEAST_PATIENCE
+        if self._service is not None:
+            # A process that does one run has nothing to wait for.
+            self._service.defer(not once)
+
+    def next_batch(self) -> Any:
+        """The next batch, ``None`` if there will be none."""
+        try:
+            return pickle.loads(self._pipes.tasks.recv_bytes())
+        except EOFError:
+            return None
+
+    def run_batch(self, batch: Sequence[Attempt]) -> None:
+        """Do one batch, or its beginning if a run takes long or somebody asked to stop."""
+        start = time.monotonic()
+        send_frame(self._pipes.results, BEGUN)
+        for position, attempt in enumerate(batch, start=1):
+            outcome = self._runner.run(attempt)
+            interrupted = outcome.interrupted
+            self._report(outcome)
+            # The clock is read after reporting: whoever has not heard by then may rely on it.
+            now = time.monotonic()
+            if interrupted or now - start > LONG:
+                self._release()
+                self._drop(len(batch) - position)
+                return
+            start = now
+        if not self._pipes.tasks.poll():
+            self._release()
+
+    def _drop(self, count: int) -> None:
+        """Drop the rest of a batch, and batches that wait in the pipe."""
+        while self._pipes.tasks.poll():
+            batch = self.next_batch()
+            if batch is None:
+                break
+            count += len(batch)
+        send_frame(self._pipes.results, DROPPED + pickle.dumps(count))
+
+    def _report(self, outcome: RunOutcome) -> None:
+        self._held.append(outcome)
+        if self._service is None or not self._service.has_deferred:
+            self._release()
             return
+        if len(self._held) == 1:
+            self._held_since = time.monotonic()
+        send_frame(self._pipes.results, FINISHED)
+        if time.monotonic() - self._held_since > self._patience:
+            self._release()
+
+    def _release(self) -> None:
+        """Store what waits and send the outcomes that were held back for it."""
+        if not self._held:
+            return
+        errors = {}
+        if self._service is not None and self._service.has_deferred:
+            start = time.monotonic()
+            send_frame(self._pipes.results, STORING)
+            errors = self._service.store_deferred()
+            seconds = _PATIENCE_FACTOR * (time.monotonic() - start)
+            self._patience = min(max(seconds, _LEAST_PATIENCE), _MOST_PATIENCE)
+        held, self._held = self._held, []
+        for outcome in held:
+            error = errors.get(outcome.token)
+            if error is not None and outcome.failure is None:
+                outcome.failure = describe(error, attempts=outcome.attempts)
+                outcome.exception = error
+                outcome.result = None
+                outcome.row["completed"] = 0
+            send_frame(self._pipes.results, OUTCOME + outcome_bytes(outcome))

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from pypet_multiproc import threads
 from pypet_multiproc.backends.base import Backend, BackendContext, Step
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.failures import TIMED_OUT, explain_exit, lost
@@ -21,6 +20,7 @@ from pypet_multiproc.serialization import NotPicklableError, Packed, explain, pa
 from pypet_multiproc.single_run import RestoringRunner, ReusingRunner, Runner
 from pypet_multiproc.supervision import Ended, Event, Reported, Supervisor, Undone, Worker
 from pypet_multiproc.tasks import Attempt, TaskSource
+from pypet_multiproc.threads import InheritedLimit, threads_per_worker
 from pypet_multiproc.workers import WorkerSetup
 
 #: Seconds a worker that is asked to end may take before it is killed ...
@@ -42,9 +42,15 @@ class WorkersBackend(Backend):
         super().__init__(context)
         self.start_method = context.settings.start_method or default_start_method()
         self.forks = self.start_method == "fork"
+        settings = context.settings
+        self._threads = threads_per_worker(settings.workers) if settings.limit_threads else None
         self.supervisor = Supervisor(
-            self.start_method, context.wrap.before_process_start, context.wrap.worker_died
+            self.start_method,
+            context.wrap.before_process_start,
+            context.wrap.worker_died,
         )
+        self._inherited_limit = InheritedLimit(self._threads if self.forks else None)
+        self._inherited_limit.start()
         self._closed = False
 
     # ------------------------------------------------------- what workers get
@@ -92,12 +98,10 @@ class WorkersBackend(Backend):
     @cached_property
     def _shared_setup(self) -> dict[str, Any]:
         settings = self.context.settings
-        limit = threads.threads_per_worker(settings.workers) if settings.limit_threads else None
         return {
             "logging_manager": self.context.logging_manager,
             "niceness": settings.niceness,
-            "threads": limit,
-            "libraries": threads.find_libraries() if limit is not None and self.forks else None,
+            "threads": None if self.forks else self._threads,
             "graceful_exit": settings.graceful_exit,
         }
 
@@ -185,4 +189,5 @@ class WorkersBackend(Backend):
         """End all workers."""
         if not self._closed:
             self._closed = True
+            self._inherited_limit.stop()
             self.supervisor.close(self._patience)

@@ -39,7 +39,7 @@ def shipped_config(name: str) -> str:
 
 def has_logging_sections(source: str | configparser.RawConfigParser) -> bool:
     """Whether an ini file or a parser configures logging at all."""
-    return _parsed(source).has_section("loggers")
+    return bool(_parsed(source).has_section("loggers"))
 
 
 @dataclass

@@ -44,13 +44,14 @@ class StdoutToLogger(HasLogger):
         if self._original is None:
             self._original = sys.stdout
             self._busy = threading.local()
-            sys.stdout = self  # type: ignore[assignment]
+            sys.stdout = self
             self._logger.log(self._log_level, "Established redirection of `stdout`.")
 
     def write(self, buf: str) -> int:
         """Log each line that is not blank; returns the number of characters."""
         if getattr(self._busy, "writing", False):
-            sys.__stderr__.write(f"Printed while printing was logged: {buf}\n")  # type: ignore[union-attr]
+            if sys.__stderr__ is not None:
+                sys.__stderr__.write(f"Printed while printing was logged: {buf}\n")
             return len(buf)
         self._busy.writing = True
         try:
@@ -78,7 +79,7 @@ class StdoutToLogger(HasLogger):
     def finalize(self) -> None:
         """Put back what was ``sys.stdout`` before."""
         if self._original is not None:
-            if sys.stdout is self:  # type: ignore[comparison-overlap]
+            if sys.stdout is self:
                 sys.stdout = self._original
             self._original = None
             print("Disabled redirection of `stdout`.")

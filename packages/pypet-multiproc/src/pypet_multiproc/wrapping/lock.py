@@ -7,18 +7,21 @@ closed, so a service that is kept open keeps the lock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.lifeline import storing
 from pypet_multiproc.locks import OwnerLock
-from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
-from pypet_multiproc.wrapping.services import MultiprocWrapper, RecordingService
+from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, joined, store_rows
+from pypet_multiproc.wrapping.services import MultiprocWrapper
+from pypet_multiproc.writing.files import close_file, open_file
 from pypet_trajectory import constants
-from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.logger import HasLogger
-from pypet_trajectory.storage.records import RunRows
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.storage.delta import delta_from_message
+from pypet_trajectory.storage.records import RunDelta, RunRows
+from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 
 class LockAcquisition(HasLogger):
@@ -53,17 +56,33 @@ class LockAcquisition(HasLogger):
 class LockWrapper(MultiprocWrapper, LockAcquisition):
     """A service that is used by one process at a time.
 
+    A worker that does many short runs may let what is stored automatically after several runs
+    wait and be stored together, because taking the lock and opening a file takes longer than such
+    a run. Loading stores first, so a run sees everything that earlier runs of its worker stored.
+
     Parameters
     ----------
     storage_service : StorageService
         What stores and loads.
     lock : object, optional
         Anything with ``acquire`` and ``release``; by default an :class:`OwnerLock`.
+    keep_deltas : bool
+        Whether outcomes must carry what their runs stored.
     """
 
-    def __init__(self, storage_service: StorageService, lock: Any = None) -> None:
+    def __init__(
+        self, storage_service: StorageService, lock: Any = None, keep_deltas: bool = False
+    ) -> None:
         LockAcquisition.__init__(self, OwnerLock() if lock is None else lock)
         self._storage_service = storage_service
+        self._keep_deltas = keep_deltas
+        self._deltas: list[RunDelta] = []
+        self._may_defer = False
+        self._returned = False
+        self._deferred: list[tuple[int, RunDelta]] = []
+        self._errors: dict[int, BaseException] = {}
+        self._token = 0
+        self._run_index = -1
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -75,42 +94,91 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         """Whether the wrapped service is open."""
         return self._storage_service.is_open
 
+    # ------------------------------------------------------------------- runs
+
     def begin_run(self, idx: int, token: int) -> None:
-        """Pass on."""
-        if isinstance(self._storage_service, MultiprocWrapper):
-            self._storage_service.begin_run(idx, token)
+        """Attribute what is stored from now on to this attempt."""
+        self._run_index, self._token, self._deltas = idx, token, []
+        self._returned = False
+
+    def function_returned(self) -> None:
+        """Allow what is stored from now on to wait."""
+        self._returned = self._may_defer
 
     def end_run(self, outcome: RunOutcome) -> None:
-        """Pass on."""
-        if isinstance(self._storage_service, MultiprocWrapper):
-            self._storage_service.end_run(outcome)
+        """Hand over what was kept."""
+        if self._keep_deltas:
+            outcome.delta = joined(self._deltas)
+        self._run_index, self._token, self._deltas = -1, 0, []
+        self._returned = False
+
+    def defer(self, allowed: bool) -> None:
+        """Allow data of runs to wait."""
+        self._may_defer = allowed and isinstance(self._storage_service, SupportsDeltas)
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether data of runs waits."""
+        return bool(self._deferred)
+
+    def store_deferred(self) -> dict[int, BaseException]:
+        """Store what waits under the lock, opening the file once."""
+        if self._deferred:
+            deferred, self._deferred = self._deferred, []
+            with storing, self:
+                service: Any = self._storage_service
+                opened = open_file(service, deferred[0][1].trajectory_name)
+                try:
+                    for token, delta in deferred:
+                        try:
+                            service.store_delta(delta)
+                        except Exception as exc:
+                            self._errors[token] = exc
+                finally:
+                    if opened:
+                        close_file(service)
+        errors, self._errors = self._errors, {}
+        return errors
+
+    # ---------------------------------------------------------- store and load
 
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
         """Store under the lock."""
-        return self._locked(self._storage_service.store, msg, stuff_to_store, args, kwargs)
+        waits = self._returned and msg == constants.SINGLE_RUN
+        if self._keep_deltas or waits:
+            try:
+                delta = delta_from_message(
+                    msg, stuff_to_store, args, kwargs, run_index=self._run_index
+                )
+            except NoSuchServiceError:
+                return self._call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
+            self._deltas.append(delta)
+            if waits:
+                self._deferred.append((self._token, delta))
+                return None
+            service: Any = self._storage_service
+            return self._call(service.store_delta, delta)
+        return self._call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load under the lock."""
-        return self._locked(self._storage_service.load, msg, stuff_to_load, args, kwargs)
+        return self._call(self._storage_service.load, msg, stuff_to_load, *args, **kwargs)
 
     def store_run_rows(self, rows: RunRows) -> None:
         """Store rows of the run table under the lock."""
-        with storing:
-            self.acquire_lock()
-            try:
-                store_rows(self._storage_service, rows)
-            finally:
-                self._release_if_closed()
+        self._call(store_rows, self._storage_service, rows)
 
-    def _locked(self, call: Any, msg: str, stuff: Any, args: Any, kwargs: Any) -> Any:
+    def _call(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self._deferred:
+            self._errors.update(self.store_deferred())
+        with storing, self:
+            return call(*args, **kwargs)
+
+    def __enter__(self) -> None:
         self.acquire_lock()
-        try:
-            with storing:
-                return call(msg, stuff, *args, **kwargs)
-        finally:
-            self._release_if_closed()
 
-    def _release_if_closed(self) -> None:
+    def __exit__(self, *exc_info: object) -> None:
+        # Whoever keeps the file open keeps the lock.
         if not self._storage_service.is_open:
             self.release_lock()
 
@@ -142,9 +210,7 @@ class LockWrap(WrapMode):
 
     def start(self, service: StorageService, trajectory_name: str) -> None:
         """Make the lock."""
-        if self.settings.keep_deltas:
-            service = RecordingService(service)
-        self._wrapper = LockWrapper(service, self._make_lock())
+        self._wrapper = LockWrapper(service, self._make_lock(), self.settings.keep_deltas)
 
     def worker_service(self) -> StorageService:
         """The service under the lock."""

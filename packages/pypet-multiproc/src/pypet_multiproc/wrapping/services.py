@@ -47,6 +47,23 @@ class MultiprocWrapper(StorageService):
         """Told by the worker that the run has ended; adds what only the wrapper knows."""
         return None
 
+    def function_returned(self) -> None:
+        """Told by the worker that the run function has returned; what follows is automatic."""
+        return None
+
+    def defer(self, allowed: bool) -> None:
+        """Told by the worker whether what runs store may wait for :meth:`store_deferred`."""
+        return None
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether something waits."""
+        return False
+
+    def store_deferred(self) -> dict[int, BaseException]:
+        """Store what waits; gives the errors by the token of the attempt."""
+        return {}
+
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
         """Store or send, as the wrap mode does it."""
         raise NotImplementedError(f"{type(self).__name__} does not implement store().")

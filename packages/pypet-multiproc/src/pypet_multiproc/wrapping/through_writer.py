@@ -31,6 +31,7 @@ class WriterWrap(WrapMode):
     def __init__(self, settings: WrapSettings) -> None:
         super().__init__(settings)
         self._writer: WriterHandle | None = None
+        self._sender: Any = None
         self._failure: BaseException | None = None
         self._waiting: dict[int, RunOutcome] = {}
         self._written: dict[int, int] = {}
@@ -79,7 +80,8 @@ class WriterWrap(WrapMode):
 
     def worker_service(self) -> StorageService:
         """A service that sends to the writer."""
-        return self._sender
+        service: StorageService = self._sender
+        return service
 
     def finalize(self) -> None:
         """Let the writer write what it has and end."""

@@ -1,4 +1,4 @@
-"""Keeping a service's file open over many store calls.
+"""Keeping a service's file open over many store calls, and flushing it now and then.
 
 Not every storage service has a file to keep open. Such a service says so with
 :class:`~pypet_trajectory.exceptions.NoSuchServiceError`, and then every call opens and closes
@@ -6,6 +6,8 @@ whatever it needs.
 """
 
 from __future__ import annotations
+
+import time
 
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError
@@ -36,3 +38,46 @@ def close_file(service: StorageService) -> None:
     """Close the file, if it is open."""
     if service.is_open:
         service.store(constants.CLOSE_FILE, None)
+
+
+class FlushClock:
+    """When an open file is to be flushed.
+
+    Bounded from both sides: never more often than every `at_most` seconds, and never later than
+    `at_least` seconds after the first write that was not flushed. In between, a file is flushed
+    as soon as there is nothing else to write.
+
+    Parameters
+    ----------
+    at_most, at_least : float
+        Seconds.
+    """
+
+    def __init__(self, at_most: float = 0.05, at_least: float = 0.5) -> None:
+        self._at_most, self._at_least = at_most, at_least
+        self._last_flush = 0.0
+        self._unflushed_since: float | None = None
+
+    def wrote(self) -> None:
+        """Note a write."""
+        if self._unflushed_since is None:
+            self._unflushed_since = time.monotonic()
+
+    def flushed(self) -> None:
+        """Note a flush."""
+        self._last_flush, self._unflushed_since = time.monotonic(), None
+
+    def is_due(self, busy: bool = False) -> bool:
+        """Whether to flush now; `busy` says that there is more to write."""
+        if self._unflushed_since is None:
+            return False
+        now = time.monotonic()
+        if now - self._unflushed_since >= self._at_least:
+            return True
+        return not busy and now - self._last_flush >= self._at_most
+
+    def seconds_until_due(self) -> float | None:
+        """How long to wait for the next flush, ``None`` if there is nothing to flush."""
+        if self._unflushed_since is None:
+            return None
+        return max(0.0, self._last_flush + self._at_most - time.monotonic())

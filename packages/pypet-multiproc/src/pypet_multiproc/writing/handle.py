@@ -53,7 +53,8 @@ class WriterHandle:
     @property
     def pid(self) -> int | None:
         """Process id."""
-        return self._process.pid
+        pid: int | None = self._process.pid
+        return pid
 
     def waitables(self) -> list[Any]:
         """What becomes readable when there is news or the process has ended."""
@@ -102,7 +103,7 @@ class WriterHandle:
     def wait(self, timeout: float) -> list[Confirmation]:
         """News, after waiting for some at most `timeout` seconds."""
         if not self._reports.ended:
-            connection.wait([self._reports], timeout)
+            connection.wait([self._reports.fileno()], timeout)
         return self.confirmations()
 
     def close(self) -> list[Confirmation]:

@@ -2,9 +2,8 @@
 
 It takes messages as they arrive, writes them, and tells the main process which have been written.
 Invariant: a message is confirmed only after the file was flushed, or the error of writing it is
-reported; so the main process knows what would survive a crash. Flushing is bounded from both sides:
-never more often than every :data:`FLUSH_AT_MOST` seconds, and never later than
-:data:`FLUSH_AT_LEAST` seconds after the first unconfirmed message.
+reported; so the main process knows what would survive a crash. When to flush is decided by a
+:class:`~pypet_multiproc.writing.files.FlushClock`.
 
 When the main process dies, the writer writes what has arrived, closes the file and ends.
 """
@@ -13,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import pickle
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -26,14 +24,12 @@ from pypet_multiproc.garbage import GarbageInterval
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.lifeline import storing
 from pypet_multiproc.wrapping.services import DELTA, ROWS, Message, deliver
-from pypet_multiproc.writing.files import close_file, flush_file, open_file
+from pypet_multiproc.writing.files import FlushClock, close_file, flush_file, open_file
 from pypet_multiproc.writing.source import Incoming, MessageSource
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.records import RunFailure, RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
-FLUSH_AT_MOST = 0.05
-FLUSH_AT_LEAST = 0.5
 #: Confirmations in one report; a report must fit into a pipe at once.
 _REPORT_SIZE = 256
 
@@ -128,8 +124,7 @@ class WriterLoop:
         self._deferred: deque[Incoming] = deque()
         self._news = Confirmation()
         self._outbox: deque[bytes] = deque()
-        self._last_flush = 0.0
-        self._unflushed_since: float | None = None
+        self._clock = FlushClock()
         self._closing = False
         self._orphaned = False
         self._logger = logging.getLogger("pypet_multiproc.writer")
@@ -144,7 +139,7 @@ class WriterLoop:
                 self._write_one()
             elif self._closing and quiet:
                 break
-            if self._flush_is_due():
+            if self._clock.is_due(busy=bool(self._pending)):
                 self._flush()
             self._send_reports(wait=False)
         self._end()
@@ -170,8 +165,9 @@ class WriterLoop:
     def _timeout(self) -> float | None:
         if self._pending or self._closing:
             return 0.0
-        if self._unflushed_since is not None:
-            return max(0.0, self._last_flush + FLUSH_AT_MOST - time.monotonic())
+        due = self._clock.seconds_until_due()
+        if due is not None:
+            return due
         return 0.05 if self._outbox else None
 
     def _accept(self, incoming: Incoming) -> None:
@@ -205,7 +201,7 @@ class WriterLoop:
             self._logger.exception("ERROR occurred during storing!")
             self._news.failed[token] = describe(exc)
         self._news.written[token] = self._news.written.get(token, 0) + 1
-        self._wrote()
+        self._clock.wrote()
 
     def _store_rows(self, rows: RunRows) -> None:
         try:
@@ -213,19 +209,7 @@ class WriterLoop:
         except Exception as exc:
             self._logger.exception("Could not store rows of the run table.")
             self._news.broken = describe(exc)
-        self._wrote()
-
-    def _wrote(self) -> None:
-        if self._unflushed_since is None:
-            self._unflushed_since = time.monotonic()
-
-    def _flush_is_due(self) -> bool:
-        if self._unflushed_since is None:
-            return False
-        now = time.monotonic()
-        if now - self._unflushed_since >= FLUSH_AT_LEAST:
-            return True
-        return not self._pending and now - self._last_flush >= FLUSH_AT_MOST
+        self._clock.wrote()
 
     def _flush(self) -> None:
         try:
@@ -233,7 +217,7 @@ class WriterLoop:
         except Exception as exc:
             self._logger.exception("Could not flush the file.")
             self._news.broken = describe(exc)
-        self._last_flush, self._unflushed_since = time.monotonic(), None
+        self._clock.flushed()
         self._queue_reports()
 
     # ------------------------------------------------------------- reporting
