@@ -1,8 +1,8 @@
 """The trajectory of a numerical experiment: a tree of parameters and results.
 
 Everything meant for users is importable from here. What few need is imported when it is asked
-for: `ObjectTable`, which is a pandas class, and `ArchiveStorageService`. Nothing but `ObjectTable`
-needs more than numpy.
+for: `ObjectTable`, which is a pandas class, `ArchiveStorageService`, and the samplers, which need
+scipy. The rest needs numpy only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ from pypet_trajectory.exceptions import (
     TooManyGroupsError,
     VersionMismatchError,
 )
+from pypet_trajectory.exploration.algebra import (
+    axis,
+    concatenated,
+    from_dataframe,
+    product,
+    table,
+    zipped,
+)
 from pypet_trajectory.exploration.combinations import cartesian_product, find_unique_points
+from pypet_trajectory.exploration.kinds import Exploration
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.base import BaseParameter, BaseResult
 from pypet_trajectory.leaves.column_table import ColumnTable
@@ -62,6 +71,7 @@ __all__ = (
     "ConfigGroup",
     "DataNotInStorageError",
     "DerivedParameterGroup",
+    "Exploration",
     "GitDiffError",
     "HasLogger",
     "HasSlots",
@@ -88,13 +98,21 @@ __all__ = (
     "TooManyGroupsError",
     "Trajectory",
     "VersionMismatchError",
+    "axis",
     "cartesian_product",
+    "concatenated",
     "find_unique_points",
+    "from_dataframe",
+    "latin_hypercube",
     "load_trajectory",
     "make_run_name",
     "make_set_name",
     "manual_run",
     "merge_all_in_folder",
+    "product",
+    "sobol",
+    "table",
+    "zipped",
 )
 
 
@@ -102,6 +120,8 @@ __all__ = (
 _LAZY = {
     "ArchiveStorageService": "pypet_trajectory.storage.archive",
     "ObjectTable": "pypet_trajectory.leaves.object_table",
+    "latin_hypercube": "pypet_trajectory.exploration.sampling",
+    "sobol": "pypet_trajectory.exploration.sampling",
 }
 
 

@@ -1,26 +1,21 @@
-"""What must hold for any value, any tree and any order of modes: the drawn half of the suite.
+"""What must hold for any value, any tree and any order of modes: values are drawn by hypothesis.
 
-:class:`~pypet_trajectory.testing.storage.StorageServiceConformance` inherits these tests; they
-can also be run alone. Every example gets a store of its own, so examples cannot help each other.
+Every example gets a store of its own, so examples cannot help each other.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pypet_trajectory.storage.service import StorageService
 from pypet_trajectory.testing import strategies
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.testing.examples import assert_trees_same, loaded, stored_example
+from pypet_trajectory.testing.storage.store import StoreTests
 from pypet_trajectory.trajectory import Trajectory
-
-#: Gives another service on the same store at each call.
-Connect: TypeAlias = Callable[[], StorageService]
 
 _drawn = settings(
     deadline=None,
@@ -29,19 +24,12 @@ _drawn = settings(
 )
 
 
-class StorageServiceProperties(ABC):
-    """Drawn tests of one kind of storage service; subclasses define :meth:`new_store`."""
+class PropertyTests(StoreTests):
+    """Tests with drawn values."""
 
     #: What the drawn tests store; narrow it only if the service documents what it cannot keep.
     item_values = strategies.item_values()
     parameter_values = strategies.parameter_values()
-
-    @abstractmethod
-    def new_store(self) -> Connect:
-        """Make an empty store and return a function that gives services on it.
-
-        Each call of that function returns another service object on the same store.
-        """
 
     @given(data=st.data())
     @_drawn

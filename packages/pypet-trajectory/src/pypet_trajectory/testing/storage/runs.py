@@ -1,0 +1,69 @@
+"""What runs store: their own nodes, deltas that stand for store calls, rows of the run table."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from pypet_trajectory.storage.delta import delta_from_message
+from pypet_trajectory.storage.records import RunFailure, RunRows
+from pypet_trajectory.storage.service import SupportsDeltas
+from pypet_trajectory.testing.equality import assert_same
+from pypet_trajectory.testing.examples import loaded
+from pypet_trajectory.testing.storage.store import Connect, StoreTests
+from pypet_trajectory.trajectory import Trajectory
+
+
+class RunTests(StoreTests):
+    """Tests of runs."""
+
+    def test_a_run_stores_only_what_it_added(self, connect: Connect, traj: Trajectory) -> None:
+        before = loaded(connect(), "example")
+        traj.f_get("results.noted").f_set(more=1)
+        traj.v_idx = 1
+        traj.f_start_run()
+        traj.f_add_result("runs.$.z", 5)
+        traj.f_add_link("last", traj.f_get("results.runs.$.z"))
+        traj.f_store()
+        traj.f_finalize_run()
+        again = loaded(connect(), "example")
+        assert again.results.runs.run_00000001.z == 5
+        assert again.f_get("last") is again.f_get("results.runs.run_00000001.z")
+        assert_same(
+            again.f_get("results.noted").f_to_dict(), before.f_get("results.noted").f_to_dict()
+        )
+
+    def test_a_delta_brings_the_same_nodes_as_a_store_call(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
+        service = connect()
+        if not isinstance(service, SupportsDeltas):
+            pytest.skip("the service takes no deltas")
+        traj.v_idx = 2
+        traj.f_start_run()
+        result = traj.f_add_result("$.deep.z", np.arange(4), comment="by delta")
+        traj.results.f_add_link("$.same", result)
+        delta = delta_from_message("SINGLE_RUN", traj, (), {"trajectory_name": "example"})
+        assert result.v_stored
+        traj.f_finalize_run()
+        service.store_delta(pickle.loads(pickle.dumps(delta)))
+        again = loaded(connect(), "example")
+        stored = again.f_get("results.run_00000002.deep.z")
+        assert_same(stored.f_get(), np.arange(4))
+        assert stored.v_comment == "by delta"
+        assert again.f_get("results.run_00000002.same") is stored
+
+    def test_rows_of_runs_can_be_rewritten_alone(self, connect: Connect, traj: Trajectory) -> None:
+        service = connect()
+        if not isinstance(service, SupportsDeltas):
+            pytest.skip("the service takes no deltas")
+        table = traj._run_table
+        table.set(1, completed=1, timestamp=3.0, finish_timestamp=4.0)
+        failure = RunFailure("failed", "ValueError", "no", "Traceback ...", attempts=2)
+        rows = {idx: {**table.row(idx), "name": f"run_{idx:08d}"} for idx in (1, 2)}
+        service.store_run_rows(RunRows("example", rows, {2: failure}))
+        again = loaded(connect(), "example", load_data=0)
+        assert again._run_table.row(1) == table.row(1)
+        assert again._run_table.failures == {2: failure}

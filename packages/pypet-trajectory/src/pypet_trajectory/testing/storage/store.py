@@ -1,0 +1,40 @@
+"""What all suites share: how a kind of service makes stores, and a trajectory to try them on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pytest
+
+from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.testing.examples import stored_example
+from pypet_trajectory.trajectory import Trajectory
+
+#: Gives another service on the same store at each call.
+Connect: TypeAlias = Callable[[], StorageService]
+
+
+class StoreTests(ABC):
+    """Base of suites for one kind of storage service; subclasses define :meth:`new_store`."""
+
+    #: Whether the service takes objects of any type, for instance because it pickles them.
+    keeps_any_object = False
+
+    @abstractmethod
+    def new_store(self) -> Connect:
+        """Make an empty store and return a function that gives services on it.
+
+        Each call of that function returns another service object on the same store.
+        """
+
+    @pytest.fixture
+    def connect(self) -> Connect:
+        """Gives services on one empty store."""
+        return self.new_store()
+
+    @pytest.fixture
+    def traj(self, connect: Connect) -> Trajectory:
+        """A small stored trajectory of three runs with comments, annotations and links."""
+        return stored_example(connect())
