@@ -23,7 +23,13 @@ from numpy.typing import NDArray
 from pypet_storage_hdf5.handles import Handles
 from pypet_storage_hdf5.pickling import refuse_pickles
 from pypet_storage_hdf5.settings import Settings
-from pypet_storage_hdf5.truncation import WRITING, complete, missing_bytes, open_completed
+from pypet_storage_hdf5.truncation import (
+    WRITING,
+    complete,
+    missing_bytes,
+    open_completed,
+    open_image,
+)
 from pypet_trajectory.exceptions import PypetError, PypetOSError
 
 _logger = logging.getLogger(__name__)
@@ -102,9 +108,7 @@ class OpenFile:
         self.handles.close()
         self.tables.close()
         image = Path(self.path).read_bytes() + bytes(missing_bytes(self.path))
-        self.tables = tables.open_file(
-            self.path, mode="a", driver="H5FD_CORE", driver_core_image=image,
-            driver_core_backing_store=0)
+        self.tables = open_image(self.path, image, mode="a")
         self.handles = Handles(self.tables)
 
     def filters(self, options: Mapping[str, Any] | None = None) -> tables.Filters:

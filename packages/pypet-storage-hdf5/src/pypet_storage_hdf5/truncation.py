@@ -50,15 +50,21 @@ def open_completed(path: str, missing: int) -> Any:
     """
     image = Path(path).read_bytes() + bytes(missing)
     try:
-        file = tables.open_file(
-            path, mode="r", driver="H5FD_CORE", driver_core_image=image,
-            driver_core_backing_store=0)
+        file = open_image(path, image, mode="r")
     except tables.HDF5ExtError:
         return None
     if WRITING in file.root._v_attrs:
         return file
     file.close()
     return None
+
+
+def open_image(path: str, image: bytes, mode: str) -> Any:
+    """Open the content of a file in memory; nothing is written to disk."""
+    # HDF5 wants a name that no file has, although it creates none.
+    return tables.open_file(
+        f"{path} (in memory)", mode=mode, driver="H5FD_CORE", driver_core_image=image,
+        driver_core_backing_store=0)
 
 
 def complete(path: str, missing: int) -> bool:

@@ -7,13 +7,14 @@ marks of all columns. A dictionary whose keys cannot be columns is one text inst
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tables
 from numpy.typing import NDArray
-from tables.path import check_name_validity
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.codecs.array import write_encoded
@@ -172,12 +173,15 @@ def _can_be_columns(mapping: Mapping[Any, Any]) -> bool:
 
 
 def _is_column_name(name: str) -> bool:
+    """Whether PyTables takes the name for a column; its own check warns about spaces and such."""
     try:
-        check_name_validity(name)
         name.encode()
-    except (ValueError, TypeError):
+    except UnicodeEncodeError:
         return False
-    return "\0" not in name and not name.startswith("_v_")
+    return not _IMPOSSIBLE_COLUMN.search(name)
+
+
+_IMPOSSIBLE_COLUMN = re.compile(r"^$|^\.$|[/\0]|^_[cfgiv]_|^__members__$|^__methods__$")
 
 
 def _split(columns: Mapping[str, Encoded]) -> Iterator[_Part]:
@@ -201,7 +205,8 @@ def _write_table(
     parent, _, name = path.rpartition("/")
     per_chunk = options.get("chunkshape") or min(
         max(1, len(rows)), max(1, _CHUNK_BYTES // max(1, rows.dtype.itemsize)))
-    with file.handles.bare():
+    with file.handles.bare(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", tables.NaturalNameWarning)
         node = file.tables.create_table(
             parent, name, description=rows.dtype, filters=file.filters(options),
             chunkshape=per_chunk, expectedrows=max(1, len(rows)))

@@ -1,0 +1,225 @@
+"""Leaves appear whole, failures harm nothing that was there, killed processes lose nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tables
+
+from pypet_storage_hdf5 import HDF5StorageService, check_hdf5_file, repair_hdf5_file
+from pypet_storage_hdf5.session_journal import journal_path
+from pypet_trajectory.leaves.result import Result
+from pypet_trajectory.trajectory import Trajectory
+
+KILLS = int(os.environ.get("PYPET_TEST_KILLS", "6"))
+
+WRITER = """
+import sys
+import numpy as np
+from pypet_storage_hdf5 import StorageContextManager
+from pypet_trajectory.trajectory import Trajectory
+path, mode = sys.argv[1:]
+traj = Trajectory("traj", filename=path)
+traj.f_store()
+number = 0
+with StorageContextManager(traj):
+    same = traj.f_add_result("same", a=np.zeros(500), b="0", d={"k": 0})
+    while True:
+        number += 1
+        data = {"a": np.full(500, number), "b": str(number), "d": {"k": number}}
+        if mode == "overwrite":
+            same.f_set(**data)
+            traj.f_store_item(same, store_data=3)
+        else:
+            result = traj.f_add_result(f"many.set{number // 50}.r{number}", **data)
+            traj.f_store_item(result)
+        print(number, flush=True)
+"""
+
+
+class Unstorable:
+    """Something no codec takes."""
+
+
+def test_a_failing_new_leaf_leaves_nothing_behind(new, load):
+    traj = new()
+    traj.f_store()
+    result = traj.f_add_result("bad", fine=1)
+    result.f_to_dict(copy=False)["broken"] = [Unstorable()]
+    with pytest.raises(TypeError, match="Unstorable"):
+        traj.f_store_item(result)
+    assert "bad" not in load()
+    assert check_hdf5_file(traj.v_storage_service.filename) == []
+
+
+def test_a_failing_addition_leaves_the_stored_leaf_as_it_was(new, load):
+    traj = new()
+    result = traj.f_add_result("r", good=[1, 2])
+    traj.f_store()
+    result.f_set(also=3)
+    result.f_to_dict(copy=False)["broken"] = [Unstorable()]
+    with pytest.raises(TypeError):
+        traj.f_store_item(result)
+    with pytest.raises(TypeError):
+        traj.f_store_item(result, store_data=3)
+    assert load().f_get("r").f_to_dict() == {"good": [1, 2]}
+
+
+def test_overwriting_replaces_values_and_keeps_items_the_tree_does_not_have(new, load):
+    traj = new()
+    result = traj.f_add_result("r", a=1, b=2)
+    traj.f_store()
+    result.f_remove("b")
+    result.f_set(a=np.arange(3), c="new")
+    traj.f_store_item(result, store_data=3)
+    again = load().f_get("r")
+    assert (again.a.tolist(), again.b, again.c) == ([0, 1, 2], 2, "new")
+
+
+def test_a_complete_item_that_was_not_renamed_is_read_and_taken_over(new, load, path):
+    traj = new()
+    traj.f_add_result("r", a=1)
+    traj.f_store()
+    with tables.open_file(path, "a") as file:
+        file.move_node("/traj/results/r/a", newname="__pypet_unfinished__a")
+    again = load()
+    assert again.f_get("r").a == 1
+    again.f_get("r").f_set(a=2)
+    again.f_store_item("r", store_data=3)
+    assert load().f_get("r").a == 2
+    assert check_hdf5_file(path) == []
+
+
+@pytest.fixture
+def half_written(new, path):
+    """A file with a leaf as pypet 0.7 leaves it when it is killed."""
+    traj = new()
+    traj.f_add_result("group.r", a=1, b="x")
+    traj.f_add_parameter("p", 3)
+    traj.f_store()
+    with tables.open_file(path, "a") as file:
+        for name in ("results/group/r", "parameters/p"):
+            attrs = file.get_node(f"/traj/{name}")._v_attrs
+            del attrs["SRVC_LEAF"]
+            del attrs["SRVC_INIT_CLASS_NAME"]
+    return path
+
+
+def test_a_half_written_leaf_is_hidden(half_written, load):
+    again = load()
+    assert "r" not in again.results.group
+    assert "parameters" not in again or "p" not in again.parameters
+
+
+def test_storing_a_leaf_again_heals_a_half_written_one(half_written, load):
+    again = load()
+    again.f_add_result("group.r", b="new", c=2)
+    again.f_store()
+    assert load().f_get("results.group.r").f_to_dict() == {"a": 1, "b": "new", "c": 2}
+
+
+def test_a_repaired_file_has_its_half_written_leaves_back(half_written, load):
+    assert {problem.kind for problem in check_hdf5_file(half_written)} == {"half-written"}
+    report = repair_hdf5_file(half_written)
+    assert sorted(report.healed) == ["/traj/parameters/p", "/traj/results/group/r"]
+    assert report.lost == ()
+    again = Trajectory("q", storage_service=HDF5StorageService(report.filename))
+    again.f_load(name="traj", load_data=2)
+    assert again.f_get("results.group.r").f_to_dict() == {"a": 1, "b": "x"}
+    assert again.p == 3
+    assert check_hdf5_file(report.filename) == []
+
+
+def test_repairing_rebuilds_a_lost_run_table(new, path):
+    traj = new()
+    traj.f_add_parameter("x", 1)
+    traj.f_explore({"x": [1, 2, 3, 4]})
+    traj.f_store()
+    with tables.open_file(path, "a") as file:
+        file.remove_node("/traj/overview/runs")
+        file.remove_node("/traj/overview/info")
+    assert check_hdf5_file(path)
+    report = repair_hdf5_file(path)
+    again = Trajectory("q", storage_service=HDF5StorageService(report.filename))
+    again.f_load(name="traj", load_data=2)
+    assert len(again) == 4
+
+
+def test_an_unknown_class_is_loaded_as_plain_result_if_asked(new, load):
+    class Strange(Result):
+        pass
+
+    traj = new()
+    traj.f_add_result(Strange, "r", a=1)
+    traj.f_store()
+    with pytest.raises(ImportError, match="Strange"):
+        load()
+    assert load(unknown_classes="generic").f_get("r").a == 1
+
+
+def test_a_closed_file_has_no_journal(new, path):
+    traj = new()
+    traj.f_add_result("r", 1)
+    traj.f_store()
+    assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
+
+
+def test_what_the_file_lost_is_restored_from_the_journal(new, load, path):
+    traj = new()
+    for number in range(5):
+        traj.f_add_result(f"group.r{number}", number, comment=str(number))
+    traj.f_store(only_init=True)
+    service = traj.v_storage_service
+    service.store("OPEN_FILE", None, trajectory_name="traj")
+    traj.f_store()
+    journal = Path(journal_path(path)).read_bytes()
+    service.store("CLOSE_FILE", None)
+    with tables.open_file(path, "a") as file:
+        file.remove_node("/traj/results/group", recursive=True)
+    Path(journal_path(path)).write_bytes(journal)
+    before = Path(path).read_bytes()
+    again = load()
+    assert [again.f_get(f"results.group.r{n}").f_get() for n in range(5)] == list(range(5))
+    assert Path(path).read_bytes() == before  # reading restored in memory only
+    again.f_add_result("next", 1)
+    again.f_store()
+    assert not os.path.exists(journal_path(path))
+    assert load().f_get("results.group.r3").f_get() == 3
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", ["add", "overwrite"])
+def test_a_killed_writer_loses_nothing_it_confirmed(tmp_path, mode):
+    generator = np.random.default_rng()
+    for kill in range(KILLS):
+        path = tmp_path / f"{kill}.hdf5"
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), mode], stdout=subprocess.PIPE)
+        assert writer.stdout is not None
+        confirmed = int(writer.stdout.readline())
+        timer = threading.Timer(
+            generator.uniform(0, 0.3), writer.send_signal, [signal.SIGKILL])
+        timer.start()
+        for line in writer.stdout:
+            if line.endswith(b"\n"):
+                confirmed = int(line)
+        writer.wait()
+        again = Trajectory("q", storage_service=HDF5StorageService(str(path)))
+        again.f_load(name="traj", load_data=2)
+        if mode == "overwrite":
+            found = {again.f_get("results.same").v_name: again.f_get("results.same")}
+            assert int(found["same"].b) >= confirmed
+        else:
+            found = {leaf.v_name: leaf for leaf in again.results.f_iter_leaves()}
+            assert set(found) >= {f"r{number}" for number in range(1, confirmed + 1)}
+        for name, leaf in found.items():
+            number = int(leaf.b) if mode == "overwrite" else int(name[1:])
+            assert (leaf.b, leaf.d) == (str(number), {"k": number})
+            assert np.array_equal(leaf.a, np.full(500, number))
