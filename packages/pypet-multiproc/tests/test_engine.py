@@ -11,7 +11,6 @@ from pypet_multiproc.experiment import Experiment, RunTask
 from pypet_multiproc.settings import EngineSettings
 from pypet_multiproc.testing import double, nothing, raise_at
 from pypet_trajectory.runs import snapshot
-from pypet_trajectory.runs.snapshot import Snapshot
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -137,9 +136,6 @@ def test_leaving_the_engine_early_ends_everything(make_traj, service, mode):
 
 def test_workers_that_cannot_be_set_up_stop_the_experiment(make_traj):
     from pypet_multiproc.failures import WorkerStartError
-
-    class Unsettable(Snapshot):
-        pass
 
     traj = make_traj(2)
 
@@ -282,3 +278,87 @@ def test_memory_stays_flat_over_a_hundred_thousand_runs(make_traj):
     early, late = sizes.values()
     assert early.keys() == late.keys()
     assert all(late[pid] < early[pid] + 10 * 2**20 for pid in early)
+
+
+# ----------------------------------------------------------------- odds and ends
+
+
+def stores_before_failing(traj, marker):
+    first = not os.path.exists(marker)
+    open(marker, "w").close()
+    leaf = traj.f_add_result("$.z", "first try" if first else "second try")
+    traj.f_store_item(leaf)
+    if first:
+        raise ZeroDivisionError("first try")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_failed_try_stored_is_replaced_by_the_next_one(tmp_path, mode):
+    from pypet_trajectory.storage.archive import ArchiveStorageService
+    from pypet_trajectory.trajectory import Trajectory
+
+    service = ArchiveStorageService(str(tmp_path / "file.traj"))
+    traj = Trajectory("T", storage_service=service)
+    traj.f_store()
+    engine = RunEngine(EngineSettings(wrap_mode=mode, retries=1, **POOL))
+    experiment = Experiment(traj, stores_before_failing, (str(tmp_path / "marker"),))
+    (outcome,) = engine.run(experiment, map(RunTask, [0]))
+    assert (outcome.failure, outcome.attempts) == (None, 2)
+    again = Trajectory(storage_service=service)
+    again.f_load(name="T", load_data=2)
+    assert again.f_get("results.run_00000000.z").z == "second try"
+
+
+@pytest.mark.parametrize("mode", ["LOCK", "QUEUE", "PIPE", "NONE"])
+def test_a_storage_in_memory_needs_local(mode):
+    from pypet_trajectory.storage.memory import InMemoryStorageService
+    from pypet_trajectory.trajectory import Trajectory
+
+    traj = Trajectory("T", storage_service=InMemoryStorageService())
+    traj.f_store()
+    engine = RunEngine(EngineSettings(wrap_mode=mode, **POOL))
+    with pytest.raises(ValueError, match="LOCAL"):
+        list(engine.run(Experiment(traj, nothing), map(RunTask, [0])))
+
+
+def test_a_storage_in_memory_works_with_local():
+    from pypet_trajectory.storage.memory import InMemoryStorageService
+    from pypet_trajectory.trajectory import Trajectory
+
+    traj = Trajectory("T", storage_service=InMemoryStorageService())
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": [1, 2, 3]})
+    traj.f_store()
+    engine = RunEngine(EngineSettings(wrap_mode="LOCAL", **POOL))
+    list(engine.run(Experiment(traj, double), map(RunTask, range(3))))
+    traj.f_load(load_data=2)
+    assert [traj.f_get(f"results.run_{idx:08d}.z").z for idx in range(3)] == [2, 4, 6]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_file_that_is_open_is_closed_before_processes_start(make_traj, service, mode):
+    traj = make_traj(3)
+    service.store("OPEN_FILE", None, trajectory_name="T")
+    engine = RunEngine(EngineSettings(wrap_mode=mode, **POOL))
+    for outcome in engine.run(Experiment(traj, double), map(RunTask, range(3))):
+        assert outcome.failure is None
+        assert not service.is_open
+    assert service.is_open
+    service.store("CLOSE_FILE", None)
+
+
+def full_copy(traj):
+    return traj.v_full_copy, traj.f_get("x").f_has_range()
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+@pytest.mark.parametrize("flag", [True, False])
+def test_full_copy_is_seen_as_it_was(make_traj, start_method, flag):
+    traj = make_traj(2)
+    traj.v_full_copy = flag
+    for freeze_input in (True, False):
+        engine = RunEngine(EngineSettings(wrap_mode="LOCAL", start_method=start_method,
+                                          freeze_input=freeze_input, **POOL))  # fmt: skip
+        outcomes = list(engine.run(Experiment(traj, full_copy), map(RunTask, range(2))))
+        assert {outcome.result for outcome in outcomes} == {(flag, flag or freeze_input)}
+    assert traj.v_full_copy is flag

@@ -28,9 +28,12 @@ from pypet_multiproc.settings import EngineSettings
 from pypet_multiproc.tasks import Attempt, TaskSource
 from pypet_multiproc.wrapping.base import WrapMode, WrapModeFactory, WrapSettings, store_rows
 from pypet_multiproc.wrapping.direct import DirectWrap
+from pypet_multiproc.wrapping.local import LocalWrap
 from pypet_multiproc.wrapping.none import NoWrap
 from pypet_multiproc.wrapping.registry import make_wrap_mode
-from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_multiproc.writing.files import close_file, open_file
+from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
+from pypet_trajectory.storage.memory import InMemoryStorageService
 from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.storage.service import StorageService
 
@@ -141,10 +144,14 @@ class RunEngine:
         self._stopping, self._error, self.interrupted = False, None, False
         wrap = self._make_wrap(service)
         backend: Backend | None = None
+        was_open = self._uses_processes and service is not None and service.is_open
         source = TaskSource(iter(tasks), on_exhausted, self._must_stop)
         if self.settings.graceful_exit:
             sigint_handling.start()
         try:
+            if was_open:
+                # A forked process would inherit the file, and the lock on it.
+                close_file(service)
             wrap.start(service, str(trajectory.v_name))
             self._wrap = wrap
             trajectory.v_storage_service = wrap.main_service()
@@ -152,6 +159,8 @@ class RunEngine:
             yield from self._drive(backend, wrap, source)
         finally:
             self._clean_up(experiment, service, backend, wrap)
+            if was_open:
+                open_file(service, str(trajectory.v_name))
         if source.error is not None:
             raise source.error
 
@@ -249,7 +258,14 @@ class RunEngine:
         if service.multiproc_safe:
             _logger.info("The storage service is safe for many processes; it is not wrapped.")
             return NoWrap(wrap_settings)
-        return make_wrap_mode(settings.wrap_mode, wrap_settings, self._wrap_modes)
+        wrap = make_wrap_mode(settings.wrap_mode, wrap_settings, self._wrap_modes)
+        if isinstance(service, InMemoryStorageService) and not isinstance(wrap, LocalWrap):
+            raise PypetValueError(
+                f"The wrap mode {settings.wrap_mode} stores in other processes, but "
+                f"{type(service).__name__} keeps what it stores in the memory of the process that "
+                "stores. Use the wrap mode LOCAL, or a storage service with a file."
+            )
+        return wrap
 
     @property
     def _uses_processes(self) -> bool:

@@ -2,7 +2,8 @@
 
 :func:`run_single` is the only place that calls a run function. A *runner* says where its
 trajectory comes from: :class:`ReusingRunner` goes from run to run with one trajectory,
-:class:`RestoringRunner` makes a fresh one for each run. Invariant: whatever the run function does,
+:class:`RestoringRunner` makes a fresh one for each run, :class:`FrozenRunner` one for each process.
+Invariant: whatever the run function does,
 an outcome comes back and the trajectory is out of run mode; only a request to stop the process
 passes through.
 """
@@ -30,6 +31,8 @@ from pypet_multiproc.serialization import Packed
 from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.timeouts import time_limit
 from pypet_multiproc.wrapping.services import MultiprocWrapper
+from pypet_trajectory.constants import OVERWRITE_DATA, STORE_DATA
+from pypet_trajectory.exceptions import PypetRuntimeError
 from pypet_trajectory.runs.lifecycle import abandon_run, finalize_run, start_run
 
 if TYPE_CHECKING:
@@ -83,6 +86,7 @@ def run_single(
     start_run(trajectory, None if trajectory.v_idx == idx else idx)
     trajectory._run_by_environment = True
     if observer is not None:
+        observer.overwrite = attempt.number > 1
         observer.begin_run(idx, attempt.token)
     _logger.info("Starting single run #%d of %d.", idx, len(trajectory))
     try:
@@ -92,7 +96,9 @@ def run_single(
             if observer is not None:
                 observer.function_returned()
             with storing:
-                trajectory.f_store()
+                # An earlier try may have stored something that this one has other values for.
+                mode = STORE_DATA if attempt.number == 1 else OVERWRITE_DATA
+                trajectory.f_store(store_data=mode)
         finalize_run(trajectory, completed=True, clean_up=policy.clean_up)
         outcome.row = trajectory._run_table.row(idx)
         _logger.info("Finished single run #%d of %d.", idx, len(trajectory))
@@ -192,25 +198,15 @@ class RestoringRunner(Runner):
         Run function, positional and keyword arguments.
     policy : RunPolicy
         What to do around each call.
-    frozen : bool
-        Make them once in each process instead and use them for all runs.
     """
 
-    def __init__(
-        self, snapshot: Snapshot, call: Packed, policy: RunPolicy, frozen: bool = False
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, call: Packed, policy: RunPolicy) -> None:
         self._snapshot, self._call, self._policy = snapshot, call, policy
-        self._frozen = frozen
         self._service: StorageService | None = None
-        self._reusing: ReusingRunner | None = None
 
     def prepare(self, service: StorageService | None) -> None:
-        """Remember the service; make what is shared by all runs."""
+        """Remember the service."""
         self._service = service
-        if self._frozen:
-            trajectory = self._snapshot.restore(0, storage_service=service)
-            runfunc, args, kwargs = self._call.unpack()
-            self._reusing = ReusingRunner(trajectory, runfunc, args, kwargs, self._policy)
 
     def trajectory_at(self, idx: int) -> Trajectory:
         """A fresh trajectory, at run `idx`."""
@@ -218,11 +214,45 @@ class RestoringRunner(Runner):
 
     def run(self, attempt: Attempt) -> RunOutcome:
         """Do one run."""
-        if self._reusing is not None:
-            return self._reusing.run(attempt)
         trajectory = self._snapshot.restore(attempt.task.idx, storage_service=self._service)
         runfunc, args, kwargs = self._call.unpack()
         return run_single(trajectory, attempt, runfunc, args, kwargs, self._policy)
+
+
+class FrozenRunner(Runner):
+    """Makes one trajectory and one set of arguments in each process and uses them for all runs.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The trajectory, with full copy.
+    call : Packed
+        Run function, positional and keyword arguments.
+    policy : RunPolicy
+        What to do around each call.
+    full_copy : bool
+        What ``v_full_copy`` is in the main process, and shall be for runs.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, call: Packed, policy: RunPolicy, full_copy: bool
+    ) -> None:
+        self._snapshot, self._call, self._policy = snapshot, call, policy
+        self._full_copy = full_copy
+        self._runner: ReusingRunner | None = None
+
+    def prepare(self, service: StorageService | None) -> None:
+        """Make what is shared by all runs."""
+        trajectory = self._snapshot.restore(0, storage_service=service)
+        trajectory.v_full_copy = self._full_copy
+        runfunc, args, kwargs = self._call.unpack()
+        self._runner = ReusingRunner(trajectory, runfunc, args, kwargs, self._policy)
+
+    def run(self, attempt: Attempt) -> RunOutcome:
+        """Do one run."""
+        if self._runner is None:
+            raise PypetRuntimeError("A runner has to be prepared before it can run.")
+        return self._runner.run(attempt)
 
 
 def outcome_bytes(outcome: RunOutcome) -> bytes:

@@ -17,7 +17,7 @@ from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.failures import TIMED_OUT, explain_exit, lost
 from pypet_multiproc.processes import default_start_method
 from pypet_multiproc.serialization import NotPicklableError, Packed, explain, pack
-from pypet_multiproc.single_run import RestoringRunner, ReusingRunner, Runner
+from pypet_multiproc.single_run import FrozenRunner, RestoringRunner, ReusingRunner, Runner
 from pypet_multiproc.supervision import Ended, Event, Reported, Supervisor, Undone, Worker
 from pypet_multiproc.tasks import Attempt, TaskSource
 from pypet_multiproc.threads import InheritedLimit, threads_per_worker
@@ -65,17 +65,21 @@ class WorkersBackend(Backend):
         context = self.context
         settings = context.settings
         policy = context.policy(clean_up=settings.clean_up_runs)
+        runner: Runner
         if context.make_runner is not None:
-            runner: Runner = context.make_runner(policy)
+            runner = context.make_runner(policy)
             return runner if self.forks else pack(runner, "the runner", inherits_main=False)
         experiment = context.experiment
         call = (experiment.runfunc, tuple(experiment.args), dict(experiment.kwargs))
         if self._inherits_trajectory():
             return ReusingRunner(experiment.trajectory, *call, policy)
         packed = self._pack_call(call)
-        frozen = settings.use_pool and settings.freeze_input
-        restoring = RestoringRunner(self._snapshot(frozen), packed, policy, frozen=frozen)
-        return restoring if self.forks else pack(restoring, "the trajectory", inherits_main=False)
+        full_copy = experiment.trajectory.v_full_copy
+        if settings.use_pool and settings.freeze_input:
+            runner = FrozenRunner(self._snapshot(True), packed, policy, full_copy)
+        else:
+            runner = RestoringRunner(self._snapshot(full_copy), packed, policy)
+        return runner if self.forks else pack(runner, "the trajectory", inherits_main=False)
 
     def _pack_call(self, call: Any) -> Packed:
         try:
@@ -86,12 +90,12 @@ class WorkersBackend(Backend):
                 pack(part, name, inherits_main=self.forks)
             raise
 
-    def _snapshot(self, frozen: bool) -> Any:
+    def _snapshot(self, full_copy: bool) -> Any:
         from pypet_trajectory.runs.snapshot import Snapshot
 
         trajectory = self.context.experiment.trajectory
         try:
-            return Snapshot.take(trajectory, full_copy=frozen or trajectory.v_full_copy)
+            return Snapshot.take(trajectory, full_copy=full_copy)
         except Exception as exc:
             raise NotPicklableError(explain(trajectory, "the trajectory", exc)) from exc
 

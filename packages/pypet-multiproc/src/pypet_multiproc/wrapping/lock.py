@@ -14,7 +14,7 @@ from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.lifeline import storing
 from pypet_multiproc.locks import OwnerLock
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, joined, store_rows
-from pypet_multiproc.wrapping.services import MultiprocWrapper
+from pypet_multiproc.wrapping.services import MultiprocWrapper, overwriting
 from pypet_multiproc.writing.files import close_file, open_file
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
@@ -114,7 +114,11 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
 
     def defer(self, allowed: bool) -> None:
         """Allow data of runs to wait."""
-        self._may_defer = allowed and isinstance(self._storage_service, SupportsDeltas)
+        self._may_defer = allowed and self._takes_deltas
+
+    @property
+    def _takes_deltas(self) -> bool:
+        return isinstance(self._storage_service, SupportsDeltas)
 
     @property
     def has_deferred(self) -> bool:
@@ -145,13 +149,15 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
         """Store under the lock."""
         waits = self._returned and msg == constants.SINGLE_RUN
-        if self._keep_deltas or waits:
+        if self._keep_deltas or waits or (self.overwrite and self._takes_deltas):
             try:
                 delta = delta_from_message(
                     msg, stuff_to_store, args, kwargs, run_index=self._run_index
                 )
             except NoSuchServiceError:
                 return self._call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
+            if self.overwrite:
+                delta = overwriting(delta)
             self._deltas.append(delta)
             if waits:
                 self._deferred.append((self._token, delta))

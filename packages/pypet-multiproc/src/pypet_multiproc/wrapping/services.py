@@ -9,6 +9,7 @@ that do not take records get the leaves themselves.
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.delta import delta_from_message
-from pypet_trajectory.storage.records import RunDelta
+from pypet_trajectory.storage.records import NodeKind, RunDelta
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 #: Kinds of messages to whoever writes: a delta, any other store call, that this was all.
@@ -33,6 +34,9 @@ Message = tuple[str, tuple[Any, ...], Mapping[str, Any]]
 
 class MultiprocWrapper(StorageService):
     """Base of all services that several processes may use at once."""
+
+    #: Set by the worker when a run is tried again: what the earlier try stored is replaced.
+    overwrite = False
 
     @property
     def multiproc_safe(self) -> bool:
@@ -103,6 +107,17 @@ def message_of(
     elif msg == constants.LIST:
         stuff = [(entry[0], _detached(entry[1]), *entry[2:]) for entry in stuff]
     return STORE, (msg, stuff, *args), kwargs
+
+
+def overwriting(delta: RunDelta) -> RunDelta:
+    """A delta that replaces data which is there already."""
+    requests = tuple(
+        dataclasses.replace(request, mode=constants.OVERWRITE_DATA)
+        if request.record.kind is NodeKind.LEAF
+        else request
+        for request in delta.requests
+    )
+    return dataclasses.replace(delta, requests=requests)
 
 
 def _new_leaves(trajectory: Any) -> list[Any]:
@@ -188,8 +203,13 @@ class StoringOnly(MultiprocWrapper, HasLogger):
         message = message_of(
             self._by_delta, msg, stuff_to_store, args, kwargs, run_index=self._run_index
         )
-        if self._keep_deltas and message[0] == DELTA:
-            self._deltas.append(message[1][0])
+        if message[0] == DELTA:
+            (delta,) = message[1]
+            if self.overwrite:
+                delta = overwriting(delta)
+                message = (DELTA, (delta,), {})
+            if self._keep_deltas:
+                self._deltas.append(delta)
         self._send(message)
 
     def _send(self, message: Message) -> None:
@@ -259,6 +279,8 @@ class RecordingService(MultiprocWrapper):
             delta = delta_from_message(msg, stuff_to_store, args, kwargs, run_index=self._run_index)
         except NoSuchServiceError:
             return self._service.store(msg, stuff_to_store, *args, **kwargs)
+        if self.overwrite:
+            delta = overwriting(delta)
         self._deltas.append(delta)
         return self._service.store_delta(delta)  # type: ignore[attr-defined]
 

@@ -1,0 +1,170 @@
+"""Short runs travel and are stored together; a death or a long run costs the others nothing."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from pypet_multiproc.engine import RunEngine
+from pypet_multiproc.experiment import Experiment, RunTask
+from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.testing import Fatal, double, where
+from pypet_trajectory.trajectory import Trajectory
+
+pytestmark = pytest.mark.timeout(60)
+
+POOL = {"multiproc": True, "ncores": 2, "use_pool": True}
+MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
+
+
+def die_in(traj, victims):
+    if traj.v_idx in victims:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return double(traj)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_death_among_many_short_runs_costs_one_run(experiment, mode):
+    victims = (60, 61, 150)
+    experiment(die_in, victims, runs=300, wrap_mode=mode, **POOL)
+    assert experiment.statuses == dict.fromkeys(victims, "lost")
+    assert experiment.results == {idx: 2 * idx for idx in range(300) if idx not in victims}
+    assert experiment.stored == experiment.results
+
+
+def return_fatal(traj):
+    double(traj)
+    return Fatal() if traj.v_idx == 60 else traj.x * 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_death_while_outcomes_are_sent_costs_one_run(experiment, mode):
+    experiment(return_fatal, runs=200, wrap_mode=mode, **POOL)
+    assert experiment.statuses == {60: "lost"}
+    assert experiment.results == {idx: 2 * idx for idx in range(200) if idx != 60}
+
+
+def wait_at_50(traj):
+    if traj.v_idx == 50:
+        time.sleep(2)
+    return time.monotonic()
+
+
+def test_short_runs_do_not_wait_behind_a_long_one(experiment):
+    experiment(wait_at_50, runs=400, wrap_mode="LOCAL", **POOL)
+    ends = experiment.results
+    assert len(ends) == 400
+    late = [idx for idx, end in ends.items() if end > ends[50]]
+    assert late == []
+
+
+def slow_now_and_then(traj):
+    if traj.v_idx % 37 == 0:
+        time.sleep(0.3)
+    return double(traj)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_run_is_done_once_whoever_gets_it_in_the_end(experiment, mode):
+    experiment(slow_now_and_then, runs=300, wrap_mode=mode, **POOL)
+    assert len(experiment.outcomes) == 300
+    assert experiment.results == {idx: 2 * idx for idx in range(300)}
+    assert experiment.stored == experiment.results
+    assert len(experiment.service.leaves()) == 300
+
+
+# ------------------------------------------------------------------ stored together
+
+
+def test_with_a_lock_short_runs_share_opening_the_file(experiment):
+    experiment(double, runs=300, wrap_mode="LOCK", **POOL)
+    assert len(experiment.service._noted("opened")) < 150
+    assert experiment.service.overlaps() == []
+
+
+def store_then_look(traj):
+    double(traj)
+    traj.f_store()
+    return traj.v_storage_service.leaves()[f"results.run_{traj.v_idx:08d}.z"]["z"]
+
+
+def test_what_a_run_stores_itself_is_stored_at_once(experiment):
+    experiment(store_then_look, runs=40, wrap_mode="LOCK", **POOL)
+    assert experiment.results == {idx: 2 * idx for idx in range(40)}
+
+
+def load_the_one_before(traj):
+    double(traj)
+    if traj.v_idx == 0:
+        return 0
+    other = Trajectory("T").f_add_result(f"run_{traj.v_idx - 1:08d}.z")
+    traj.v_storage_service.load("LEAF", other, trajectory_name="T")
+    return other.z
+
+
+def test_loading_sees_what_earlier_runs_of_the_worker_stored(experiment):
+    experiment(load_the_one_before, runs=40, wrap_mode="LOCK", multiproc=True, ncores=1,
+               use_pool=True)  # fmt: skip
+    assert experiment.results == {idx: max(0, 2 * idx - 2) for idx in range(40)}
+
+
+def _fail_at_40(full_name):
+    if "run_00000040" in full_name:
+        raise OSError("disk full")
+
+
+def test_an_error_of_storing_together_is_that_of_one_run(experiment):
+    experiment.service.before_leaf = _fail_at_40
+    experiment(double, runs=100, wrap_mode="LOCK", on_run_error="continue", **POOL)
+    assert experiment.statuses == {40: "failed"}
+    assert experiment.failures[40].message == "disk full"
+    assert experiment.stored == {idx: 2 * idx for idx in range(100) if idx != 40}
+
+
+def _die_at_40(full_name):
+    if "run_00000040" in full_name:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_death_while_storing_together_costs_the_run_that_caused_it(experiment):
+    experiment.service.before_leaf = _die_at_40
+    experiment(double, runs=100, wrap_mode="LOCK", **POOL)
+    assert experiment.statuses == {40: "lost"}
+    assert experiment.results == {idx: 2 * idx for idx in range(100) if idx != 40}
+
+
+# -------------------------------------------------------------------- in one process
+
+
+def test_a_single_process_opens_the_file_once_and_flushes_now_and_then(experiment):
+    experiment(double, runs=200)
+    assert len(experiment.service._noted("opened")) == 1
+    assert 1 <= len(experiment.service._noted("flushed")) < 100
+    assert not experiment.service.is_open
+
+
+def test_a_file_that_was_open_before_stays_open(experiment, make_traj, service):
+    traj = make_traj(3)
+    service.store("OPEN_FILE", None, trajectory_name="T")
+    list(RunEngine(EngineSettings()).run(Experiment(traj, double), map(RunTask, range(3))))
+    assert service.is_open
+    service.store("CLOSE_FILE", None)
+
+
+@pytest.mark.parametrize("settings", [{}, {"multiproc": True, "ncores": 2}, POOL])
+def test_a_trajectory_without_storage_can_be_run(make_traj, settings):
+    traj = make_traj(3)
+    traj.v_storage_service = None
+    engine = RunEngine(EngineSettings(automatic_storing=False, **settings))
+    outcomes = list(engine.run(Experiment(traj, where_x), map(RunTask, range(3))))
+    assert sorted(outcome.result for outcome in outcomes) == [0, 1, 2]
+
+
+def where_x(traj):
+    return traj.x
+
+
+def test_results_stay_in_memory_if_wanted(experiment):
+    experiment(where, runs=3, clean_up_runs=False)
+    assert experiment.traj.f_get("results.run_00000002.z").z == 4
