@@ -1,4 +1,4 @@
-import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -71,6 +71,6 @@ def test_bounds_are_finite_ascending_and_positive_where_needed(bounds, options, 
 
 
 def test_without_scipy_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match="pip install"):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(ImportError, match=r"pypet-trajectory\[sampling\]"):
         latin_hypercube(BOUNDS, 4)

@@ -14,7 +14,7 @@ import numpy as np
 
 from pypet_trajectory.analysis import columns
 from pypet_trajectory.analysis.columns import Column
-from pypet_trajectory.exceptions import MissingPackageError
+from pypet_trajectory.optional import import_optional
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def to_dataframe(
     auto_load: bool = False,
 ) -> pd.DataFrame:
     """A trajectory as a data frame; see :meth:`Trajectory.f_to_dataframe`."""
-    pandas = _pandas()
+    pandas = import_optional("pandas", "pandas", "Data frames")
     found = columns.parameter_columns(traj, as_names(parameters))
     if run_information:
         for name, column in columns.run_information_columns(traj).items():
@@ -57,7 +57,7 @@ def as_names(names: str | Iterable[str]) -> list[str]:
 
 def series(column: Column, index: pd.RangeIndex) -> pd.Series[Any]:
     """A column of the frame, with NA where there is no value."""
-    pandas = _pandas()
+    pandas = import_optional("pandas", "pandas", "Data frames")
     complete = column.covers(len(index))
     values = _typed(column.values)
     if complete:
@@ -91,13 +91,3 @@ def _typed(values: Any) -> Any:
     for position, value in enumerate(values):
         objects[position] = value
     return objects
-
-
-def _pandas() -> Any:
-    try:
-        import pandas
-    except ImportError as error:
-        raise MissingPackageError(
-            'Data frames need pandas. Install it with: pip install "pypet-trajectory[pandas]"'
-        ) from error
-    return pandas

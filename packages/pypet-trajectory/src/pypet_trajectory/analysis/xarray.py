@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pypet_trajectory.analysis import columns
 from pypet_trajectory.analysis.columns import Column
 from pypet_trajectory.analysis.dataframe import as_names
-from pypet_trajectory.exceptions import MissingPackageError
+from pypet_trajectory.optional import import_optional
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -51,7 +51,7 @@ def to_xarray(
     auto_load: bool = False,
 ) -> xr.Dataset:
     """A trajectory as an xarray data set; see :meth:`Trajectory.f_to_xarray`."""
-    xarray = _xarray()
+    xarray = import_optional("xarray", "xarray", "Data sets")
     length = len(traj)
     explored = columns.parameter_columns(traj, ())
     frame = grid(explored, length) or Frame(
@@ -167,13 +167,3 @@ def _missing(dtype: np.dtype[Any]) -> Any:
     if dtype.kind in "mM":
         return np.array("NaT", dtype=dtype)
     return np.nan
-
-
-def _xarray() -> Any:
-    try:
-        import xarray
-    except ImportError as error:
-        raise MissingPackageError(
-            'Data sets need xarray. Install it with: pip install "pypet-trajectory[xarray]"'
-        ) from error
-    return xarray

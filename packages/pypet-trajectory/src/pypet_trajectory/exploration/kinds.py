@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pypet_trajectory.exceptions import MissingPackageError, PypetIndexError, PypetValueError
+from pypet_trajectory.exceptions import PypetIndexError, PypetValueError
 from pypet_trajectory.exploration.checking import check_values
 from pypet_trajectory.exploration.preview import text_table
 from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_trajectory.optional import import_optional
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ class Exploration(ABC):
         ImportError
             If pandas is not installed.
         """
-        pandas = _pandas()
+        pandas = import_optional("pandas", "pandas", "Data frames")
         return pandas.DataFrame(
             {
                 name: column.tolist() if column.array is None else column.array
@@ -408,13 +409,3 @@ class Repeated(Exploration):
 def _chunks(length: int) -> Iterator[Indices]:
     for start in range(0, length, _CHUNK):
         yield np.arange(start, min(start + _CHUNK, length), dtype=np.intp)
-
-
-def _pandas() -> Any:
-    try:
-        import pandas
-    except ModuleNotFoundError as exc:
-        raise MissingPackageError(
-            'A data frame needs pandas: pip install "pypet-trajectory[pandas]".'
-        ) from exc
-    return pandas

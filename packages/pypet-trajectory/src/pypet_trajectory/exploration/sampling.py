@@ -7,7 +7,6 @@ random generator that would give other points at every use.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
@@ -16,9 +15,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pypet_trajectory.exceptions import MissingPackageError, PypetTypeError, PypetValueError
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.exploration.kinds import Columns, Exploration, Indices
 from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_trajectory.optional import import_optional
 
 Bounds: TypeAlias = Mapping[str, tuple[float, float]]
 #: Number of dimensions, number of points and seed to points in the unit cube, shape (n, d).
@@ -98,10 +98,7 @@ class SampledExploration(Exploration):
             raise PypetValueError(f"There are no bounds for {', '.join(sorted(unknown))}.")
         for name, interval in bounds.items():
             _check_interval(name, interval, name in log)
-        if importlib.util.find_spec("scipy") is None:
-            raise MissingPackageError(
-                'Space-filling samples need scipy: pip install "pypet-trajectory[sampling]".'
-            )
+        import_optional("scipy", "sampling", "Space-filling samples")
         self._sampler = sampler
         self._bounds = dict(bounds)
         self._n = n

@@ -140,13 +140,8 @@ class ColumnTable:
         ImportError
             If pandas is not installed.
         """
-        try:
-            from pypet_trajectory.leaves.object_table import ObjectTable
-        except ModuleNotFoundError as exc:
-            raise MissingPackageError(
-                "A ColumnTable can become a data frame only with pandas: "
-                'pip install "pypet-trajectory[pandas]".'
-            ) from exc
+        from pypet_trajectory.leaves.object_table import ObjectTable
+
         frame = ObjectTable(index=range(len(self)), columns=self.columns)
         for name, column in self._columns.items():
             cells = np.empty(len(column), dtype=object)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
+from pypet_trajectory.optional import import_optional
+
+_DataFrame: Any = import_optional("pandas", "pandas", "Tables of objects").DataFrame
 
 
-class ObjectTable(pd.DataFrame):  # type: ignore[misc]
+class ObjectTable(_DataFrame):  # type: ignore[misc]
     """A data frame whose columns hold Python objects.
 
     Unlike in a plain data frame, an ``int`` stays an ``int`` and an array may be a cell. Slices

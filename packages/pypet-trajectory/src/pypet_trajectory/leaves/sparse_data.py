@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from pypet_trajectory.optional import import_optional
+
 
 def to_text(matrix: Any) -> str:
     """Return a sparse matrix as hexadecimal text."""
-    from scipy import sparse
+    sparse = import_optional("scipy.sparse", "sparse", "Sparse matrices")
 
     buffer = io.BytesIO()
     sparse.save_npz(buffer, matrix)
@@ -23,7 +25,7 @@ def to_text(matrix: Any) -> str:
 
 def from_text(text: Any) -> Any:
     """Return the sparse matrix in a hexadecimal text."""
-    from scipy import sparse
+    sparse = import_optional("scipy.sparse", "sparse", "Sparse matrices")
 
     plain = text.decode("ascii") if isinstance(text, bytes) else str(text)
     return sparse.load_npz(io.BytesIO(bytes.fromhex(plain)))

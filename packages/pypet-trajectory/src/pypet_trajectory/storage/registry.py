@@ -20,6 +20,7 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
     PypetValueError,
 )
+from pypet_trajectory.signatures import get_matching_kwargs
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -87,8 +88,7 @@ def storage_factory(
         storage_service = service_by_name(storage_service)
     if not inspect.isclass(storage_service):
         return storage_service, set(kwargs)
-    offered = {**kwargs, "trajectory": trajectory}
-    accepted = _accepted(storage_service, offered)
+    accepted = get_matching_kwargs(storage_service, {**kwargs, "trajectory": trajectory})
     return storage_service(**accepted), set(kwargs).difference(accepted)
 
 
@@ -195,16 +195,3 @@ def _imported(path: str) -> type:
     if not inspect.isclass(cls):
         raise PypetTypeError(f"{module_name}.{class_name} is no class and so no storage service.")
     return cls
-
-
-def _accepted(cls: type, offered: dict[str, Any]) -> dict[str, Any]:
-    """Those of the offered arguments that the constructor takes by name."""
-    parameters = inspect.signature(cls).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return offered
-    names = {
-        parameter.name
-        for parameter in parameters
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    }
-    return {name: value for name, value in offered.items() if name in names}
