@@ -98,15 +98,13 @@ class FakeRecord:
 
     events: list[str] = []
 
-    def __init__(self, project, reason, label):
-        self.events.append(f"made {project} {reason} {label}")
+    def __init__(self, project, traj, *, reason, label):
+        self.traj = traj
+        self.events.append(f"begun {project} {reason} {label}")
 
-    def begin(self):
-        self.events.append("begun")
-
-    def finish(self, traj):
-        self.events.append(f"finished {traj.f_is_completed()}")
-        traj.f_add_config("sumatra.record_first.label", "first")
+    def finish(self):
+        self.events.append(f"finished {self.traj.f_is_completed()}")
+        self.traj.f_add_config("sumatra.record_first.label", "first")
 
 
 @pytest.fixture
@@ -115,7 +113,7 @@ def lab_book(monkeypatch):
     from pypet_vcs import sumatra
 
     monkeypatch.setattr(environment, "load_project", object())
-    monkeypatch.setattr(sumatra, "SumatraRecord", FakeRecord)
+    monkeypatch.setattr(sumatra, "begin_record", FakeRecord)
     FakeRecord.events = []
     return {"sumatra_project": "book", "sumatra_reason": "why", "sumatra_label": "first"}
 
@@ -126,7 +124,7 @@ def test_experiments_that_succeed_are_recorded(lab_book, explored):
     env = explored([1, 2], filename="t.hdf5", **lab_book)
     assert FakeRecord.events == []
     env.run(lambda traj: FakeRecord.events.append("run"))
-    assert FakeRecord.events == ["made book why first", "begun", "run", "run", "finished True"]
+    assert FakeRecord.events == ["begun book why first", "run", "run", "finished True"]
     traj = load_trajectory("t", filename="t.hdf5", load_data=2)
     assert traj.f_get("config.sumatra.label").f_get() == "first"
 
@@ -135,4 +133,4 @@ def test_experiments_that_succeed_are_recorded(lab_book, explored):
 def test_experiments_that_crash_are_not_recorded(lab_book, explored):
     with pytest.raises(ZeroDivisionError):
         explored([1], **lab_book).run(lambda traj: 1 / 0)
-    assert FakeRecord.events[-1] == "begun"
+    assert FakeRecord.events == ["begun book why first"]

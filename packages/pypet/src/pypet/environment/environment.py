@@ -438,7 +438,7 @@ class Environment(HasLogger):
             self._start_timestamp = time.time()
         self._plan = make_plan(traj)
         engines.check_plan(arguments, self._plan)
-        record = begin_record(arguments)
+        record = begin_record(arguments, traj)
         store = ExperimentStore(traj, arguments.automatic_storing)
         store.before_runs()
         engine = engines.engine_for(arguments, self._logging_manager, self._url)

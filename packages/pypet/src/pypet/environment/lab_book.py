@@ -12,24 +12,25 @@ from pypet.environment.arguments import EnvironmentArguments
 from pypet_trajectory import constants
 
 
-def begin_record(arguments: EnvironmentArguments) -> Any:
+def begin_record(arguments: EnvironmentArguments, trajectory: Any) -> Any:
     """The record of an experiment that begins now, ``None`` without a Sumatra project."""
     if arguments.sumatra_project is None:
         return None
-    from pypet_vcs.sumatra import SumatraRecord
+    from pypet_vcs import sumatra
 
-    record = SumatraRecord(
-        arguments.sumatra_project, arguments.sumatra_reason, arguments.sumatra_label
+    return sumatra.begin_record(
+        arguments.sumatra_project,
+        trajectory,
+        reason=arguments.sumatra_reason,
+        label=arguments.sumatra_label,
     )
-    record.begin()
-    return record
 
 
 def finish_record(record: Any, trajectory: Any, automatic_storing: bool) -> None:
     """Write the record of an experiment that succeeded, and note it in the trajectory."""
     if record is None:
         return
-    record.finish(trajectory)
+    record.finish()
     if automatic_storing:
         trajectory.f_store_item(
             "config.sumatra", recursive=True, store_data=constants.STORE_DATA_SKIPPING
