@@ -16,6 +16,7 @@ import tables
 from pypet_storage_hdf5 import HDF5StorageService, check_hdf5_file, repair_hdf5_file
 from pypet_storage_hdf5.session_journal import journal_path
 from pypet_trajectory.leaves.result import Result
+from pypet_trajectory.storage.journal import Journal
 from pypet_trajectory.trajectory import Trajectory
 
 KILLS = int(os.environ.get("PYPET_TEST_KILLS", "6"))
@@ -180,9 +181,12 @@ def test_what_the_file_lost_is_restored_from_the_journal(new, load, path):
     service.store("OPEN_FILE", None, trajectory_name="traj")
     traj.f_store()
     journal = Path(journal_path(path)).read_bytes()
+    Path(journal_path(path) + ".copy").write_bytes(journal)
     service.store("CLOSE_FILE", None)
+    token = next(iter(Journal(journal_path(path) + ".copy"))).decode()
     with tables.open_file(path, "a") as file:
         file.remove_node("/traj/results/group", recursive=True)
+        file.root._v_attrs.PYPET_WRITING = token
     Path(journal_path(path)).write_bytes(journal)
     before = Path(path).read_bytes()
     again = load()
@@ -192,6 +196,20 @@ def test_what_the_file_lost_is_restored_from_the_journal(new, load, path):
     again.f_store()
     assert not os.path.exists(journal_path(path))
     assert load().f_get("results.group.r3").f_get() == 3
+
+
+def test_a_journal_of_another_file_is_ignored(new, load, path):
+    traj = new()
+    traj.f_store()
+    traj.v_storage_service.store("OPEN_FILE", None, trajectory_name="traj")
+    traj.f_add_result("r", 1)
+    traj.f_store()
+    journal = Path(journal_path(path)).read_bytes()
+    traj.v_storage_service.store("CLOSE_FILE", None)
+    os.remove(path)
+    new().f_store()
+    Path(journal_path(path)).write_bytes(journal)
+    assert "r" not in load()
 
 
 @pytest.mark.timeout(300)

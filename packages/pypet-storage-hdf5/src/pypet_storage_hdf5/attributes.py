@@ -30,6 +30,9 @@ _PYTHON_SCALARS: Mapping[str, type] = {
     kind.__name__: kind for kind in (bool, int, float, complex, bytes, str)}
 
 
+_TOO_LARGE = object()
+
+
 @dataclass(frozen=True, slots=True)
 class NodeAttributes:
     """What the attributes of a group say about a node of the tree."""
@@ -188,7 +191,7 @@ def _write_annotation(owner: AttributeOwner, key: str, value: Any) -> None:
     stored, twin = _stored_form(value)
     if twin is not None:
         write_text(owner, exact, twin)
-    if stored is None:  # too large for one attribute, so pypet 0.7 could not have it either
+    if stored is _TOO_LARGE:  # too large for one attribute, so pypet 0.7 could not have it either
         write_text(owner, name, f"<{type(value).__name__}>")
     else:
         owner.set_raw_attribute(name, stored)
@@ -214,5 +217,5 @@ def _stored_form(value: Any) -> tuple[Any, str | None]:
     if array is not None and array.dtype.kind == "U" and array.shape == ():
         return np.array(cut_text(str(value), MAX_BYTES)), twin
     if twin is not None and len(twin) > MAX_BYTES:
-        return None, twin
+        return _TOO_LARGE, twin
     return value, twin

@@ -35,6 +35,7 @@ from pypet_storage_hdf5.session_journal import (
     SessionJournal,
     entries,
     journal_path,
+    remove_journal,
 )
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.exceptions import PypetKeyError, PypetRuntimeError
@@ -121,7 +122,8 @@ class HDF5Backend(TreeBackend):
         if os.path.exists(journal_path(self.location)):
             self._recover(writable)
         if writable:
-            self._journal = SessionJournal(self.location)
+            self._file.mark_writing()
+            self._journal = SessionJournal(self.location, self._file.token)
 
     def close(self) -> None:
         """Write what waits, make it durable, close."""
@@ -375,11 +377,18 @@ class HDF5Backend(TreeBackend):
                 "%r was not closed properly, and its journal is not read because pickles are "
                 "refused.", self.location)
             return
+        changes = list(entries(self.location, self.file.left_token))
+        if not changes:
+            if writable:
+                remove_journal(self.location)
+            return
         if not writable:
             self.file.continue_in_memory()
-        restored = recover(self, entries(self.location))
+        restored = recover(self, changes)
         self._leave()
         self.file.flush()
+        if writable:
+            remove_journal(self.location)
         if restored:
             _logger.warning(
                 "%r was not closed properly; restored %d nodes from its journal.",

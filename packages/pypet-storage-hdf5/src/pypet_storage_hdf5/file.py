@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import uuid
 import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -100,8 +101,21 @@ class OpenFile:
         except (tables.HDF5ExtError, ValueError, OSError) as error:
             self.tables = self._opened_after_kill(error)
         self.handles = Handles(self.tables)
-        if writable:
-            self.handles.group("/").set_raw_attribute(WRITING, np.array(os.getpid()))
+        root = self.handles.group("/")
+        #: What a writer that did not close the file has left in it, ``''`` if there was none.
+        self.left_token = (
+            str(root.raw_attribute(WRITING)) if WRITING in root.attribute_names() else "")
+        #: What this writer leaves in the file until it closes it, see `mark_writing`.
+        self.token = ""
+
+    def mark_writing(self) -> None:
+        """Leave a mark that goes when the file is closed properly, see `truncation`.
+
+        Crash story: whoever recovers the file does so before, while the mark of the writer that was killed is
+        still there.
+        """
+        self.token = uuid.uuid4().hex
+        self.handles.group("/").set_raw_attribute(WRITING, np.array(self.token))
 
     def continue_in_memory(self) -> None:
         """Go on with a copy of the file in memory, which may be changed and is dropped in the end."""
@@ -148,7 +162,9 @@ class OpenFile:
         if self.writable:
             self.tables.flush()
             # The mark goes when everything else is on disk, see `truncation`.
-            self.handles.group("/").remove_attribute(WRITING)
+            root = self.handles.group("/")
+            if WRITING in root.attribute_names():
+                root.remove_attribute(WRITING)
         self.handles.close()
         if self.writable:
             self.tables.flush()

@@ -23,6 +23,7 @@ from pypet_storage_hdf5.config_entries import (
     update_config_parameters,
 )
 from pypet_storage_hdf5.file_names import DEFAULT_NAME, resolved_filename
+from pypet_storage_hdf5.session_journal import remove_journal
 from pypet_storage_hdf5.settings import Settings, pandas_format
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetValueError
@@ -145,8 +146,10 @@ class HDF5StorageService(TreeStorageService):
         super().__init__(backend, allow_pickle=allow_pickle, unknown_classes=unknown_classes)
         self._backend: HDF5Backend = backend
         self._display_time = display_time
-        if overwrite_file and os.path.exists(location):
-            os.remove(location)
+        if overwrite_file:
+            remove_journal(location)
+            if os.path.exists(location):
+                os.remove(location)
         if trajectory is not None and not trajectory.v_stored:
             add_config_parameters(trajectory, settings)
             trajectory.v_storage_service = self

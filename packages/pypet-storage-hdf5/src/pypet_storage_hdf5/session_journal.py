@@ -66,11 +66,14 @@ class SessionJournal:
     ----------
     filename : str
         The HDF5 file.
+    token : str
+        What the file says about this session; ties the journal to it.
     """
 
-    def __init__(self, filename: str) -> None:
-        self._path = journal_path(filename)
-        self._journal = Journal(self._path)
+    def __init__(self, filename: str, token: str) -> None:
+        self._filename = filename
+        self._journal = Journal(journal_path(filename))
+        self._token = token
         self._size = 0
 
     def note(self, trajectory: str, change: Change, content: Any) -> None:
@@ -84,6 +87,8 @@ class SessionJournal:
             _logger.debug("A change of %r is not kept in the journal: %s", trajectory, error)
             return
         if len(payload) <= _MAX_CHANGE:
+            if not self._size:
+                self._journal.append(self._token.encode())
             self._journal.append(payload)
             self._size += len(payload)
 
@@ -100,13 +105,25 @@ class SessionJournal:
     def close(self) -> None:
         """Remove the journal; the file must be complete on disk."""
         self._journal.close()
-        if os.path.exists(self._path):
-            os.remove(self._path)
+        remove_journal(self._filename)
 
 
-def entries(filename: str) -> Iterator[Entry]:
-    """The changes that a killed process left beside a file; nothing if there are none."""
+def entries(filename: str, token: str) -> Iterator[Entry]:
+    """The changes that a killed process left beside a file.
+
+    Nothing if there are none, or if the journal belongs to another file that once had this name.
+    """
+    path = journal_path(filename)
+    if not os.path.exists(path):
+        return
+    payloads = iter(Journal(path))
+    if next(payloads, b"") == token.encode():
+        for payload in payloads:
+            yield pickle.loads(payload)
+
+
+def remove_journal(filename: str) -> None:
+    """Remove the journal of a file that is gone, or whose journal was applied."""
     path = journal_path(filename)
     if os.path.exists(path):
-        for payload in Journal(path):
-            yield pickle.loads(payload)
+        os.remove(path)

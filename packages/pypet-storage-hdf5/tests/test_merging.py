@@ -1,0 +1,88 @@
+"""Merging, backup and compaction on disk."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import tables
+
+from pypet_storage_hdf5 import HDF5StorageService, SharedResult, SharedTable, compact_hdf5_file
+from pypet_trajectory.trajectory import Trajectory
+
+
+def example(path, name: str, values: list[int]) -> Trajectory:
+    traj = Trajectory(name, filename=str(path))
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": values})
+    traj.f_store()
+    for idx in range(len(values)):
+        traj.f_set_crun(idx)
+        traj.f_add_result("runs.$.z", np.full(4, traj.x), comment="z of a run")
+        traj.f_restore_default()
+    traj.f_store()
+    return traj
+
+
+def stored_z(path, name: str) -> list[float]:
+    traj = Trajectory("q", storage_service=HDF5StorageService(str(path)))
+    traj.f_load(name=name, load_data=2)
+    names = sorted(traj.f_get("results.runs").f_children_names()) if hasattr(
+        traj.f_get("results.runs"), "f_children_names") else sorted(
+            traj.f_get("results.runs")._children)
+    return [float(traj.f_get(f"results.runs.{run}.z").f_get()[0]) for run in names]
+
+
+@pytest.mark.claim(219)
+@pytest.mark.parametrize("move", [False, True])
+@pytest.mark.parametrize("same_file", [False, True])
+def test_results_of_another_trajectory_are_merged_and_moved(tmp_path, move, same_file):
+    first, second = tmp_path / "first.hdf5", tmp_path / "second.hdf5"
+    mine = example(first, "mine", [1, 2])
+    other_path = first if same_file else second
+    other = example(other_path, "other", [3, 4])
+    mine.f_merge(other, move_data=move, backup=False)
+    assert stored_z(first, "mine") == [1, 2, 3, 4]
+    with tables.open_file(str(other_path)) as file:
+        runs = file.root.other.results.runs
+        left = [node for node in runs if "z" in node]
+    assert len(left) == (0 if move else 2)
+
+
+def test_a_backup_is_a_complete_copy_in_a_file_of_its_own(tmp_path):
+    traj = example(tmp_path / "data.hdf5", "mine", [1, 2])
+    shared = traj.f_add_result(SharedResult, "shared", table=SharedTable())
+    traj.f_store()
+    shared.table.create_shared_data(first_row={"a": 1, "s": "ü"})
+    traj.f_backup()
+    backup = tmp_path / "backup_mine.hdf5"
+    assert stored_z(backup, "mine") == [1, 2]
+    again = Trajectory("q", storage_service=HDF5StorageService(str(backup)))
+    again.f_load(name="mine", load_data=2)
+    assert again.f_get("results.shared").table.nrows == 1
+    with pytest.raises(ValueError, match="mine"):
+        traj.f_backup()
+
+
+def test_compacting_gives_back_the_space_of_deleted_data(tmp_path):
+    path = tmp_path / "data.hdf5"
+    traj = example(path, "mine", [1, 2])
+    traj.f_add_result("big", np.random.default_rng(1).random(50_000))
+    traj.f_add_result("link_target", 1)
+    traj.f_get("results").f_add_link("shortcut", traj.f_get("link_target"))
+    traj.f_store()
+    traj.f_delete_item("big")
+    before = os.path.getsize(path)
+    assert compact_hdf5_file(str(path)) == 0
+    assert os.path.getsize(path) < before / 2
+    assert os.path.exists(tmp_path / "data_backup.hdf5")
+    assert stored_z(path, "mine") == [1, 2]
+    with tables.open_file(str(path)) as file:
+        assert file.title == "mine"
+        assert file.root.mine.results.shortcut.target == "/mine/results/link_target"
+
+
+def test_compacting_what_is_not_there_is_a_value_error(tmp_path):
+    with pytest.raises(ValueError, match=r"nothing\.hdf5"):
+        compact_hdf5_file(str(tmp_path / "nothing.hdf5"))
