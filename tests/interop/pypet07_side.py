@@ -11,6 +11,7 @@ warnings.simplefilter("ignore")
 import logging  # noqa: E402
 
 from description import describe  # noqa: E402
+
 from pypet import ArrayParameter, PickleParameter, SparseParameter, load_trajectory  # noqa: E402
 
 logging.disable(logging.CRITICAL)

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.timeout(300)
 
 _spec = importlib.util.spec_from_file_location(
     "description", Path(__file__).parent / "description.py")
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 description = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(description)
 
@@ -78,7 +79,8 @@ def test_every_dictionary_and_table(traj, path, pypet07):
     traj.f_add_result(
         "dicts", plain={"b": 1, "a": 2.5, "s": "ü", "arr": np.arange(3), "t": (1, 2)},
         big={"a": 2**40}, wide={f"key_{n:03d}": n for n in range(600)},
-        table=ObjectTable({"n": [1, 2, 2**40], "s": ["a", "ö", "c"], "p": [(1, 2), (3, 4), (5, 6)]}))
+        table=ObjectTable({
+            "n": [1, 2, 2**40], "s": ["a", "ö", "c"], "p": [(1, 2), (3, 4), (5, 6)]}))
     traj.f_add_result(
         "frames", frame=pd.DataFrame({"a": [1, 2], "x": [0.5, 1.5], "s": ["x", "ü"]}),
         series=pd.Series([1.5, 2.5], name="named"))

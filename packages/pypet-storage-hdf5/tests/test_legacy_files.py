@@ -88,7 +88,7 @@ def test_links_are_those_of_the_file(case):
 
 
 def test_leaves_are_those_of_the_file(case):
-    expected, traj, service = case
+    expected, traj, _ = case
     leaves = {
         node.v_full_name: node
         for node in traj.f_iter_nodes(recursive=True, with_links=False)
@@ -155,7 +155,8 @@ def described(value: Any) -> Any:
     if kind is bytes:
         return {"t": "bytes", "hex": value.hex()}
     if isinstance(value, np.generic):
-        return {"t": "npscalar", "dtype": value.dtype.str, "v": value.hex() if isinstance(value, bytes) else repr(value.item()),
+        text = value.hex() if isinstance(value, bytes) else repr(value.item())
+        return {"t": "npscalar", "dtype": value.dtype.str, "v": text,
                 "sha256": digest(np.asarray(value))}
     if isinstance(value, np.ndarray):
         dtype = value.dtype
@@ -191,7 +192,8 @@ def described_object(value: Any) -> Any:
                 "v": {str(column): [described(entry) for entry in value[column]]
                       for column in value.columns}}
     if isinstance(value, pd.Series):
-        return {"t": "Series", "name": described(value.name), "index": [described(e) for e in value.index],
+        return {"t": "Series", "name": described(value.name),
+                "index": [described(entry) for entry in value.index],
                 "dtype": dtype_text(value.dtype), "v": [described(entry) for entry in value]}
     if hasattr(value, "tocsr"):
         return {"t": "sparse", "format": value.format, "dtype": value.dtype.str,
@@ -203,7 +205,7 @@ def described_object(value: Any) -> Any:
 def dtype_text(dtype: Any) -> str:
     import pandas as pd
 
-    text = isinstance(dtype, pd.StringDtype) or dtype == object
+    text = isinstance(dtype, pd.StringDtype) or str(dtype) == "object"
     return "string" if text else str(dtype)
 
 

@@ -28,9 +28,7 @@ def example(path, name: str, values: list[int]) -> Trajectory:
 def stored_z(path, name: str) -> list[float]:
     traj = Trajectory("q", storage_service=HDF5StorageService(str(path)))
     traj.f_load(name=name, load_data=2)
-    names = sorted(traj.f_get("results.runs").f_children_names()) if hasattr(
-        traj.f_get("results.runs"), "f_children_names") else sorted(
-            traj.f_get("results.runs")._children)
+    names = sorted(traj.f_get("results.runs").f_get_children())
     return [float(traj.f_get(f"results.runs.{run}.z").f_get()[0]) for run in names]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,9 +178,9 @@ def test_reading_changes_nothing_in_the_file(new, load, path):
     traj.f_add_result("r", [1, 2])
     traj.f_store()
     os.chmod(path, 0o444)
-    before = open(path, "rb").read()
+    before = Path(path).read_bytes()
     assert load().r == [1, 2]
-    assert open(path, "rb").read() == before
+    assert Path(path).read_bytes() == before
     assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
 
 

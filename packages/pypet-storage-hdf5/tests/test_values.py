@@ -116,7 +116,9 @@ values = st.recursive(
     max_leaves=8)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values)
 def test_any_basic_value_comes_back(backend, value):
     assert_same(round_trip(backend, value), value)

@@ -1,7 +1,8 @@
 """Requests to single data nodes of the file, on behalf of shared data objects.
 
-Invariant: a request is carried out on the node itself, by PyTables or pandas; nothing is known here about what it
-means. Which requests only read is known, because these must also work with files that cannot be written.
+Invariant: a request is carried out on the node itself, by PyTables or pandas; nothing is known
+here about what it means. Which requests only read is known, because these must also work with
+files that cannot be written.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ def access_data(
 ) -> Any:
     """Carry out one request on an item of a leaf.
 
-    Crash story: what PyTables does with the node happens in place. ``create_shared_data`` creates the node under a name that readers
-    ignore and renames it when it is complete; ``make_shared`` and ``make_ordinary`` change one attribute after the other,
-    the storage kind last.
+    Crash story: what PyTables does with the node happens in place. ``create_shared_data`` creates
+    the node under a name that readers ignore and renames it when it is complete; ``make_shared``
+    and ``make_ordinary`` change one attribute after the other, the storage kind last.
 
     Raises
     ------

@@ -1,8 +1,9 @@
 """Attributes of nodes: class, comment and annotations, and texts too long for one attribute.
 
 HDF5 limits an attribute to 64 KiB. A longer text is cut for pypet 0.7 and kept whole in numbered
-pieces beside it. An annotation is written as pypet 0.7 does, which turns an ``int`` into a numpy integer and a
-list into a pickle; its exact value goes beside it as text, so that nothing needs unpickling.
+pieces beside it. An annotation is written as pypet 0.7 does, which turns an ``int`` into a numpy
+integer and a list into a pickle; its exact value goes beside it as text, so that nothing needs
+unpickling.
 
 Crash story: attributes are written one after the other. Whoever calls these functions for a new
 node does so before the node gets its name; for an old node, each attribute is the old or the new

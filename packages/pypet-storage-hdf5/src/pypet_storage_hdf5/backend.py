@@ -2,8 +2,8 @@
 
 Each trajectory is a group below the root. How its nodes lie in it is a layout's affair
 (:mod:`~pypet_storage_hdf5.layout.tree`), its meta data and run table that of
-:mod:`~pypet_storage_hdf5.overview`. Invariant: after every writing call of the service the file is flushed, so
-that a killed process loses nothing that was confirmed.
+:mod:`~pypet_storage_hdf5.overview`. Invariant: after every writing call of the service the file
+is flushed, so that a killed process loses nothing that was confirmed.
 """
 
 from __future__ import annotations
@@ -179,8 +179,8 @@ class HDF5Backend(TreeBackend):
     def rename_trajectory(self, name: str, new_name: str) -> None:
         """Give a trajectory another name, replacing one that has it.
 
-        Crash story: the trajectory that is replaced is unlinked before the new one gets its name; in between the
-        new one is there, complete, under its old name.
+        Crash story: the trajectory that is replaced is unlinked before the new one gets its name;
+        in between the new one is there, complete, under its old name.
         """
         handles = self.file.handles
         if handles.kind(f"/{new_name}") is not None:

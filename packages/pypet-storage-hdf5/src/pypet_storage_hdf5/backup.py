@@ -24,8 +24,8 @@ def backup_filename(filename: str, name: str) -> str:
 def copy_trajectory_group(source: HDF5Backend, target: HDF5Backend, name: str) -> None:
     """Copy the trajectory called `name` from one open file to another.
 
-    Crash story: the copy is built under a name that says it is unfinished. What a killed process leaves there is
-    removed by the next backup.
+    Crash story: the copy is built under a name that says it is unfinished. What a killed process
+    leaves there is removed by the next backup.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """`check_hdf5_file` and `repair_hdf5_file`: what is wrong with a file, and saving the rest.
 
-Checking reads everything and changes nothing, not even by loading a pickle. Repairing copies into a new file what can be read and
-completes what pypet 0.7 left half-written. Invariant: the original file is never changed, and whatever is
-not in the copy is listed in the report.
+Checking reads everything and changes nothing, not even by loading a pickle. Repairing copies into
+a new file what can be read and completes what pypet 0.7 left half-written. Invariant: the
+original file is never changed, and whatever is not in the copy is listed in the report.
 """
 
 from __future__ import annotations

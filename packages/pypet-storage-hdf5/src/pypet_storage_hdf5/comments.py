@@ -1,9 +1,9 @@
 """Purging duplicate comments: a thousand runs say the same about ``z``, the file says it once.
 
-Invariant: a text is known if its SHA-1 is in the branch's summary table; the first leaf with a text
-keeps it, later ones are stored without. Only results and derived parameters have a summary table, so
-only their comments are purged; comments of groups never are. Unlike in pypet 0.7 the table is not searched
-for each leaf: the digests are read once per opening of the file.
+Invariant: a text is known if its SHA-1 is in the branch's summary table; the first leaf with a
+text keeps it, later ones are stored without. Only results and derived parameters have a summary
+table, so only their comments are purged; comments of groups never are. Unlike in pypet 0.7 the
+table is not searched for each leaf: the digests are read once per opening of the file.
 """
 
 from __future__ import annotations

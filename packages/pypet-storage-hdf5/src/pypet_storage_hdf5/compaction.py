@@ -1,7 +1,8 @@
 """`compact_hdf5_file`: writing a file anew, without the space that deleted data left behind.
 
-Invariant: the old file is untouched until the new one is complete and on disk; then names are exchanged by renaming. pypet 0.7
-called the program ``ptrepack``, which had to be found; this happens within the process.
+Invariant: the old file is untouched until the new one is complete and on disk; then names are
+exchanged by renaming. pypet 0.7 called the program ``ptrepack``, which had to be found; this
+happens within the process.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def compact_hdf5_file(
 
     Notes
     -----
-    Crash story: until the last renaming the old file is there under its name or, between two renamings, under the name of
-    the backup; the new one lies beside it.
+    Crash story: until the last renaming the old file is there under its name or, between two
+    renamings, under the name of the backup; the new one lies beside it.
     """
     path = os.fspath(filename)
     if not os.path.exists(path):

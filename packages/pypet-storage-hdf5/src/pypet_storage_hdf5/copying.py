@@ -1,7 +1,8 @@
 """Copying HDF5 objects from one place to another, within a file or between files.
 
-Objects are copied as they are: nothing is decoded, no pickle is loaded, attributes keep their bytes. Invariant: a
-part that cannot be read is either reported to the caller, who decides, or stops the copy; the source is never touched.
+Objects are copied as they are: nothing is decoded, no pickle is loaded, attributes keep their
+bytes. Invariant: a part that cannot be read is either reported to the caller, who decides, or
+stops the copy; the source is never touched.
 """
 
 from __future__ import annotations

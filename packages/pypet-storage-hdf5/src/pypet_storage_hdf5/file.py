@@ -36,11 +36,11 @@ from pypet_trajectory.exceptions import PypetError, PypetOSError
 _logger = logging.getLogger(__name__)
 
 
-class HDF5FileError(PypetError, tables.HDF5ExtError):
+class HDF5FileError(PypetError, tables.HDF5ExtError):  # type: ignore[misc]
     """A file cannot be opened as HDF5, because of its content or because of a lock."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, h5bt=False)
+        super().__init__(message, h5bt=False)  # type: ignore[call-arg]
 
 
 class MissingFileError(PypetOSError, FileNotFoundError):
@@ -111,14 +111,15 @@ class OpenFile:
     def mark_writing(self) -> None:
         """Leave a mark that goes when the file is closed properly, see `truncation`.
 
-        Crash story: whoever recovers the file does so before, while the mark of the writer that was killed is
-        still there.
+        Crash story: whoever recovers the file does so before, while the mark of the writer that
+        was killed is still there.
         """
         self.token = uuid.uuid4().hex
         self.handles.group("/").set_raw_attribute(WRITING, np.array(self.token))
 
     def continue_in_memory(self) -> None:
-        """Go on with a copy of the file in memory, which may be changed and is dropped in the end."""
+        """Go on with a copy of the file in memory, which may be changed and is dropped in the
+        end."""
         self.handles.close()
         self.tables.close()
         image = Path(self.path).read_bytes() + bytes(missing_bytes(self.path))

@@ -13,8 +13,8 @@ def resolved_filename(filename: str | os.PathLike[str] | None, name: str | None)
     Parameters
     ----------
     filename : str or path, optional
-        A file, or a folder (one that exists, or a path with a separator at its end). A bare name lies in the
-        current folder; a relative path with folders stays relative.
+        A file, or a folder (one that exists, or a path with a separator at its end). A bare name
+        lies in the current folder; a relative path with folders stays relative.
     name : str, optional
         Name of the trajectory, which gives the file its name where `filename` does not.
 

@@ -6,9 +6,10 @@ trajectory has two such objects or more per run. This module calls the same comp
 that PyTables' nodes call, but keeps nothing except the HDF5 identifier, which is ten times
 cheaper. It is the only module here that knows these functions.
 
-Invariant: paths are absolute, and every handle is closed before its file is, for HDF5 keeps a file open as
-long as one identifier in it lives. PyTables' own nodes may be used on the same file side by
-side, if :meth:`Handles.forget` is called before something they may have cached is moved or removed.
+Invariant: paths are absolute, and every handle is closed before its file is, for HDF5 keeps a
+file open as long as one identifier in it lives. PyTables' own nodes may be used on the same file
+side by side, if :meth:`Handles.forget` is called before something they may have cached is moved
+or removed.
 """
 
 from __future__ import annotations

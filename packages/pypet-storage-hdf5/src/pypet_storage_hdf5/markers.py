@@ -1,8 +1,8 @@
 """Names of attributes and the words in them: what marks an HDF5 object as part of a trajectory.
 
-The ``SRVC_`` names and their values are those of pypet 0.7, files of ten years hold them. Names that start with
-``PYPET_`` are additions: pypet 0.7 ignores them, and nothing is lost for it that it could have
-read before.
+The ``SRVC_`` names and their values are those of pypet 0.7, files of ten years hold them. Names
+that start with ``PYPET_`` are additions: pypet 0.7 ignores them, and nothing is lost for it that
+it could have read before.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Copying nodes between trajectories without reading them: HDF5 objects as they are.
 
-Invariant: with `move`, a node leaves its old place only when its copy is complete and has its name, also
-between two files. pypet 0.7 moved such nodes inside the other file, where nobody found them.
+Invariant: with `move`, a node leaves its old place only when its copy is complete and has its
+name, also between two files. pypet 0.7 moved such nodes inside the other file, where nobody found
+them.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ def copy_nodes(
 
     A node that `target` has already is left as it is, with a warning.
 
-    Crash story: each copy has an unfinished name until it is complete. Within one file, moving is one
-    renaming. Between files the old node is removed after the new one has its name and the target file was flushed.
+    Crash story: each copy has an unfinished name until it is complete. Within one file, moving is
+    one renaming. Between files the old node is removed after the new one has its name and the
+    target file was flushed.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Refusing pickles, wherever in a file they sit.
 
-Attributes, object columns, VLArrays and the meta data of pandas may all hold pickles, and the libraries
-below unpickle them unasked. A pickle can only do harm by looking up a class or a
+Attributes, object columns, VLArrays and the meta data of pandas may all hold pickles, and the
+libraries below unpickle them unasked. A pickle can only do harm by looking up a class or a
 function, and Python announces each such look-up as the auditing event ``pickle.find_class``
 *before* it happens. Inside :func:`refuse_pickles` that event raises. So one place covers every
 path, including those of libraries not written yet; pickles of plain numbers, texts, lists and

@@ -1,10 +1,11 @@
 """Bringing a file up to what its journal says, after the process that wrote it was killed.
 
 Each node in the journal is compared with the file. What is equal stays; what differs or cannot be
-read is written again. A group whose index is damaged cannot even be written to: it is set aside under an unfinished name,
-and created anew with everything the journal has below it.
+read is written again. A group whose index is damaged cannot even be written to: it is set aside
+under an unfinished name, and created anew with everything the journal has below it.
 
-Invariant: applying a journal twice is the same as applying it once, so dying during recovery does no harm.
+Invariant: applying a journal twice is the same as applying it once, so dying during recovery does
+no harm.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tables
 
@@ -48,10 +49,9 @@ class _Wanted:
     runs: RunTable | None = None
     rows: list[RunRows] = field(default_factory=list)
 
-    def take(self, change: Change, content: object) -> None:
+    def take(self, change: Change, content: Any) -> None:
         """Apply one change."""
         if change is Change.NODE:
-            assert isinstance(content, WriteRequest)
             name = content.record.full_name
             self.records[name] = merged(self.records.get(name), content)
         elif change is Change.DELETE:
@@ -59,18 +59,18 @@ class _Wanted:
                 if name == content or name.startswith(f"{content}."):
                     del self.records[name]
         elif change is Change.DELETE_ITEMS:
-            full_name, names = content  # type: ignore[misc]
+            full_name, names = content
             record = self.records.get(full_name)
             if record is not None:
                 self.records[full_name] = replace(record, items={
                     name: value for name, value in (record.items or {}).items()
                     if name not in names})
         elif change is Change.META:
-            self.meta = content  # type: ignore[assignment]
+            self.meta = content
         elif change is Change.RUNS:
-            self.runs = content  # type: ignore[assignment]
+            self.runs = content
         else:
-            self.rows.append(content)  # type: ignore[arg-type]
+            self.rows.append(content)
 
 
 def recover(backend: HDF5Backend, journal: Iterable[Entry]) -> int:

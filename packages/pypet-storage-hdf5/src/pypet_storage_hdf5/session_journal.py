@@ -2,12 +2,14 @@
 
 HDF5 changes the index of a group in place and block by block. A process killed during a flush can
 leave an index that is half old and half new, and then everything in that group is gone, also what
-was stored long before: once in some hundred kills. Therefore each change is appended
-to ``<file>.journal`` before the flush that confirms it. When the file is closed, the journal is removed; when it
-is there on opening, somebody was killed, and :mod:`~pypet_storage_hdf5.recovery` restores what is missing.
+was stored long before: once in some hundred kills. Therefore each change is appended to
+``<file>.journal`` before the flush that confirms it. When the file is closed, the journal is
+removed; when it is there on opening, somebody was killed, and :mod:`~pypet_storage_hdf5.recovery`
+restores what is missing.
 
-Invariant: the journal covers everything that was confirmed since the file was opened, or since the journal last grew beyond
-its limit. It lives as long as the session that writes it and is no archive.
+Invariant: the journal covers everything that was confirmed since the file was opened, or since
+the journal last grew beyond its limit. It lives as long as the session that writes it and is no
+archive.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Settings of one HDF5 file: compression, pandas format, overview tables.
 
-The same settings exist three times: here, as parameters below ``config.hdf5`` of a trajectory, and as
-the one row of ``overview/hdf5_settings``. Invariant: this class is the only place that knows all their names, so the other
-two are derived from it. Unlike in pypet 0.7, settings of one store call never stay behind for the
-next: they make new filters and leave this object alone.
+The same settings exist three times: here, as parameters below ``config.hdf5`` of a trajectory,
+and as the one row of ``overview/hdf5_settings``. Invariant: this class is the only place that
+knows all their names, so the other two are derived from it. Unlike in pypet 0.7, settings of one
+store call never stay behind for the next: they make new filters and leave this object alone.
 """
 
 from __future__ import annotations
@@ -124,5 +124,5 @@ def usable_complib(name: str) -> str:
     if len(name) == 7 and name.startswith("blosc"):
         whole = [lib for lib in tables.filters.all_complibs if lib.startswith(name)]
         if whole:
-            return whole[0]
+            return str(whole[0])
     return name

@@ -1,9 +1,10 @@
 """Files that end too early: because a process was killed, or because a copy is incomplete.
 
-HDF5 notes in its superblock how long the file is, and extends the file to that length as the very last step of a
-flush. A process killed just before leaves a file that lacks a few bytes which nobody has
-written to, and HDF5 refuses it. Nothing is lost then: with zeros at its end the file is what it would
-have become. A file that was cut otherwise lacks data, and zeros would be taken for data.
+HDF5 notes in its superblock how long the file is, and extends the file to that length as the very
+last step of a flush. A process killed just before leaves a file that lacks a few bytes which
+nobody has written to, and HDF5 refuses it. Nothing is lost then: with zeros at its end the file
+is what it would have become. A file that was cut otherwise lacks data, and zeros would be taken
+for data.
 
 Both look the same from outside. So whoever writes leaves a mark on the root group until the file
 is closed: only a marked file is completed.
@@ -12,7 +13,6 @@ is closed: only a marked file is completed.
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def missing_bytes(path: str | os.PathLike[str]) -> int:
     offset = _END_ADDRESS_OFFSETS.get(head[8])
     if offset is None:
         return 0
-    (end,) = struct.unpack_from("<Q", head, offset)
+    end = int.from_bytes(head[offset:offset + 8], "little")
     return max(0, end - size)
 
 

@@ -1,7 +1,7 @@
 """ARRAY: scalars, short sequences and arrays without elements, contiguous and never compressed.
 
-What does not fit an array (mixed lists, ``None``, nested containers, huge integers) is one text, see
-:mod:`~pypet_storage_hdf5.codecs.structured_text`.
+What does not fit an array (mixed lists, ``None``, nested containers, huge integers) is one text,
+see :mod:`~pypet_storage_hdf5.codecs.structured_text`.
 """
 
 from __future__ import annotations

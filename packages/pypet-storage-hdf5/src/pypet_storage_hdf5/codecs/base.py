@@ -1,9 +1,9 @@
 """What every codec does, and how marks get onto HDF5 objects.
 
-A codec turns one value into one HDF5 object and back. Invariant: it writes ``SRVC_STORE`` as the very last
-attribute, so an object without it is unfinished. A codec knows nothing of leaves: it gets a path that is
-free and whose parent is there. A new kind of data is one more module with one codec, entered in
-:mod:`~pypet_storage_hdf5.codecs.registry`.
+A codec turns one value into one HDF5 object and back. Invariant: it writes ``SRVC_STORE`` as the
+very last attribute, so an object without it is unfinished. A codec knows nothing of leaves: it
+gets a path that is free and whose parent is there. A new kind of data is one more module with one
+codec, entered in :mod:`~pypet_storage_hdf5.codecs.registry`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _KNOWN_TO_07 = (markers.COLL_TYPE, markers.SCALAR_TYPE)
 class Codec(ABC):
     """Writes and reads data of some storage kinds.
 
-    Crash story of every :meth:`write`: the object appears at `path` bit by bit, its storage kind last. The caller
-    gives a path that readers ignore and renames the object when it is complete.
+    Crash story of every :meth:`write`: the object appears at `path` bit by bit, its storage kind
+    last. The caller gives a path that readers ignore and renames the object when it is complete.
     """
 
     #: Storage kinds, values of ``SRVC_STORE``.

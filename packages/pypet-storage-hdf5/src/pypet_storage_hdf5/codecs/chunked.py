@@ -1,7 +1,7 @@
 """CARRAY, EARRAY and VLARRAY: arrays in chunks, compressed by the file's filters.
 
-A CARRAY has a fixed shape. EARRAY and VLARRAY can grow, by other programs or as shared data; they are
-only used when a flag asks for them.
+A CARRAY has a fixed shape. EARRAY and VLARRAY can grow, by other programs or as shared data; they
+are only used when a flag asks for them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Columns of a table as arrays plus marks, and back.
 
-Invariant: a column whose values are scalars, sequences or arrays of one type and shape becomes
-a column of HDF5; any other column becomes text, value by value. pypet 0.7 put Python integers into 32
-bits and refused larger ones; here they have 64.
+Invariant: a column whose values are scalars, sequences or arrays of one type and shape becomes a
+column of HDF5; any other column becomes text, value by value. pypet 0.7 put Python integers into
+32 bits and refused larger ones; here they have 64.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from pypet_trajectory.leaves.ranges import CompactRange
 _SEQUENCES = {list: markers.COLL_LIST, tuple: markers.COLL_TUPLE}
 
 
-def encode_column(values: Sequence[Any] | NDArray[Any]) -> Encoded:
-    """A column as array, one row per value.
+def encode_column(values: Any) -> Encoded:
+    """A column, any sequence or array, as array with one row per value.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def _decode_scalar_column(
     return decode_scalars(data, name, encoding)
 
 
-def _encode_natively(values: Sequence[Any] | NDArray[Any]) -> Encoded | None:
+def _encode_natively(values: Any) -> Encoded | None:
     if isinstance(values, CompactRange) and values.array is not None and values.kind is not None:
         return _scalars(values.array, values.kind)
     if isinstance(values, np.ndarray) and values.dtype != object:

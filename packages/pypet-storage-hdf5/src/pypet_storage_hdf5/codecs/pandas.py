@@ -1,7 +1,8 @@
 """FRAME and SERIES: pandas data, in the layout of pandas' own ``HDFStore``.
 
-The bytes are pandas' affair, so pandas writes and reads them; it is imported here when such data is met. Unlike
-pypet 0.7, which kept its whole file as ``HDFStore``, the file is ours and is only lent.
+The bytes are pandas' affair, so pandas writes and reads them; it is imported here when such data
+is met. Unlike pypet 0.7, which kept its whole file as ``HDFStore``, the file is ours and is only
+lent.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def borrowed_store(file: OpenFile, filters: Any = None) -> Any:
 
     pytables = importlib.import_module("pandas.io.pytables")
 
-    class BorrowedStore(pd.HDFStore):
+    class BorrowedStore(pd.HDFStore):  # type: ignore[misc]
         """Works on a file somebody else has opened."""
 
         def open(self, mode: str = "a", **kwargs: Any) -> None:

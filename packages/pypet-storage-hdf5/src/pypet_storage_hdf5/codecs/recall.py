@@ -174,7 +174,7 @@ def _encode_numpy_scalar(value: np.generic) -> Encoded | None:
         encoded = _encode_text(str(value))
         return encoded and Encoded(encoded.data, {**encoded.marks, markers.DTYPE: "str_"})
     if kind is np.bytes_:
-        encoded = _encode_bytes(bytes(value))
+        encoded = _encode_bytes(value.item())
         return Encoded(encoded.data, {**encoded.marks, markers.SCALAR_TYPE: "bytes_"})
     name = scalar_name(kind)
     if name in PARAMETERTYPEDICT:
@@ -288,7 +288,7 @@ def decode_text(raw: bytes, encoding: str = "utf8") -> str:
 def _decode_scalar(data: NDArray[Any], name: str | None, marks: Marks, encoding: str) -> Any:
     if data.dtype.kind == "S":
         raw = _raw_bytes(data, marks)
-        kind = scalar_type(name) if name else bytes
+        kind: Any = scalar_type(name) if name else bytes
         if kind is str:
             text = decode_text(raw, encoding)
             return np.str_(text) if marks.get(markers.DTYPE) == "str_" else text

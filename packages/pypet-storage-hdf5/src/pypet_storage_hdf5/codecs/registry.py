@@ -1,7 +1,7 @@
 """Which codec writes a value, and which one reads a stored item.
 
-A value goes to a codec by its exact type, unless a flag names the storage kind. To add a kind of data, write a module
-with a codec and enter it here.
+A value goes to a codec by its exact type, unless a flag names the storage kind. To add a kind of
+data, write a module with a codec and enter it here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The items of one leaf: building it complete, adding to it, replacing in it, reading it.
 
-A leaf is an HDF5 group with ``SRVC_LEAF``; its items are datasets or groups with ``SRVC_STORE``. Invariant: what a reader
-sees under an item's name is complete. Everything new is written under a name that readers ignore and gets its own name
-by one renaming. A dotted item name lies in nested groups.
+A leaf is an HDF5 group with ``SRVC_LEAF``; its items are datasets or groups with ``SRVC_STORE``.
+Invariant: what a reader sees under an item's name is complete. Everything new is written under a
+name that readers ignore and gets its own name by one renaming. A dotted item name lies in nested
+groups.
 """
 
 from __future__ import annotations
@@ -134,9 +135,10 @@ class LeafItems:
     ) -> None:
         """Write items into a leaf that is there; `replaced` are those that have an old version.
 
-        Crash story: all items are written under unfinished names first, which readers ignore. Then, item by item, the old
-        version is removed and the new one renamed. Between these two steps the new one has its unfinished name, and
-        since the old one is gone, readers take it. An exception while writing removes what was written.
+        Crash story: all items are written under unfinished names first, which readers ignore.
+        Then, item by item, the old version is removed and the new one renamed. Between these two
+        steps the new one has its unfinished name, and since the old one is gone, readers take it.
+        An exception while writing removes what was written.
         """
         written: list[tuple[str, str]] = []
         order = self._in_order([name for name, _, _ in self._walk(self._path, "")])

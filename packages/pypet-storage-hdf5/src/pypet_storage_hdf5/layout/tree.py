@@ -1,8 +1,9 @@
 """The tree layout of pypet 0.7: one HDF5 group per node, paths as in the tree.
 
-``results.run_00000000.z`` of trajectory ``fitting`` is the group ``/fitting/results/run_00000000/z``. Invariant: a group without
-``SRVC_LEAF`` is a group of the tree, unless it holds data: then it is what pypet 0.7 leaves behind when it
-is killed, and is hidden. Names that begin with ``__pypet_unfinished__`` are hidden as well.
+``results.run_00000000.z`` of trajectory ``fitting`` is the group
+``/fitting/results/run_00000000/z``. Invariant: a group without ``SRVC_LEAF`` is a group of the
+tree, unless it holds data: then it is what pypet 0.7 leaves behind when it is killed, and is
+hidden. Names that begin with ``__pypet_unfinished__`` are hidden as well.
 """
 
 from __future__ import annotations
@@ -266,8 +267,9 @@ class TreeLayout:
     def _create_leaf(self, request: WriteRequest, path: str, half: str | None = None) -> None:
         """Write a new leaf, taking over what a half-written one at `half` has.
 
-        Crash story: the leaf is built under an unfinished name, which readers ignore and the next store
-        removes, and gets its own name by one renaming when everything is in it. An exception removes it again.
+        Crash story: the leaf is built under an unfinished name, which readers ignore and the next
+        store removes, and gets its own name by one renaming when everything is in it. An
+        exception removes it again.
         """
         record = request.record
         parent, _, name = path.rpartition("/")

@@ -1,8 +1,8 @@
 """Blocks of rows of the run table, to and from columns, without an object per run.
 
-A row has 700 bytes and mostly says that the run did not start yet. Invariant: what is compared and copied
-here are whole blocks of bytes, and columns come into being only once a row says something else than a fresh
-one. So a million runs cost tenths of a second, not minutes.
+A row has 700 bytes and mostly says that the run did not start yet. Invariant: what is compared
+and copied here are whole blocks of bytes, and columns come into being only once a row says
+something else than a fresh one. So a million runs cost tenths of a second, not minutes.
 """
 
 from __future__ import annotations

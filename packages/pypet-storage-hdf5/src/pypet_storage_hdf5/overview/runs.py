@@ -1,11 +1,12 @@
 """``runs`` and ``run_failures``: the run table on disk.
 
-Row number is run index. Invariant: ``runs`` keeps exactly the nine columns of pypet 0.7, which appends plain tuples to it.
-So why a run failed has a table of its own, which exists only if a run failed.
+Row number is run index. Invariant: ``runs`` keeps exactly the nine columns of pypet 0.7, which
+appends plain tuples to it. So why a run failed has a table of its own, which exists only if a run
+failed.
 
-A fresh table of a million runs is written in blocks, without an object per run. Its rows are wide and
-mostly empty: large tables are therefore compressed with lz4, which PyTables always has and which is ten times as
-fast as zlib here.
+A fresh table of a million runs is written in blocks, without an object per run. Its rows are wide
+and mostly empty: large tables are therefore compressed with lz4, which PyTables always has and
+which is ten times as fast as zlib here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import cut_text
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.overview.run_blocks import ColumnCollector, bytes_for, rows_from
-from pypet_storage_hdf5.overview.tables import as_rows, create_table, table_exists
+from pypet_storage_hdf5.overview.tables import as_rows, create_table, plain, table_exists
 from pypet_trajectory.constants import (
     FORMATTED_RUN_NAME,
     HDF5_STRCOL_MAX_COMMENT_LENGTH,
@@ -106,8 +107,8 @@ class RunsOnDisk:
     def write(self, table: RunTable, rows: Collection[int] | None) -> None:
         """Append missing rows and rewrite `rows` (``None``: all).
 
-        Crash story: rows are appended in blocks, in order; a table that is too short is completed by the next
-        call. Failures are written before the rows they concern.
+        Crash story: rows are appended in blocks, in order; a table that is too short is completed
+        by the next call. Failures are written before the rows they concern.
         """
         length = len(table)
         if not table_exists(self._file, self._path):
@@ -182,17 +183,15 @@ class RunsOnDisk:
         known = [field.name for field in fields(RunFailure)]
         failures = {}
         for row in self._file.read_table(self._failures_path):
-            values = {name: row[name] for name in row.dtype.names if name in known}
-            failures[int(row["idx"])] = RunFailure(**{
-                name: value.decode("utf-8", errors="replace")
-                if isinstance(value, bytes) else value.item()
-                for name, value in values.items()})
+            values: dict[str, Any] = {
+                name: plain(row[name]) for name in row.dtype.names if name in known}
+            failures[int(row["idx"])] = RunFailure(**values)
         return failures
 
     def _write_failures(self, failures: Mapping[int, RunFailure]) -> None:
         """Replace the table of failures; the new one is complete before the old one goes."""
         exists = self._has_failures()
-        if not failures and not exists or exists and self._read_failures() == failures:
+        if (not failures and not exists) or (exists and self._read_failures() == failures):
             return
         parent = self._failures_path.rpartition("/")[0]
         unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}run_failures"

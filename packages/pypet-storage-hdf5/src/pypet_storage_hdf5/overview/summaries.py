@@ -1,8 +1,9 @@
 """Tables for the eye: one row per leaf, or per comment, of a branch.
 
-Nothing ever reads them back except the digests of comments. A row is added when a leaf is created, not when it changes, and
-deleting or merging leaves the rows alone. Invariant: a problem with these tables is logged and never
-stops data from being stored. Rows are collected and written when the file is flushed, many at a time.
+Nothing ever reads them back except the digests of comments. A row is added when a leaf is
+created, not when it changes, and deleting or merging leaves the rows alone. Invariant: a problem
+with these tables is logged and never stops data from being stored. Rows are collected and written
+when the file is flushed, many at a time.
 """
 
 from __future__ import annotations
@@ -103,8 +104,8 @@ class Summaries:
     def flush(self) -> None:
         """Write the rows that wait.
 
-        Crash story: rows that were not written are missing from tables nobody relies on. A comment whose digest
-        is missing is stored once more with the next leaf that has it.
+        Crash story: rows that were not written are missing from tables nobody relies on. A
+        comment whose digest is missing is stored once more with the next leaf that has it.
         """
         waiting, self._waiting = self._waiting, {}
         for name, rows in waiting.items():

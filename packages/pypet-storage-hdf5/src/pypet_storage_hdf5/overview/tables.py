@@ -77,8 +77,9 @@ def as_rows(rows: Sequence[Mapping[str, Any]], dtype: np.dtype[Any]) -> NDArray[
 def replace_single_row(file: OpenFile, path: str, row: Mapping[str, Any], dtype: Any) -> None:
     """Make a table consist of this one row.
 
-    Crash story: a table of equal columns gets its row rewritten, which is one write of one chunk. Otherwise
-    the new table is built under a name that nobody reads and takes the place of the old one then.
+    Crash story: a table of equal columns gets its row rewritten, which is one write of one chunk.
+    Otherwise the new table is built under a name that nobody reads and takes the place of the old
+    one then.
     """
     rows = as_rows([row], np.dtype(dtype))
     if table_exists(file, path):
@@ -109,7 +110,7 @@ def read_single_row(file: OpenFile, path: str) -> dict[str, Any] | None:
     rows = file.read_table(path)
     if not len(rows):
         return None
-    return {name: plain(rows[0][name]) for name in rows.dtype.names}
+    return {name: plain(rows[0][name]) for name in rows.dtype.names or ()}
 
 
 def plain(value: Any) -> Any:

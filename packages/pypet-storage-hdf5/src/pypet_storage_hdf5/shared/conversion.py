@@ -1,4 +1,5 @@
-"""Turning ordinary items of a stored result into shared ones and back; the data stays where it is."""
+"""Turning ordinary items of a stored result into shared ones and back; the data stays where it
+is."""
 
 from __future__ import annotations
 
