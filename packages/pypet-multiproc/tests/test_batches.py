@@ -137,14 +137,46 @@ def test_a_death_while_storing_together_costs_the_run_that_caused_it(experiment)
 # -------------------------------------------------------------------- in one process
 
 
-def test_a_single_process_opens_the_file_once_and_flushes_now_and_then(experiment):
+def test_a_single_process_stores_short_runs_together(experiment):
     experiment(double, runs=200)
-    assert len(experiment.service._noted("opened")) == 1
-    assert 1 <= len(experiment.service._noted("flushed")) < 100
-    assert not experiment.service.is_open
+    assert len(experiment.service._noted("opened")) < 100
+    assert experiment.stored == {idx: 2 * idx for idx in range(200)}
 
 
-def test_a_file_that_was_open_before_stays_open(experiment, make_traj, service):
+def is_open(traj):
+    double(traj)
+    return traj.v_storage_service.is_open
+
+
+def test_in_a_single_process_the_file_is_closed_while_a_run_function_is_called(experiment):
+    experiment(is_open, runs=50)
+    assert set(experiment.results.values()) == {False}
+
+
+def look_at_earlier_runs(traj):
+    time.sleep(0.01)
+    double(traj)
+    return len(traj.v_storage_service.leaves())
+
+
+def test_runs_that_take_a_moment_are_stored_when_they_end(experiment):
+    experiment(look_at_earlier_runs, runs=5)
+    assert experiment.results == {idx: idx for idx in range(5)}
+
+
+def test_in_a_single_process_an_error_of_storing_is_that_of_its_run(experiment):
+    experiment.service.before_leaf = _fail_at_40
+    experiment(double, runs=60, on_run_error="continue")
+    assert experiment.statuses == {40: "failed"}
+    assert experiment.stored == {idx: 2 * idx for idx in range(60) if idx != 40}
+
+
+def test_in_a_single_process_loading_sees_what_earlier_runs_stored(experiment):
+    experiment(load_the_one_before, runs=40)
+    assert experiment.results == {idx: max(0, 2 * idx - 2) for idx in range(40)}
+
+
+def test_a_file_that_was_open_before_stays_open(make_traj, service):
     traj = make_traj(3)
     service.store("OPEN_FILE", None, trajectory_name="T")
     list(RunEngine(EngineSettings()).run(Experiment(traj, double), map(RunTask, range(3))))
@@ -168,3 +200,14 @@ def where_x(traj):
 def test_results_stay_in_memory_if_wanted(experiment):
     experiment(where, runs=3, clean_up_runs=False)
     assert experiment.traj.f_get("results.run_00000002.z").z == 4
+
+
+@pytest.mark.parametrize("mode", ["LOCK", "LOCAL"])
+def test_workers_can_be_waited_for_as_windows_does(experiment, mode, monkeypatch):
+    from pypet_multiproc import supervision
+    from pypet_multiproc.waiting import ConnectionWaiter
+
+    monkeypatch.setattr(supervision, "make_waiter", ConnectionWaiter)
+    experiment(die_in, (3,), runs=60, wrap_mode=mode, **POOL)
+    assert experiment.statuses == {3: "lost"}
+    assert experiment.results == {idx: 2 * idx for idx in range(60) if idx != 3}

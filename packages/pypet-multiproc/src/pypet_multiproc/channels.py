@@ -121,6 +121,11 @@ class FrameReader:
         if sys.platform != "win32":
             os.set_blocking(connection.fileno(), False)
 
+    @property
+    def connection(self) -> Connection:
+        """The end of the pipe."""
+        return self._connection
+
     def fileno(self) -> int:
         """File descriptor, for selectors."""
         return self._connection.fileno()

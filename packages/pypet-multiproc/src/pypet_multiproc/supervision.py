@@ -1,6 +1,6 @@
 """Worker processes from the outside: starting them, hearing them, noticing their end.
 
-One selector waits for everything at once: what workers say, their ends, and whatever a wrap mode
+One waiter waits for everything at once: what workers say, their ends, and whatever a wrap mode
 waits for. Invariant: for each attempt a worker was given, exactly one event comes out: its outcome,
 or that it was being done (``lost``) or waiting (``undone``) when the worker ended or took too long
 over another run. That holds for workers that are killed at any moment.
@@ -23,7 +23,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 from pypet_multiproc.channels import FrameReader, keep_from_children
@@ -38,6 +37,7 @@ from pypet_multiproc.lifeline import END
 from pypet_multiproc.processes import start_quietly, watch_end
 from pypet_multiproc.serialization import dumps
 from pypet_multiproc.tasks import Attempt
+from pypet_multiproc.waiting import make_waiter
 from pypet_multiproc.workers import (
     BEGUN,
     BROKEN,
@@ -200,7 +200,7 @@ class Supervisor:
             # Imported once in the server instead of once in each process.
             self._context.set_forkserver_preload(["__main__", "pypet_multiproc.backends.workers"])
         self._before_start, self._on_death = before_start, on_death
-        self._selector = DefaultSelector()
+        self._waiter = make_waiter()
         self._others: dict[Any, Any] = {}
         self._failed_starts = 0
         self._started = 0
@@ -251,8 +251,8 @@ class Supervisor:
             assigned=deque(attempts),
             since=time.monotonic(),
         )
-        self._selector.register(worker.results, EVENT_READ, worker)
-        self._selector.register(worker.end, EVENT_READ, worker)
+        self._waiter.register(worker.results, worker)
+        self._waiter.register(worker.end, worker)
         self.workers.append(worker)
         return worker
 
@@ -262,26 +262,25 @@ class Supervisor:
         """Let :meth:`wait` return when one of these becomes readable, too."""
         wanted = {id(waitable): waitable for waitable in waitables}
         for key in set(self._others) - set(wanted):
-            self._selector.unregister(self._others.pop(key))
+            self._waiter.unregister(self._others.pop(key))
         for key in set(wanted) - set(self._others):
-            self._selector.register(wanted[key], EVENT_READ, None)
+            self._waiter.register(wanted[key], None)
             self._others[key] = wanted[key]
 
     def wait(self, timeout: float | None) -> list[Event]:
         """What has happened, after waiting for something at most `timeout` seconds."""
         timeout = self._end_overdue(timeout)
-        ready = self._selector.select(timeout)
+        ready = self._waiter.wait(timeout)
         events: list[Event] = []
         heard: set[int] = set()
         ended: list[Worker] = []
-        for key, _ in ready:
-            worker = key.data
+        for fileobj, worker in ready:
             if worker is None:
                 continue
             if id(worker) not in heard:
                 heard.add(id(worker))
                 events.extend(self._hear(worker))
-            if key.fileobj is worker.end or key.fd == worker.end:
+            if fileobj == worker.end:
                 ended.append(worker)
         for worker in ended:
             events.append(self._bury(worker, events))
@@ -368,14 +367,13 @@ class Supervisor:
         return [Undone(worker, taken)]
 
     def _stop_hearing(self, worker: Worker) -> None:
-        if worker.results in self._selector.get_map():
-            self._selector.unregister(worker.results)
+        self._waiter.unregister(worker.results)
 
     def _bury(self, worker: Worker, events: list[Event]) -> Ended:
         """Take leave of a worker whose process has ended."""
         events.extend(self._hear(worker))
         self._stop_hearing(worker)
-        self._selector.unregister(worker.end)
+        self._waiter.unregister(worker.end)
         if worker.end != worker.process.sentinel:
             os.close(worker.end)
         worker.process.join(timeout=5.0)
@@ -435,8 +433,8 @@ class Supervisor:
             except WorkerStartError:
                 continue
         for key in list(self._others):
-            self._selector.unregister(self._others.pop(key))
-        self._selector.close()
+            self._waiter.unregister(self._others.pop(key))
+        self._waiter.close()
 
 
 def _outcome(data: memoryview, attempt: Attempt) -> RunOutcome:

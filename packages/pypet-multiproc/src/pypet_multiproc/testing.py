@@ -129,9 +129,10 @@ class JournalStorageService(StorageService):
     # -------------------------------------------------------------- inspection
 
     def _entries(self) -> list[Any]:
-        if not os.path.exists(self._path("journal")):
+        path = self._path("journal")
+        if not os.path.exists(path) or not os.path.getsize(path):
             return []
-        return [pickle.loads(payload) for payload in Journal(self._path("journal"))]
+        return [pickle.loads(payload) for payload in Journal(path)]
 
     def leaves(self) -> dict[str, Any]:
         """Items of every leaf that was stored, by full name."""

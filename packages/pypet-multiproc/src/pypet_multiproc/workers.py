@@ -29,6 +29,7 @@ from pypet_multiproc.serialization import Packed
 from pypet_multiproc.single_run import Runner, outcome_bytes
 from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.threads import limit_threads
+from pypet_multiproc.wrapping.direct import note_error
 from pypet_multiproc.wrapping.services import MultiprocWrapper
 from pypet_trajectory.storage.service import StorageService
 
@@ -218,10 +219,5 @@ class _Loop:
             self._patience = min(max(seconds, _LEAST_PATIENCE), _MOST_PATIENCE)
         held, self._held = self._held, []
         for outcome in held:
-            error = errors.get(outcome.token)
-            if error is not None and outcome.failure is None:
-                outcome.failure = describe(error, attempts=outcome.attempts)
-                outcome.exception = error
-                outcome.result = None
-                outcome.row["completed"] = 0
+            note_error(outcome, errors)
             send_frame(self._pipes.results, OUTCOME + outcome_bytes(outcome))

@@ -1,61 +1,102 @@
-"""Runs in the main process store directly, into a file that stays open.
+"""Runs in the main process: what short ones store automatically is stored together.
 
-Not a wrap mode users choose: it is what a single process does. Invariant: an outcome is settled
-once the file was flushed after it, at the rhythm of a
-:class:`~pypet_multiproc.writing.files.FlushClock`; so short runs share a flush, and a long run is
-safe as soon as it ends.
+Not a wrap mode users choose: it is what a single process does. Opening a file takes longer than a
+short run, so the data of runs of a few milliseconds waits for a moment and is stored with that of
+others; longer runs are stored when they end. Invariant: the file is never open while a run function
+is called, so runs may open it themselves, and other processes may look into it. What a kill can
+cost is the work of that moment, and nothing that was reported as done.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+import time
+from typing import Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.wrapping.none import NoWrap
-from pypet_multiproc.writing.files import FlushClock, close_file, flush_file, open_file
+from pypet_multiproc.failures import describe
+from pypet_multiproc.wrapping.base import WrapMode, store_rows
+from pypet_multiproc.wrapping.lock import LockWrapper
+from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.storage.service import StorageService
 
+#: Runs that take fewer seconds than this wait for others ...
+SHORT = 0.005
+#: ... at most so many seconds.
+_PATIENCE = 0.05
 
-class DirectWrap(NoWrap):
-    """Keeps the file open while runs go on in this process."""
+
+class NoLock:
+    """What takes the place of a lock where nobody else can be."""
+
+    def acquire(self) -> None:
+        """Nobody to wait for."""
+        return None
+
+    def release(self) -> None:
+        """Nobody waits."""
+        return None
+
+
+class DirectWrap(WrapMode):
+    """Stores what runs in this process want stored."""
 
     name: ClassVar[str] = "DIRECT"
-
-    _opened = False
+    can_load: ClassVar[bool] = True
+    _wrapper: LockWrapper | None = None
 
     def start(self, service: StorageService, trajectory_name: str) -> None:
-        """Open the file."""
-        super().start(service, trajectory_name)
-        self._clock = FlushClock()
+        """Remember the service."""
+        self._wrapper = LockWrapper(service, NoLock(), self.settings.keep_deltas, short=SHORT)
+        self._wrapper.defer(True)
         self._waiting: list[RunOutcome] = []
-        self._opened = open_file(service, trajectory_name)
+        self._since = 0.0
+
+    @property
+    def _started(self) -> LockWrapper:
+        assert self._wrapper is not None, "start() was not called"
+        return self._wrapper
+
+    def worker_service(self) -> StorageService:
+        """The service, which lets short runs wait."""
+        return self._started
 
     def after_outcome(self, outcome: RunOutcome) -> None:
-        """Let the outcome wait for the next flush."""
+        """Let the outcome wait if its data does."""
+        if not self._waiting:
+            self._since = time.monotonic()
         self._waiting.append(outcome)
-        self._clock.wrote()
-        if outcome.failure is not None:
-            self._flush()
-
-    def settled(self) -> list[RunOutcome]:
-        """Outcomes whose data has been flushed; flushes if that is due."""
-        if self._clock.is_due():
-            self._flush()
-        return super().settled()
+        late = time.monotonic() - self._since > _PATIENCE
+        if late or not self._started.holds(outcome.token):
+            self._store()
 
     def drain(self) -> list[RunOutcome]:
-        """Flush and return the rest."""
-        self._flush()
+        """Store what waits."""
+        self._store()
         return super().settled()
 
-    def _flush(self) -> None:
-        flush_file(self._service)
-        self._clock.flushed()
-        self._settled += self._waiting
-        self._waiting = []
+    def _store(self) -> None:
+        errors = self._started.store_deferred()
+        waiting, self._waiting = self._waiting, []
+        for outcome in waiting:
+            note_error(outcome, errors)
+        self._settled += waiting
+
+    def store_run_rows(self, rows: RunRows) -> None:
+        """Give them to the service."""
+        self._started.call(store_rows, self._started.storage_service, rows)
 
     def finalize(self) -> None:
-        """Close the file, if it was opened here."""
-        if self._opened:
-            self._opened = False
-            close_file(self._service)
+        """Store what waits."""
+        if self._wrapper is not None:
+            self._wrapper.store_deferred()
+            self._wrapper = None
+
+
+def note_error(outcome: RunOutcome, errors: dict[int, Any]) -> None:
+    """Let a run have failed whose data could not be stored."""
+    error = errors.get(outcome.token)
+    if error is not None and outcome.failure is None:
+        outcome.failure = describe(error, attempts=outcome.attempts)
+        outcome.exception = error
+        outcome.result = None
+        outcome.row["completed"] = 0

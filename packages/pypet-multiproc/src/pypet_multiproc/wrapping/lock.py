@@ -7,6 +7,7 @@ closed, so a service that is kept open keeps the lock.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -68,14 +69,21 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         Anything with ``acquire`` and ``release``; by default an :class:`OwnerLock`.
     keep_deltas : bool
         Whether outcomes must carry what their runs stored.
+    short : float
+        Seconds above which a run is stored when it ends.
     """
 
     def __init__(
-        self, storage_service: StorageService, lock: Any = None, keep_deltas: bool = False
+        self,
+        storage_service: StorageService,
+        lock: Any = None,
+        keep_deltas: bool = False,
+        short: float = 0.05,
     ) -> None:
         LockAcquisition.__init__(self, OwnerLock() if lock is None else lock)
         self._storage_service = storage_service
-        self._keep_deltas = keep_deltas
+        self._keep_deltas, self._short = keep_deltas, short
+        self._began = 0.0
         self._deltas: list[RunDelta] = []
         self._may_defer = False
         self._returned = False
@@ -90,6 +98,11 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         return getattr(self._storage_service, name)
 
     @property
+    def storage_service(self) -> StorageService:
+        """The wrapped service."""
+        return self._storage_service
+
+    @property
     def is_open(self) -> bool:
         """Whether the wrapped service is open."""
         return self._storage_service.is_open
@@ -100,10 +113,11 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         """Attribute what is stored from now on to this attempt."""
         self._run_index, self._token, self._deltas = idx, token, []
         self._returned = False
+        self._began = time.monotonic()
 
     def function_returned(self) -> None:
-        """Allow what is stored from now on to wait."""
-        self._returned = self._may_defer
+        """Allow what is stored from now on to wait, if the run was short."""
+        self._returned = self._may_defer and time.monotonic() - self._began < self._short
 
     def end_run(self, outcome: RunOutcome) -> None:
         """Hand over what was kept."""
@@ -124,6 +138,10 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
     def has_deferred(self) -> bool:
         """Whether data of runs waits."""
         return bool(self._deferred)
+
+    def holds(self, token: int) -> bool:
+        """Whether data of this attempt waits, as the latest that does."""
+        return bool(self._deferred) and self._deferred[-1][0] == token
 
     def store_deferred(self) -> dict[int, BaseException]:
         """Store what waits under the lock, opening the file once."""
@@ -155,7 +173,7 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
                     msg, stuff_to_store, args, kwargs, run_index=self._run_index
                 )
             except NoSuchServiceError:
-                return self._call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
+                return self.call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
             if self.overwrite:
                 delta = overwriting(delta)
             self._deltas.append(delta)
@@ -163,18 +181,19 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
                 self._deferred.append((self._token, delta))
                 return None
             service: Any = self._storage_service
-            return self._call(service.store_delta, delta)
-        return self._call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
+            return self.call(service.store_delta, delta)
+        return self.call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load under the lock."""
-        return self._call(self._storage_service.load, msg, stuff_to_load, *args, **kwargs)
+        return self.call(self._storage_service.load, msg, stuff_to_load, *args, **kwargs)
 
     def store_run_rows(self, rows: RunRows) -> None:
         """Store rows of the run table under the lock."""
-        self._call(store_rows, self._storage_service, rows)
+        self.call(store_rows, self._storage_service, rows)
 
-    def _call(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def call(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function under the lock, after storing what waits."""
         if self._deferred:
             self._errors.update(self.store_deferred())
         with storing, self:

@@ -98,7 +98,7 @@ class ChunkSource(MessageSource):
         if sys.platform == "win32":
             raise PypetRuntimeError(
                 "The wrap mode PIPE needs pipes that take small writes as a whole, which Windows "
-                "has not; use QUEUE."
+                "has not; use LOCK or LOCAL."
             )
         reading, writing = get_context().Pipe(duplex=False)
         self._reading: Connection = reading
