@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 import tables
 
+from pypet_storage_hdf5 import HDF5StorageService
+from pypet_trajectory.exceptions import VersionMismatchError
 from pypet_trajectory.storage.records import RunFailure, RunRows
+from pypet_trajectory.trajectory import Trajectory
 
 
 def rows(path: str, table: str, trajectory: str = "traj") -> list[dict[str, object]]:
@@ -159,3 +162,21 @@ def test_all_comments_are_stored_without_purging(new, load):
     traj.f_store()
     again = load()
     assert [again.f_get(name).v_comment for name in ("a", "b")] == ["same", "same"]
+
+
+def test_runs_have_the_names_that_the_trajectory_gives_them(new, load, path):
+    traj = Trajectory("traj", wildcard_functions={("$", "crun"): lambda idx: f"try_{idx}"})
+    traj.v_storage_service = HDF5StorageService(path, trajectory=traj)
+    traj.f_add_parameter("x", 1)
+    traj.f_explore({"x": [1, 2]})
+    traj.f_store()
+    assert [row["name"] for row in rows(path, "runs")] == ["try_0", "try_1"]
+    assert load()._run_table.names == ["try_0", "try_1"]
+
+
+def test_a_format_of_the_future_is_refused(new, load, path):
+    new().f_store()
+    with tables.open_file(path, "a") as file:
+        file.get_node("/traj/overview")._v_attrs.PYPET_FORMAT = 99
+    with pytest.raises(VersionMismatchError, match="99"):
+        load()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pypet_storage_hdf5 import markers
@@ -23,6 +23,7 @@ from pypet_storage_hdf5.overview.meta import (
     read_meta,
     read_settings,
     write_explorations,
+    write_format,
     write_info,
     write_settings,
 )
@@ -85,6 +86,8 @@ class HDF5Backend(TreeBackend):
         self._layout: TreeLayout | None = None
         self._summaries: Summaries | None = None
         self._runs_on_disk: RunsOnDisk | None = None
+        #: How runs are called if not by pypet's standard rule; for the run table.
+        self.name_of_run: Callable[[int], str] | None = None
         self._unflushed = False
         self._journal: SessionJournal | None = None
 
@@ -92,7 +95,7 @@ class HDF5Backend(TreeBackend):
         # A pickled back end is a closed one: an open file stays with its process.
         return {**self.__dict__, "_file": None, "_borrowed": False, "_trajectory": "",
                 "_layout": None, "_summaries": None, "_runs_on_disk": None,
-                "_journal": None}
+                "_journal": None, "name_of_run": None}
 
     # ---------------------------------------------------------------- session
 
@@ -202,6 +205,7 @@ class HDF5Backend(TreeBackend):
         """
         self._unflushed = True
         ensure_group(self.file, self._overview)
+        write_format(self.file, self._overview)
         write_explorations(self.file, self._overview, meta.explored)
         write_settings(self.file, self._overview, self.settings)
         self.summaries.create_missing({
@@ -364,6 +368,7 @@ class HDF5Backend(TreeBackend):
     def _runs(self) -> RunsOnDisk:
         if self._runs_on_disk is None:
             self._runs_on_disk = RunsOnDisk(self.file, self._overview)
+        self._runs_on_disk.name_of_run = self.name_of_run
         return self._runs_on_disk
 
     def _note(self, change: Change, content: Any) -> None:

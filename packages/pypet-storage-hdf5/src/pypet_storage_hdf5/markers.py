@@ -53,6 +53,8 @@ SHAPE: Final = "SHAPE"
 SIZE: Final = "SIZE"
 
 # Additions on nodes
+#: On the group ``overview``: number of the file format of this library, 1 so far.
+FORMAT: Final = "PYPET_FORMAT"
 #: Exact type and value of an annotation, beside the one that pypet 0.7 reads.
 EXACT_ANNOTATION_PREFIX: Final = "PYPET_AN_"
 #: Names of a leaf's items in their order, if it is not the alphabetical one.

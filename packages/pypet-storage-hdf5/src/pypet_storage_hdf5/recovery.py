@@ -115,11 +115,11 @@ def _restore_nodes(backend: HDF5Backend, records: dict[str, NodeRecord]) -> int:
     set_aside: set[str] = set()
     while waiting:
         full_name = waiting.pop(0)
-        if _is_intact(backend, records[full_name]):
-            continue
         try:
-            _rewrite(backend, records[full_name])
-            restored += 1
+            if not _is_intact(backend, records[full_name]):
+                _rewrite(backend, records[full_name])
+                restored += 1
+            _check_listed(backend, full_name)
         except _DAMAGE as error:
             damaged = _damaged_parent(full_name, set_aside)
             if damaged is None:
@@ -148,6 +148,18 @@ def _is_intact(backend: HDF5Backend, wanted: NodeRecord) -> bool:
         name in items and nested_equal(items[name], value)
         for name, value in (wanted.items or {}).items()
         if not hasattr(value, "create_shared_data"))
+
+
+def _check_listed(backend: HDF5Backend, full_name: str) -> None:
+    """Make sure that a node is not only found by its name but also listed by its group.
+
+    Half of a group's index may be enough to find a node whose name is known.
+    """
+    while full_name:
+        parent, _, name = full_name.rpartition(".")
+        if name not in {child for child, _ in backend.children(parent)}:
+            raise DataNotInStorageError(f"{full_name!r} is not listed by its group.")
+        full_name = parent
 
 
 def _rewrite(backend: HDF5Backend, record: NodeRecord) -> None:

@@ -28,6 +28,7 @@ from pypet_storage_hdf5.settings import Settings, pandas_format
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.storage.tree_service import TreeStorageService
+from pypet_trajectory.wildcards import make_run_name
 
 
 class HDF5StorageService(TreeStorageService):
@@ -292,6 +293,8 @@ class HDF5StorageService(TreeStorageService):
 
     def _before_trajectory_store(self, traj: Any) -> None:
         settings_from_config(traj, self.settings)
+        name_of_run = traj._wildcards.run_function
+        self._backend.name_of_run = None if name_of_run is make_run_name else name_of_run
 
     def _after_meta_load(self, traj: Any) -> None:
         stored = self._backend.read_stored_settings()

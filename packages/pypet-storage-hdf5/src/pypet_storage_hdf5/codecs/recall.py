@@ -274,7 +274,8 @@ def decode_scalars(data: NDArray[Any], name: str | None, encoding: str) -> list[
         return list(values)
     if issubclass(kind, np.generic) and kind is not np.bytes_:
         return list(data.astype(kind))
-    return [kind(value) for value in values]
+    convert: Any = kind
+    return [convert(value) for value in values]
 
 
 def decode_text(raw: bytes, encoding: str = "utf8") -> str:
@@ -308,7 +309,7 @@ def _decode_array(
     data = np.asarray(data)
     if name == "str" and data.dtype.kind == "S":
         try:
-            data = np.char.decode(data, "utf-8")
+            data = np.char.decode(data, "utf-8")  # type: ignore[arg-type]
         except UnicodeDecodeError:
             data = np.char.decode(data, encoding, "replace")
     stored = marks.get(markers.DTYPE)

@@ -26,13 +26,23 @@ from pypet_trajectory.constants import (
     HDF5_STRCOL_MAX_LOCATION_LENGTH,
     HDF5_STRCOL_MAX_NAME_LENGTH,
 )
-from pypet_trajectory.exceptions import DataNotInStorageError
+from pypet_trajectory.exceptions import DataNotInStorageError, VersionMismatchError
 from pypet_trajectory.storage.records import TrajectoryMeta
+
+#: Grows when an older version of this library could no longer read the files.
+FORMAT_NUMBER = 1
 
 #: Columns of ``hdf5_settings`` that are no switches; ``complib`` is wide enough for every name.
 _SETTINGS_TYPES = {
     "complib": "S16", "complevel": "<i4", "pandas_format": "S7", "encoding": "S11",
     "results_per_run": "<i4", "derived_parameters_per_run": "<i4"}
+
+
+def write_format(file: OpenFile, overview: str) -> None:
+    """Note which format the trajectory is written in."""
+    owner = file.handles.group(overview)
+    if markers.FORMAT not in owner.attribute_names():
+        owner.set_raw_attribute(markers.FORMAT, np.array(FORMAT_NUMBER))
 
 
 def write_info(file: OpenFile, overview: str, meta: TrajectoryMeta) -> None:
@@ -59,8 +69,11 @@ def read_meta(file: OpenFile, trajectory: str) -> TrajectoryMeta:
     ------
     DataNotInStorageError
         If the group has no ``overview/info``, so is no trajectory.
+    VersionMismatchError
+        If it is written in a format of the future.
     """
     overview = f"{trajectory}/overview"
+    _check_format(file, overview)
     info = read_single_row(file, f"{overview}/info")
     if info is None:
         raise DataNotInStorageError(
@@ -71,6 +84,18 @@ def read_meta(file: OpenFile, trajectory: str) -> TrajectoryMeta:
         timestamp=info.get("timestamp", 0.0), time=info.get("time", ""),
         version=info.get("version", ""), python=info.get("python", ""),
         length=info.get("length", 1), explored=read_explorations(file, trajectory))
+
+
+def _check_format(file: OpenFile, overview: str) -> None:
+    if file.handles.kind(overview) != GROUP:
+        return
+    owner = file.handles.group(overview)
+    if markers.FORMAT in owner.attribute_names():
+        found = int(owner.raw_attribute(markers.FORMAT))
+        if found > FORMAT_NUMBER:
+            raise VersionMismatchError(
+                f"{overview!r} in {file.path!r} has file format {found}, but this version knows "
+                f"formats up to {FORMAT_NUMBER}. Update pypet-storage-hdf5.")
 
 
 def _whole_comment(file: OpenFile, trajectory: str, comment: str) -> str:

@@ -7,7 +7,7 @@ something else than a fresh one. So a million runs cost tenths of a second, not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,14 +33,13 @@ def run_names(start: int, stop: int) -> NDArray[np.bytes_]:
 
 
 def rows_from(
-    table: RunTable, columns: Mapping[str, NDArray[Any]], start: int, stop: int,
+    names: Callable[[int, int], Any], columns: Mapping[str, NDArray[Any]], start: int, stop: int,
     dtype: np.dtype[Any],
 ) -> NDArray[Any]:
-    """Rows `start` to `stop` of a run table as stored."""
+    """Rows `start` to `stop` of a run table as stored; `names` gives those of a range of runs."""
     rows = np.zeros(stop - start, dtype)
     rows["idx"] = np.arange(start, stop)
-    rows["name"] = run_names(start, stop) if table.names is None else [
-        name.encode() for name in table.names[start:stop]]
+    rows["name"] = names(start, stop)
     for name, column in columns.items():
         if name in NUMERIC_FIELDS:
             rows[name] = column[start:stop]

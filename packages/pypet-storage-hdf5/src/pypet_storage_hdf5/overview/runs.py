@@ -11,7 +11,7 @@ which is ten times as fast as zlib here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -21,7 +21,12 @@ import tables
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import cut_text
 from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.overview.run_blocks import ColumnCollector, bytes_for, rows_from
+from pypet_storage_hdf5.overview.run_blocks import (
+    ColumnCollector,
+    bytes_for,
+    rows_from,
+    run_names,
+)
 from pypet_storage_hdf5.overview.tables import as_rows, create_table, plain, table_exists
 from pypet_trajectory.constants import (
     FORMATTED_RUN_NAME,
@@ -73,6 +78,8 @@ class RunsOnDisk:
         self._path = f"{overview}/runs"
         self._failures_path = f"{overview}/run_failures"
         self._open_node: Any = None
+        #: How runs are called if not by pypet's standard rule.
+        self.name_of_run: Callable[[int], str] | None = None
 
     # --------------------------------------------------------------- reading
 
@@ -122,13 +129,14 @@ class RunsOnDisk:
         stored = int(node.nrows)
         if stored < length:
             columns = {name: table.column(name) for name in FRESH}
+            names = self._names_of(table)
             for start in range(stored, length, _BLOCK):
                 stop = min(length, start + _BLOCK)
-                node.append(rows_from(table, columns, start, stop, node.dtype))
+                node.append(rows_from(names, columns, start, stop, node.dtype))
         wanted = range(stored) if rows is None else sorted(
             idx for idx in rows if idx < stored)
         if wanted:
-            _modify(node, wanted, [_row_of(table, idx) for idx in wanted])
+            _modify(node, wanted, [self._row_of(table, idx) for idx in wanted])
 
     def update(self, changed: RunRows) -> None:
         """Rewrite single rows and their failures.
@@ -166,6 +174,21 @@ class RunsOnDisk:
         # Opening a table costs more than changing a row of it, so it stays open.
         self._open_node = self._file.tables.get_node(self._path)
         return self._open_node
+
+    def _names_of(self, table: RunTable) -> Callable[[int, int], Any]:
+        """Names of a range of runs as stored."""
+        if table.names is None and self.name_of_run is None:
+            return run_names
+        return lambda start, stop: [
+            self._name(table, idx).encode() for idx in range(start, stop)]
+
+    def _name(self, table: RunTable, idx: int) -> str:
+        if table.names is not None:
+            return table.names[idx]
+        return FORMATTED_RUN_NAME % idx if self.name_of_run is None else self.name_of_run(idx)
+
+    def _row_of(self, table: RunTable, idx: int) -> dict[str, Any]:
+        return {**table.row(idx), "name": self._name(table, idx)}
 
     def _filters(self, length: int) -> tables.Filters:
         filters = self._file.filters()
@@ -207,11 +230,6 @@ class RunsOnDisk:
             self._file.handles.remove(self._failures_path)
         if failures:
             self._file.handles.move(unfinished, self._failures_path)
-
-
-def _row_of(table: RunTable, idx: int) -> dict[str, Any]:
-    name = FORMATTED_RUN_NAME % idx if table.names is None else table.names[idx]
-    return {**table.row(idx), "name": name}
 
 
 def _modify(node: Any, indices: Iterable[int], rows: Sequence[Mapping[str, Any]]) -> None:
