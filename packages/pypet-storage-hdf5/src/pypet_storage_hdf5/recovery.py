@@ -113,13 +113,15 @@ def _restore_nodes(backend: HDF5Backend, records: dict[str, NodeRecord]) -> int:
     restored = 0
     waiting = list(records)
     set_aside: set[str] = set()
+    listings: dict[str, set[str]] = {}
     while waiting:
         full_name = waiting.pop(0)
         try:
             if not _is_intact(backend, records[full_name]):
+                listings.clear()
                 _rewrite(backend, records[full_name])
                 restored += 1
-            _check_listed(backend, full_name)
+            _check_listed(backend, full_name, listings)
         except _DAMAGE as error:
             damaged = _damaged_parent(full_name, set_aside)
             if damaged is None:
@@ -127,6 +129,7 @@ def _restore_nodes(backend: HDF5Backend, records: dict[str, NodeRecord]) -> int:
                 continue
             _logger.warning("The group %r is damaged and is created anew.", damaged)
             set_aside.add(damaged)
+            listings.clear()
             backend.set_aside(damaged)
             waiting = list(records)
     return restored
@@ -150,14 +153,18 @@ def _is_intact(backend: HDF5Backend, wanted: NodeRecord) -> bool:
         if not hasattr(value, "create_shared_data"))
 
 
-def _check_listed(backend: HDF5Backend, full_name: str) -> None:
+def _check_listed(
+    backend: HDF5Backend, full_name: str, listings: dict[str, set[str]]
+) -> None:
     """Make sure that a node is not only found by its name but also listed by its group.
 
     Half of a group's index may be enough to find a node whose name is known.
     """
     while full_name:
         parent, _, name = full_name.rpartition(".")
-        if name not in {child for child, _ in backend.children(parent)}:
+        if parent not in listings:
+            listings[parent] = {child for child, _ in backend.children(parent)}
+        if name not in listings[parent]:
             raise DataNotInStorageError(f"{full_name!r} is not listed by its group.")
         full_name = parent
 

@@ -19,6 +19,7 @@ import os
 import pickle
 from collections.abc import Iterator
 from enum import Enum
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pypet_trajectory.storage.journal import Journal
@@ -90,6 +91,9 @@ class SessionJournal:
             return
         if len(payload) <= _MAX_CHANGE:
             if not self._size:
+                # A journal that is there needs no sync of its folder, which only matters for
+                # power cuts; against those the file itself is not safe either.
+                Path(journal_path(self._filename)).touch()
                 self._journal.append(self._token.encode())
             self._journal.append(payload)
             self._size += len(payload)
