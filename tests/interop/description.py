@@ -18,20 +18,29 @@ def describe(traj):
         if node.v_is_parameter:
             content = {
                 "value": None if node.f_is_empty() else value(node.f_get()),
-                "range": [value(v) for v in node.f_get_range()] if node.f_has_range() else None}
+                "range": [value(v) for v in node.f_get_range()] if node.f_has_range() else None,
+            }
         else:
             content = {key: value(item) for key, item in node.f_to_dict().items()}
         leaves[name] = {
-            "class": type(node).__name__, "comment": node.v_comment, "content": content,
-            "annotations": annotations(node)}
+            "class": type(node).__name__,
+            "comment": node.v_comment,
+            "content": content,
+            "annotations": annotations(node),
+        }
     return {
-        "comment": traj.v_comment, "length": len(traj), "leaves": leaves,
+        "comment": traj.v_comment,
+        "length": len(traj),
+        "leaves": leaves,
         "annotations": annotations(traj),
         "explored": sorted(traj.f_get_explored_parameters()),
         "completed": [bool(traj.f_get_run_information(i)["completed"]) for i in range(len(traj))],
         "groups": {
-            node.v_full_name: node.v_comment for node in traj.f_iter_nodes(recursive=True)
-            if not node.v_is_leaf and not node.v_full_name.startswith("config")}}
+            node.v_full_name: node.v_comment
+            for node in traj.f_iter_nodes(recursive=True)
+            if not node.v_is_leaf and not node.v_full_name.startswith("config")
+        },
+    }
 
 
 def annotations(node):
@@ -68,8 +77,13 @@ def value(item, python=False):
         return [kind, item.dtype.str, list(item.shape), hashlib.sha256(data.tobytes()).hexdigest()]
     if hasattr(item, "columns"):
         # The row order of a table is its own, the order of its columns is not.
-        return ["table", {str(name): [value(v, python=True) for v in item[name]]
-                          for name in sorted(map(str, item.columns))}]
+        return [
+            "table",
+            {
+                str(name): [value(v, python=True) for v in item[name]]
+                for name in sorted(map(str, item.columns))
+            },
+        ]
     if hasattr(item, "index"):
         return ["series", [value(v, python=True) for v in item]]
     if hasattr(item, "toarray"):

@@ -20,11 +20,16 @@ logging.disable(logging.CRITICAL)
 def main(what: str, filename: str) -> None:
     """Carry out one request on the trajectory called ``traj``."""
     traj = load_trajectory(
-        "traj", filename=filename, load_all=2, force=True,
-        dynamic_imports=[ArrayParameter, PickleParameter, SparseParameter])
+        "traj",
+        filename=filename,
+        load_all=2,
+        force=True,
+        dynamic_imports=[ArrayParameter, PickleParameter, SparseParameter],
+    )
     if what == "extend":
-        traj.f_expand({name.rpartition(".")[2]: [7, 8] for name in
-                       sorted(traj.f_get_explored_parameters())})
+        traj.f_expand(
+            {name.rpartition(".")[2]: [7, 8] for name in sorted(traj.f_get_explored_parameters())}
+        )
         traj.f_add_result("added.by_pypet07", 42, text="old", comment="from pypet 0.7")
         traj.f_store()
     print("\n" + json.dumps(describe(traj)))

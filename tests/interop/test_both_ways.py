@@ -21,7 +21,8 @@ from pypet_trajectory.trajectory import Trajectory
 pytestmark = pytest.mark.timeout(300)
 
 _spec = importlib.util.spec_from_file_location(
-    "description", Path(__file__).parent / "description.py")
+    "description", Path(__file__).parent / "description.py"
+)
 assert _spec is not None
 assert _spec.loader is not None
 description = importlib.util.module_from_spec(_spec)
@@ -52,22 +53,53 @@ def traj(path: str) -> Trajectory:
 
 def test_every_scalar_and_sequence(traj, path, pypet07):
     traj.f_add_result(
-        "scalars", i=3, neg=-5, big=2**40, f=0.5, nan=float("nan"), c=1 + 2j, t=True, s="é文",
-        empty="", by=b"raw\xff", i8=np.int8(3), u64=np.uint64(2**63), f4=np.float32(1.5),
-        c8=np.complex64(1j))
+        "scalars",
+        i=3,
+        neg=-5,
+        big=2**40,
+        f=0.5,
+        nan=float("nan"),
+        c=1 + 2j,
+        t=True,
+        s="é文",
+        empty="",
+        by=b"raw\xff",
+        i8=np.int8(3),
+        u64=np.uint64(2**63),
+        f4=np.float32(1.5),
+        c8=np.complex64(1j),
+    )
     traj.f_add_result(
-        "sequences", li=[1, 2, 3], lf=(0.5, 1.5), ls=["a", "ü"], lb=[b"x", b"yz"], lt=(True, False),
-        ln=[np.float32(1)] * 2, empty_list=[], empty_tuple=(), empty_dict={}, big=[2**40])
+        "sequences",
+        li=[1, 2, 3],
+        lf=(0.5, 1.5),
+        ls=["a", "ü"],
+        lb=[b"x", b"yz"],
+        lt=(True, False),
+        ln=[np.float32(1)] * 2,
+        empty_list=[],
+        empty_tuple=(),
+        empty_dict={},
+        big=[2**40],
+    )
     expected = stored(traj)
     assert pypet07("read", path) == expected
 
 
 def test_every_array(traj, path, pypet07):
     traj.f_add_result(
-        "arrays", f8=np.random.default_rng(1).random((3, 4, 2)), i2=np.arange(5, dtype="i2"),
-        u1=np.arange(4, dtype="u1"), b=np.array([True, False]), c=np.array([1j]),
-        s=np.array([b"ab", b"c"]), u=np.array(["ab", "öö"]), empty=np.zeros((0,)),
-        f2=np.array([1.5], "f2"), fortran=np.asfortranarray(np.eye(3)))
+        "arrays",
+        f8=np.random.default_rng(1).random((3, 4, 2)),
+        i2=np.arange(5, dtype="i2"),
+        u1=np.arange(4, dtype="u1"),
+        b=np.array([True, False]),
+        c=np.array([1j]),
+        s=np.array([b"ab", b"c"]),
+        u=np.array(["ab", "öö"]),
+        empty=np.zeros((0,)),
+        f2=np.array([1.5], "f2"),
+        fortran=np.asfortranarray(np.eye(3)),
+    )
     expected = stored(traj)
     assert pypet07("read", path) == expected
 
@@ -77,13 +109,19 @@ def test_every_dictionary_and_table(traj, path, pypet07):
     from pypet_trajectory.leaves.object_table import ObjectTable
 
     traj.f_add_result(
-        "dicts", plain={"b": 1, "a": 2.5, "s": "ü", "arr": np.arange(3), "t": (1, 2)},
-        big={"a": 2**40}, wide={f"key_{n:03d}": n for n in range(600)},
-        table=ObjectTable({
-            "n": [1, 2, 2**40], "s": ["a", "ö", "c"], "p": [(1, 2), (3, 4), (5, 6)]}))
+        "dicts",
+        plain={"b": 1, "a": 2.5, "s": "ü", "arr": np.arange(3), "t": (1, 2)},
+        big={"a": 2**40},
+        wide={f"key_{n:03d}": n for n in range(600)},
+        table=ObjectTable(
+            {"n": [1, 2, 2**40], "s": ["a", "ö", "c"], "p": [(1, 2), (3, 4), (5, 6)]}
+        ),
+    )
     traj.f_add_result(
-        "frames", frame=pd.DataFrame({"a": [1, 2], "x": [0.5, 1.5], "s": ["x", "ü"]}),
-        series=pd.Series([1.5, 2.5], name="named"))
+        "frames",
+        frame=pd.DataFrame({"a": [1, 2], "x": [0.5, 1.5], "s": ["x", "ü"]}),
+        series=pd.Series([1.5, 2.5], name="named"),
+    )
     expected = stored(traj)
     assert pypet07("read", path) == expected
 
@@ -91,8 +129,16 @@ def test_every_dictionary_and_table(traj, path, pypet07):
 def test_every_parameter_class_with_and_without_range(traj, path, pypet07):
     sparse = pytest.importorskip("scipy.sparse")
     for name, item in {
-        "i": 3, "big": 2**40, "f": 2.5, "s": "wörd", "t": (1, 2), "ts": ("a", "ü"), "b": True,
-        "arr": np.arange(4), "by": b"raw", "f4": np.float32(2),
+        "i": 3,
+        "big": 2**40,
+        "f": 2.5,
+        "s": "wörd",
+        "t": (1, 2),
+        "ts": ("a", "ü"),
+        "b": True,
+        "arr": np.arange(4),
+        "by": b"raw",
+        "f4": np.float32(2),
     }.items():
         traj.f_add_parameter(f"plain.{name}", item, comment=f"plain {name}")
     traj.f_add_parameter(ArrayParameter, "arrays.a", np.eye(2))
@@ -103,9 +149,9 @@ def test_every_parameter_class_with_and_without_range(traj, path, pypet07):
     traj.f_add_parameter("x", 0)
     traj.f_add_parameter("word", "a")
     traj.f_add_parameter(ArrayParameter, "z", np.zeros(2))
-    traj.f_explore({
-        "x": [1, 2, 2**40], "word": ["a", "bb", "ö"],
-        "z": [np.zeros(2), np.ones(2), np.zeros(2)]})
+    traj.f_explore(
+        {"x": [1, 2, 2**40], "word": ["a", "bb", "ö"], "z": [np.zeros(2), np.ones(2), np.zeros(2)]}
+    )
     expected = stored(traj)
     assert pypet07("read", path) == expected
 
@@ -137,16 +183,24 @@ def test_comments_annotations_groups_and_links(traj, path, pypet07):
 
 def test_what_pypet07_cannot_hold_does_no_harm(traj, path, pypet07):
     traj.f_add_result(
-        "new", mixed=[1, "a", None], nested=[[1], [2, 3]], none_in_dict={"a": None},
-        huge=10**40, scalar=np.array(3.5), dates=np.array(["2020-01-01"], "M8[D]"),
-        structured=np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")]), keys={1: 2})
+        "new",
+        mixed=[1, "a", None],
+        nested=[[1], [2, 3]],
+        none_in_dict={"a": None},
+        huge=10**40,
+        scalar=np.array(3.5),
+        dates=np.array(["2020-01-01"], "M8[D]"),
+        structured=np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")]),
+        keys={1: 2},
+    )
     traj.f_add_result("plain", 5, comment="still there")
     expected = stored(traj)
     found = pypet07("read", path)
     assert found["leaves"]["results.plain"] == expected["leaves"]["results.plain"]
     assert set(found["leaves"]) == set(expected["leaves"])
     assert set(found["leaves"]["results.new"]["content"]) == set(
-        expected["leaves"]["results.new"]["content"])
+        expected["leaves"]["results.new"]["content"]
+    )
 
 
 def test_shared_data(traj, path, pypet07, tmp_path):
@@ -172,9 +226,15 @@ def test_pypet07_extends_our_file_and_we_read_it_again(traj, path, pypet07):
     assert description.describe(again) == extended
     assert again.f_get("x").f_get_range() == [1, 2, 3, 7, 8]
     assert [bool(again.f_get_run_information(i)["completed"]) for i in range(5)] == [
-        True, True, True, False, False]
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
     assert again.f_get("by_pypet07").v_comment == "from pypet 0.7"
     again.f_add_result("added.later", 1)
     again.f_store()
     assert pypet07("read", path)["leaves"]["results.added.later"]["content"] == {
-        "later": ["int", "1"]}
+        "later": ["int", "1"]
+    }
