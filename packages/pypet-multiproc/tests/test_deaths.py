@@ -204,3 +204,45 @@ def test_no_process_outlives_the_main_process(way, mode, tmp_path):
     receiving.close()
     sending.close()
     main.close()
+
+
+SCRIPT = """
+import sys, threading
+from pypet_multiproc.engine import RunEngine
+from pypet_multiproc.experiment import Experiment, RunTask
+from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.testing import JournalStorageService
+from pypet_trajectory.trajectory import Trajectory
+
+def job(traj):
+    traj.f_add_result("$.z", traj.x)
+    if traj.x:
+        threading.Event().wait()
+
+if __name__ == "__main__":
+    traj = Trajectory("T", storage_service=JournalStorageService("."))
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": [0, 1, 2]})
+    traj.f_store(only_init=True)
+    settings = EngineSettings(multiproc=True, ncores=2, wrap_mode=sys.argv[1],
+                              use_pool=sys.argv[2] == "pool")
+    outcomes = RunEngine(settings).run(Experiment(traj, job), map(RunTask, range(3)))
+    next(outcomes)
+    raise LookupError("the user's own mistake")
+"""
+
+
+@soon
+@pytest.mark.parametrize("way", ["pool", "process"])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_script_that_fails_while_runs_go_on_ends(mode, way, tmp_path):
+    import subprocess
+    import sys
+
+    (tmp_path / "script.py").write_text(SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, "script.py", mode, way], capture_output=True, text=True, timeout=15,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert "the user's own mistake" in ended.stderr
+    assert ended.returncode == 1

@@ -351,14 +351,16 @@ def full_copy(traj):
     return traj.v_full_copy, traj.f_get("x").f_has_range()
 
 
-@pytest.mark.parametrize("start_method", ["fork", "spawn"])
-@pytest.mark.parametrize("flag", [True, False])
-def test_full_copy_is_seen_as_it_was(make_traj, start_method, flag):
+@pytest.mark.parametrize(
+    ("start_method", "flag", "freeze_input"),
+    [("fork", flag, freeze) for flag in (True, False) for freeze in (True, False)]
+    + [("spawn", False, True)],
+)
+def test_full_copy_is_seen_as_it_was(make_traj, start_method, flag, freeze_input):
     traj = make_traj(2)
     traj.v_full_copy = flag
-    for freeze_input in (True, False):
-        engine = RunEngine(EngineSettings(wrap_mode="LOCAL", start_method=start_method,
-                                          freeze_input=freeze_input, **POOL))  # fmt: skip
-        outcomes = list(engine.run(Experiment(traj, full_copy), map(RunTask, range(2))))
-        assert {outcome.result for outcome in outcomes} == {(flag, flag or freeze_input)}
+    engine = RunEngine(EngineSettings(wrap_mode="LOCAL", start_method=start_method,
+                                      freeze_input=freeze_input, **POOL))  # fmt: skip
+    outcomes = list(engine.run(Experiment(traj, full_copy), map(RunTask, range(2))))
+    assert {outcome.result for outcome in outcomes} == {(flag, flag or freeze_input)}
     assert traj.v_full_copy is flag

@@ -101,3 +101,12 @@ def test_removing_it_leaves_no_file():
         assert os.path.exists(lock.path)
     lock.remove()
     assert not os.path.exists(lock.path)
+
+
+def test_two_locks_of_one_process_on_one_file_exclude_each_other(lock):
+    twin, taken = OwnerLock(lock.path), []
+    with lock:
+        thread = threading.Thread(target=lambda: taken.append(twin.acquire(block=False)))
+        thread.start()
+        thread.join()
+    assert taken == [False]

@@ -16,9 +16,10 @@ import sys
 import tempfile
 import threading
 from types import TracebackType
-from typing import Any
 
 from pypet_trajectory.exceptions import PypetRuntimeError
+
+_CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
 
 if sys.platform == "win32":
     import msvcrt
@@ -54,10 +55,39 @@ else:
         fcntl.lockf(fd, fcntl.LOCK_UN)
 
 
+class _Holding:
+    """What this process knows of one lock file; all locks on that file share it."""
+
+    def __init__(self) -> None:
+        self.fd: int | None = None
+        self.depth = 0
+        self.threads = threading.RLock()
+
+    def close(self) -> None:
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+
+
+#: By path. The kernel does not keep two locks of one process apart, so we have to.
+_holdings: dict[str, _Holding] = {}
+
+
+def _forget_holdings() -> None:
+    """In a forked process: nothing that the parent holds is held here."""
+    for holding in _holdings.values():
+        holding.close()
+    _holdings.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_holdings)
+
+
 class OwnerLock:
     """Mutual exclusion between processes and between the threads of each.
 
-    Not reentrant across threads; a thread that acquires it twice has to release it twice.
+    A thread that acquires it twice has to release it twice.
 
     Parameters
     ----------
@@ -69,21 +99,11 @@ class OwnerLock:
         if path is None:
             fd, path = tempfile.mkstemp(prefix="pypet-", suffix=".lock")
             os.close(fd)
-        self.path = path
-        self._forget()
+        self.path = os.path.abspath(path)
 
-    def _forget(self) -> None:
-        self._pid = os.getpid()
-        self._fd: int | None = None
-        self._depth = 0
-        self._threads = threading.RLock()
-
-    def _here(self) -> None:
-        """Notice that this is another process than the one the lock was used in."""
-        if self._pid != os.getpid():
-            if self._fd is not None:
-                os.close(self._fd)
-            self._forget()
+    @property
+    def _holding(self) -> _Holding:
+        return _holdings.setdefault(self.path, _Holding())
 
     def acquire(self, block: bool = True) -> bool:
         """Take the lock; returns whether it was taken.
@@ -93,21 +113,24 @@ class OwnerLock:
         block : bool
             Whether to wait for it.
         """
-        self._here()
-        if not self._threads.acquire(blocking=block):
+        holding = self._holding
+        if not holding.threads.acquire(blocking=block):
             return False
         try:
-            if self._depth == 0:
-                if self._fd is None:
-                    self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                if not _take(self._fd, block):
-                    self._threads.release()
-                    return False
+            taken = holding.depth > 0 or self._take_file(holding, block)
         except BaseException:
-            self._threads.release()
+            holding.threads.release()
             raise
-        self._depth += 1
-        return True
+        if taken:
+            holding.depth += 1
+        else:
+            holding.threads.release()
+        return taken
+
+    def _take_file(self, holding: _Holding, block: bool) -> bool:
+        if holding.fd is None:
+            holding.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o600)
+        return _take(holding.fd, block)
 
     def release(self) -> None:
         """Give the lock back.
@@ -117,23 +140,21 @@ class OwnerLock:
         RuntimeError
             If this process does not hold it.
         """
-        self._here()
-        if self._depth == 0 or self._fd is None:
+        holding = self._holding
+        if holding.depth == 0 or holding.fd is None:
             raise PypetRuntimeError(
                 f"The lock {self.path} is not held by process {os.getpid()}; only its owner may "
                 "release it."
             )
-        self._depth -= 1
-        if self._depth == 0:
-            _give(self._fd)
-        self._threads.release()
+        holding.depth -= 1
+        if holding.depth == 0:
+            _give(holding.fd)
+        holding.threads.release()
 
     def remove(self) -> None:
         """Delete the file; done by whoever created the lock when nobody uses it any more."""
-        self._here()
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        self._holding.close()
+        del _holdings[self.path]
         try:
             os.unlink(self.path)
         except FileNotFoundError:
@@ -150,10 +171,3 @@ class OwnerLock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.path = state["path"]
-        self._forget()

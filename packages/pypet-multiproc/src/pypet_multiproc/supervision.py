@@ -16,6 +16,7 @@ over another run. That holds for workers that are killed at any moment.
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import time
@@ -23,6 +24,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from multiprocessing.util import Finalize
 from typing import Any
 
 from pypet_multiproc.channels import FrameReader, keep_from_children
@@ -35,7 +37,7 @@ from pypet_multiproc.failures import (
 )
 from pypet_multiproc.lifeline import END
 from pypet_multiproc.processes import start_quietly, watch_end
-from pypet_multiproc.serialization import dumps
+from pypet_multiproc.serialization import NotPicklableError, dumps, explain
 from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.waiting import make_waiter
 from pypet_multiproc.workers import (
@@ -57,6 +59,10 @@ from pypet_trajectory.storage.records import RunFailure
 _SMALL_BATCH = 16384
 #: Workers that may end before they are ready, one after another.
 _MAX_FAILED_STARTS = 3
+#: Seconds after which a killed process is left to the system.
+_UNKILLABLE = 30.0
+
+_logger = logging.getLogger("pypet_multiproc.supervision")
 
 
 @dataclass(slots=True)
@@ -139,11 +145,11 @@ class Worker:
 
     def assign(self, batch: Sequence[Attempt]) -> bool:
         """Send a batch; returns whether the worker could be reached."""
-        return self._send(batch, dumps(list(batch)))
+        return self._send(batch, _batch_bytes(batch))
 
     def assign_early(self, batch: Sequence[Attempt]) -> bool:
         """Send a batch to a worker that is still at another, if that cannot block."""
-        data = dumps(list(batch))
+        data = _batch_bytes(batch)
         return len(data) <= _SMALL_BATCH and self._send(batch, data)
 
     def _send(self, batch: Sequence[Attempt], data: bytes) -> bool:
@@ -206,6 +212,8 @@ class Supervisor:
         self._started = 0
         #: Workers that have not ended.
         self.workers: list[Worker] = []
+        # Should nobody close it: before multiprocessing waits for its children at exit.
+        self._finalizer = Finalize(self, _abandon, args=(self.workers,), exitpriority=10)
 
     # ---------------------------------------------------------------- start
 
@@ -326,7 +334,7 @@ class Supervisor:
             elif kind == BROKEN:
                 failure: RunFailure = pickle.loads(data)
                 raise WorkerStartError(
-                    f"A worker process could not be set up: {failure.exception}: "
+                    f"A worker process cannot go on: {failure.exception}: "
                     f"{failure.message}\n{failure.traceback}"
                 )
         if worker.results.ended:
@@ -423,11 +431,18 @@ class Supervisor:
                 worker.end_now(patience)
             else:
                 worker.dismiss()
+        self._finalizer.cancel()
         deadline = time.monotonic() + patience
         while self.workers:
             if time.monotonic() > deadline:
                 for worker in self.workers:
                     worker.end_now(0.0)
+            if time.monotonic() > deadline + _UNKILLABLE:
+                _logger.error(
+                    "Processes %s do not end although they were killed; they are left behind.",
+                    [worker.pid for worker in self.workers],
+                )
+                break
             try:
                 self.wait(0.1)
             except WorkerStartError:
@@ -435,6 +450,21 @@ class Supervisor:
         for key in list(self._others):
             self._waiter.unregister(self._others.pop(key))
         self._waiter.close()
+
+
+def _batch_bytes(batch: Sequence[Attempt]) -> bytes:
+    try:
+        return dumps(list(batch))
+    except Exception as exc:
+        own: dict[str, Any] = {f"run {attempt.task.idx}": attempt.task.args for attempt in batch}
+        own.update({f"run {attempt.task.idx} ": attempt.task.kwargs for attempt in batch})
+        raise NotPicklableError(explain(own, "the arguments of", exc)) from exc
+
+
+def _abandon(workers: list[Worker]) -> None:
+    """End workers that nobody looks after any more."""
+    for worker in list(workers):
+        worker.process.kill()
 
 
 def _outcome(data: memoryview, attempt: Attempt) -> RunOutcome:

@@ -119,14 +119,16 @@ def _work(setup: WorkerSetup, pipes: WorkerPipes) -> None:
         if isinstance(first_batch, Packed):
             first_batch = first_batch.unpack()
         runner = _set_up(setup, first_batch)
+        send_frame(pipes.results, READY)
+        loop = _Loop(runner, setup.service, pipes, setup.once)
+        loop.run_batch(first_batch)
+        while not setup.once and (batch := loop.next_batch()) is not None:
+            loop.run_batch(batch)
+    except BrokenPipeError:
+        raise
     except Exception as exc:
+        # Runs never raise; this is a set-up that fails or arguments that cannot be unpickled.
         send_frame(pipes.results, BROKEN + pickle.dumps(describe(exc)))
-        return
-    send_frame(pipes.results, READY)
-    loop = _Loop(runner, setup.service, pipes, setup.once)
-    loop.run_batch(first_batch)
-    while not setup.once and (batch := loop.next_batch()) is not None:
-        loop.run_batch(batch)
 
 
 def _set_up(setup: WorkerSetup, first_batch: tuple[Attempt, ...]) -> Runner:

@@ -1,7 +1,7 @@
 """Runs in any ``concurrent.futures`` executor: threads, processes, clusters.
 
 Only ``submit`` is used, with one importable function and one argument of bytes, which is all that
-executors agree on. The experiment reaches each process of the executor once: a process that does
+executors agree on. The experiment reaches each worker of the executor once: a worker that does
 not have it yet answers so and gets it with the next try. Invariant: the number of submitted batches
 is bounded, and nothing but plain outcomes crosses the wire.
 
@@ -28,10 +28,18 @@ from pypet_multiproc.serialization import NotPicklableError, Packed, explain, pa
 from pypet_multiproc.single_run import RestoringRunner, Runner, outcome_bytes
 from pypet_multiproc.tasks import Attempt, BatchSizer, TaskSource
 
-#: Experiments a process keeps at most.
+#: Experiments a thread keeps at most.
 _KEPT = 2
-_experiments: OrderedDict[str, Runner] = OrderedDict()
-_experiments_lock = threading.Lock()
+
+
+class _Kept(threading.local):
+    """Experiments that reached this thread; services are not shared between threads."""
+
+    def __init__(self) -> None:
+        self.runners: OrderedDict[str, Runner] = OrderedDict()
+
+
+_kept = _Kept()
 
 #: Seconds between two looks at the wrap mode while runs go on.
 _LOOK = 0.1
@@ -50,7 +58,7 @@ def run_batch(payload: bytes) -> bytes | None:
     Returns
     -------
     bytes or None
-        Pickled list of pickled outcomes; ``None`` if this process needs the experiment first.
+        Pickled list of pickled outcomes; ``None`` if this worker needs the experiment first.
     """
     key, packed, batch = pickle.loads(payload)
     runner = _runner(key, packed)
@@ -60,18 +68,18 @@ def run_batch(payload: bytes) -> bytes | None:
 
 
 def _runner(key: str, packed: tuple[Packed, Packed] | None) -> Runner | None:
-    with _experiments_lock:
-        if key in _experiments:
-            _experiments.move_to_end(key)
-            return _experiments[key]
-        if packed is None:
-            return None
-        runner: Runner = packed[0].unpack()
-        runner.prepare(packed[1].unpack())
-        _experiments[key] = runner
-        while len(_experiments) > _KEPT:
-            _experiments.popitem(last=False)
-        return runner
+    runners = _kept.runners
+    if key in runners:
+        runners.move_to_end(key)
+        return runners[key]
+    if packed is None:
+        return None
+    runner: Runner = packed[0].unpack()
+    runner.prepare(packed[1].unpack())
+    runners[key] = runner
+    while len(runners) > _KEPT:
+        runners.popitem(last=False)
+    return runner
 
 
 class ExecutorBackend(Backend):

@@ -6,6 +6,7 @@ for the same attempt. Invariant: confirmations and outcomes may arrive in either
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.failures import StoringFailedError
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings
 from pypet_multiproc.wrapping.services import StoringOnly
-from pypet_multiproc.writing.handle import WriterHandle
+from pypet_multiproc.writing.handle import PATIENCE, WriterHandle
 from pypet_multiproc.writing.process import Confirmation, WriterSetup
 from pypet_multiproc.writing.source import MessageSource
 from pypet_trajectory.exceptions import PypetRuntimeError
@@ -113,10 +114,23 @@ class WriterWrap(WrapMode):
         return super().settled()
 
     def drain(self) -> list[RunOutcome]:
-        """Wait until the writer has confirmed all, or cannot go on."""
+        """Wait until the writer has confirmed all, or cannot go on.
+
+        Data that does not come although nothing happens for minutes has been lost on its way.
+        """
+        patience_ends = time.monotonic() + PATIENCE
         while self._waiting and self._writer is not None and self._failure is None:
-            self._note(self._writer.wait(1.0))
+            news = self._writer.wait(1.0)
+            self._note(news)
             self._failure = self._failure or self._writer.failure()
+            if news:
+                patience_ends = time.monotonic() + PATIENCE
+            elif time.monotonic() > patience_ends:
+                indices = sorted(outcome.idx for outcome in self._waiting.values())
+                self._failure = StoringFailedError(
+                    f"The writer process has not told for {PATIENCE:.0f} s whether the data of "
+                    f"runs {indices} is stored; they count as open."
+                )
         return super().settled()
 
     def _note(self, news: list[Confirmation]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 import time
 from multiprocessing import connection, get_context
+from multiprocessing.util import Finalize
 from typing import Any
 
 from pypet_multiproc.channels import FrameReader, keep_from_children, send_frame
@@ -18,8 +19,8 @@ from pypet_multiproc.processes import default_start_method, start_quietly
 from pypet_multiproc.writing.process import Confirmation, WriterSetup, writer_main
 from pypet_trajectory.storage.records import RunRows
 
-#: Seconds without any sign of life after which an ending writer is given up.
-_PATIENCE = 300.0
+#: Seconds without any sign of life after which a writer is given up.
+PATIENCE = 300.0
 
 
 class WriterHandle:
@@ -49,6 +50,8 @@ class WriterHandle:
         reports_there.close()
         self._closed = False
         self._failure: BaseException | None = None
+        # Should nobody close it: before multiprocessing waits for its children at exit.
+        self._finalizer = Finalize(self, self._commands.close, exitpriority=10)
 
     @property
     def pid(self) -> int | None:
@@ -114,14 +117,15 @@ class WriterHandle:
                 self._command("close", None)
             except WriterDiedError:
                 pass
-        patience_ends = time.monotonic() + _PATIENCE
+        patience_ends = time.monotonic() + PATIENCE
         while not self._closed and not self._reports.ended:
             fresh = self.wait(1.0)
             news += fresh
             if fresh:
-                patience_ends = time.monotonic() + _PATIENCE
+                patience_ends = time.monotonic() + PATIENCE
             elif time.monotonic() > patience_ends:
                 break
+        self._finalizer.cancel()
         self._commands.close()
         self._process.join(timeout=5.0)
         if self._process.is_alive():
