@@ -239,11 +239,14 @@ class HDF5Backend(TreeBackend):
         self._note(Change.RUNS, table)
 
     def update_runs(self, changed: RunRows) -> None:
-        """Rewrite rows of runs, and their failures."""
+        """Rewrite rows of runs, and their failures.
+
+        Crash story: the rows are in the journal when this returns, and in the file with the next
+        flush, which the next run brings.
+        """
         self._unflushed = True
         self._runs.update(changed)
         self._note(Change.ROWS, changed)
-        self.flush()
 
     # ------------------------------------------------------------------ nodes
 

@@ -16,12 +16,13 @@ import numpy as np
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import read_text, remove_text, write_text
-from pypet_storage_hdf5.codecs.base import text_of
+from pypet_storage_hdf5.codecs.base import read_marks, text_of
+from pypet_storage_hdf5.codecs.recall import decode
 from pypet_storage_hdf5.codecs.registry import codec_of, storage_kind
 from pypet_storage_hdf5.copying import INDEX_PREFIX
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import DATASET, GROUP, AttributeOwner
-from pypet_trajectory.constants import NESTED_GROUP, SHARED_DATA
+from pypet_trajectory.constants import ARRAY, CARRAY, EARRAY, NESTED_GROUP, SHARED_DATA
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.storage.modes import chosen_items, known_items
 
@@ -64,6 +65,10 @@ class LeafItems:
         NoSuchServiceError
             If an item is stored in a way this version does not know.
         """
+        if load_only is None and load_except is None and not load_flags:
+            items = self._read_arrays()
+            if items is not None:
+                return {name: items[name] for name in self._in_order(items)}
         found = {name: (path, kind) for name, path, kind in self._walk(self._path, "")}
         found = {name: found[name] for name in self._in_order(found)}
         items = {}
@@ -78,6 +83,26 @@ class LeafItems:
                     f"while reading item {name!r} of {full_name!r}, at {path!r} in "
                     f"{self._file.path!r}")
                 raise
+        return items
+
+    def _read_arrays(self) -> dict[str, Any] | None:
+        """All items if they are arrays, each opened once; ``None`` if the leaf has others."""
+        children = self._file.handles.children(self._path)
+        if children.groups or any(
+            name.startswith(markers.UNFINISHED_PREFIX) for name in children.datasets
+        ):
+            return None
+        items = {}
+        for name in children.datasets:
+            try:
+                with self._file.handles.open_array(f"{self._path}/{name}") as array:
+                    names = array.attribute_names()
+                    if _storage_type(array, names) not in _ARRAY_KINDS:
+                        return None
+                    items[name] = decode(
+                        array.read(), read_marks(array, names), self._file.settings.encoding)
+            except Exception:  # whatever it is, the careful way tells more about it
+                return None
         return items
 
     def _walk(self, path: str, prefix: str) -> Iterator[tuple[str, str, str]]:
@@ -259,10 +284,11 @@ class LeafItems:
                 groups.pop()
 
 
-def _storage_type(owner: AttributeOwner) -> str | None:
-    if markers.STORAGE_TYPE not in owner.attribute_names():
+def _storage_type(owner: AttributeOwner, names: Collection[str] | None = None) -> str | None:
+    if markers.STORAGE_TYPE not in (owner.attribute_names() if names is None else names):
         return None
     return text_of(owner.raw_attribute(markers.STORAGE_TYPE))
 
 
+_ARRAY_KINDS = frozenset((ARRAY, CARRAY, EARRAY))
 _RESERVED = ("_v_", "_f_", "_g_", "_c_", markers.UNFINISHED_PREFIX)
