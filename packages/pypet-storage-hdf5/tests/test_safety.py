@@ -198,6 +198,23 @@ def test_what_the_file_lost_is_restored_from_the_journal(new, load, path):
     assert load().f_get("results.group.r3").f_get() == 3
 
 
+def test_a_full_disk_is_an_os_error_and_the_file_stays_good(new, load, monkeypatch):
+    traj = new()
+    traj.f_add_result("before", 1)
+    traj.f_store()
+
+    def no_space(journal, payload):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", no_space)
+        traj.f_add_result("r", 1)
+        with pytest.raises(OSError, match="No space"):
+            traj.f_store()
+    assert load().f_get("before").f_get() == 1
+    assert check_hdf5_file(traj.v_storage_service.filename) == []
+
+
 def test_a_journal_of_another_file_is_ignored(new, load, path):
     traj = new()
     traj.f_store()

@@ -134,6 +134,8 @@ class HDF5Backend(TreeBackend):
             return
         try:
             self._write_summaries()
+            if self._journal is not None and not self._borrowed:
+                self._journal.write()
         finally:
             journal, self._journal = self._journal, None
             if not self._borrowed:
@@ -147,6 +149,8 @@ class HDF5Backend(TreeBackend):
         """Bring everything to the operating system."""
         if self._unflushed:
             self._write_summaries()
+            if self._journal is not None:
+                self._journal.write()
             self.file.flush()
             self._unflushed = False
             if self._journal is not None and self._journal.is_full:
@@ -247,6 +251,8 @@ class HDF5Backend(TreeBackend):
         self._unflushed = True
         self._runs.update(changed)
         self._note(Change.ROWS, changed)
+        if self._journal is not None:
+            self._journal.write()
 
     # ------------------------------------------------------------------ nodes
 

@@ -30,6 +30,8 @@ _logger = logging.getLogger(__name__)
 _MAX_BYTES = 256 << 20
 #: Changes with more data than this are noted without it; pickling them would cost too much.
 _MAX_CHANGE = 32 << 20
+#: Changes that are written as one record at most.
+_MAX_WAITING = 64
 
 
 class Change(Enum):
@@ -78,17 +80,33 @@ class SessionJournal:
         self._journal = Journal(journal_path(filename))
         self._token = token
         self._size = 0
+        self._waiting: list[Entry] = []
 
     def note(self, trajectory: str, change: Change, content: Any) -> None:
-        """Append one change; one that cannot be pickled is left out.
+        """Remember one change until `write`."""
+        self._waiting.append(Entry(trajectory, change, content))
+        if len(self._waiting) >= _MAX_WAITING:
+            self.write()
 
-        Crash story: the record is complete or recognised as torn.
+    def write(self) -> None:
+        """Append the changes that wait; call this before the file is flushed.
+
+        Crash story: a record is complete or recognised as torn.
         """
+        waiting, self._waiting = self._waiting, []
+        if waiting and not self._append(waiting):
+            for entry in waiting:
+                self._append([entry])
+
+    def _append(self, entries: list[Entry]) -> bool:
+        """Append changes as one record; false if they have to be appended one by one."""
         try:
-            payload = pickle.dumps(Entry(trajectory, change, content), protocol=5)
+            payload = pickle.dumps(entries, protocol=5)
         except Exception as error:  # pickling runs code of the values
-            _logger.debug("A change of %r is not kept in the journal: %s", trajectory, error)
-            return
+            _logger.debug("Changes are not kept in the journal: %s", error)
+            return False
+        if len(payload) > _MAX_CHANGE and len(entries) > 1:
+            return False
         if len(payload) <= _MAX_CHANGE:
             if not self._size:
                 # A journal that is there needs no sync of its folder, which only matters for
@@ -97,6 +115,7 @@ class SessionJournal:
                 self._journal.append(self._token.encode())
             self._journal.append(payload)
             self._size += len(payload)
+        return True
 
     @property
     def is_full(self) -> bool:
@@ -125,7 +144,7 @@ def entries(filename: str, token: str) -> Iterator[Entry]:
     payloads = iter(Journal(path))
     if next(payloads, b"") == token.encode():
         for payload in payloads:
-            yield pickle.loads(payload)
+            yield from pickle.loads(payload)
 
 
 def remove_journal(filename: str) -> None:
