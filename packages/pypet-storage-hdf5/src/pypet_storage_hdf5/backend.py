@@ -138,12 +138,13 @@ class HDF5Backend(TreeBackend):
                 self._journal.write()
         finally:
             journal, self._journal = self._journal, None
-            if not self._borrowed:
-                self._file.close()
-            self._file = None
+            file, self._file = self._file, None
             self._leave()
-        if journal is not None and not self._borrowed:
-            journal.close()
+            if not self._borrowed:
+                file.close()
+                # A file that could be closed needs no journal, even if the call failed.
+                if journal is not None:
+                    journal.close()
 
     def flush(self) -> None:
         """Bring everything to the operating system."""

@@ -22,6 +22,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.storage.journal import Journal
 
 _logger = logging.getLogger(__name__)
@@ -139,10 +140,15 @@ def entries(filename: str, token: str) -> Iterator[Entry]:
     Nothing if there are none, or if the journal belongs to another file that once had this name.
     """
     path = journal_path(filename)
-    if not os.path.exists(path):
+    if not os.path.exists(path) or not os.path.getsize(path):
         return
     payloads = iter(Journal(path))
-    if next(payloads, b"") == token.encode():
+    try:
+        first = next(payloads, b"")
+    except PypetValueError as error:
+        _logger.warning("The journal of %r is ignored: %s", filename, error)
+        return
+    if first == token.encode():
         for payload in payloads:
             yield from pickle.loads(payload)
 

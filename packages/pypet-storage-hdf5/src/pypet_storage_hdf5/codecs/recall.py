@@ -308,10 +308,11 @@ def _decode_array(
 ) -> NDArray[Any]:
     data = np.asarray(data)
     if name == "str" and data.dtype.kind == "S":
+        raw: Any = data
         try:
-            data = np.char.decode(data, "utf-8")  # type: ignore[arg-type]
+            data = np.char.decode(raw, "utf-8")
         except UnicodeDecodeError:
-            data = np.char.decode(data, encoding, "replace")
+            data = np.char.decode(raw, encoding, "replace")
     stored = marks.get(markers.DTYPE)
     if stored is not None:
         dtype = structured_text.parse_dtype(stored)
