@@ -48,11 +48,11 @@ class NodeAttributes:
     annotations: Mapping[str, Any]
 
 
-def read_node_attributes(owner: AttributeOwner) -> NodeAttributes:
-    """Everything the attributes of one group say."""
+def read_node_attributes(owner: AttributeOwner, leaf: bool | None = None) -> NodeAttributes:
+    """Everything the attributes of one group say; `leaf` if it is known to be one or not."""
     names = owner.attribute_names()
     return NodeAttributes(
-        is_leaf=is_leaf(owner, names),
+        is_leaf=is_leaf(owner, names) if leaf is None else leaf,
         class_name=read_text(owner, markers.CLASS_NAME, names) or "",
         comment=read_text(owner, markers.COMMENT, names) or "",
         annotations=read_annotations(owner, names),

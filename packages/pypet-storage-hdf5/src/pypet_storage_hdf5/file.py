@@ -142,7 +142,7 @@ class OpenFile:
         try:
             return node.read()
         finally:
-            node.close()
+            node.close(flush=False)
 
     def read_table(self, path: str) -> NDArray[Any]:
         """All rows of a table."""

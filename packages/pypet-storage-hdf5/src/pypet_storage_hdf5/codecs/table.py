@@ -214,7 +214,8 @@ def _write_table(
         if len(rows):
             node.append(rows)
     finally:
-        node.close()
+        # Closing need not flush the file: the caller does so when everything is written.
+        node.close(flush=False)
 
 
 def _write_split(

@@ -122,7 +122,8 @@ class TreeLayout:
                 f"{full_name!r} is not in the trajectory {self._trajectory[1:]!r} in "
                 f"{self._file.path!r}.")
         with self._file.refusing_pickles(path):
-            attributes = read_node_attributes(self._handles.group(path))
+            attributes = read_node_attributes(
+                self._handles.group(path), None if listed is None else listed is NodeKind.LEAF)
         if not attributes.is_leaf:
             return NodeRecord(
                 full_name, NodeKind.GROUP, attributes.class_name, attributes.comment,

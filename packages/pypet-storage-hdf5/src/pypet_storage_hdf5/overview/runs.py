@@ -55,7 +55,8 @@ _READ_BLOCK = 1024
 #: From this length on a run table is compressed for speed.
 _LARGE = 10_000
 #: Rows per chunk: one chunk is compressed again whenever one of its runs changes.
-_CHUNK = 64
+_CHUNK = 16
+_LARGE_CHUNK = 64
 
 _FAILURE_DTYPE = np.dtype([
     ("idx", "<i4"), ("attempts", "<i4"), ("timestamp", "<f8"), ("status", "S16"),
@@ -119,10 +120,9 @@ class RunsOnDisk:
         """
         length = len(table)
         if not table_exists(self._file, self._path):
-            filters, chunk = self._filters(length), _CHUNK
             create_table(
-                self._file, self._path, _DTYPE, expected=length, filters=filters,
-                chunkshape=chunk)
+                self._file, self._path, _DTYPE, expected=length, filters=self._filters(length),
+                chunkshape=_LARGE_CHUNK if length >= _LARGE else _CHUNK)
             rows = ()
         self._write_failures(table.failures)
         node = self._node()
