@@ -376,7 +376,7 @@ def test_a_pipe_cannot_reach_the_processes_of_an_executor(experiment):
 
 def test_arguments_of_a_run_that_cannot_be_pickled_are_named(experiment):
     tasks = iter([RunTask(0, (1,)), RunTask(1, ({"lock": threading.Lock()},))])
-    with pytest.raises(NotPicklableError, match=r"\['run 1'\]\[0\]\['lock'\]"):
+    with pytest.raises(NotPicklableError, match=r"arguments\['run 1'\]\['args'\]\[0\]\['lock'\]"):
         experiment(nothing_with, tasks=tasks, multiproc=True, ncores=1, use_pool=True,
                    wrap_mode="LOCAL")  # fmt: skip
 

@@ -36,8 +36,8 @@ def load(path: str) -> Callable[..., Trajectory]:
 
     def make(name: str = "traj", load_data: int = 2, **keywords: Any) -> Trajectory:
         settings = {
-            key: keywords.pop(key) for key in ("allow_pickle", "unknown_classes")
-            if key in keywords}
+            key: keywords.pop(key) for key in ("allow_pickle", "unknown_classes") if key in keywords
+        }
         traj = Trajectory("loading", storage_service=HDF5StorageService(path, **settings))
         traj.f_load(name=name, load_data=load_data, **keywords)
         return traj

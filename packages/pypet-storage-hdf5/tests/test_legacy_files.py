@@ -50,7 +50,8 @@ def case(request, tmp_path_factory):
 def test_meta_data_is_that_of_the_file(case):
     expected, traj, _ = case
     assert (traj.v_comment, traj.v_time, traj.v_timestamp, traj.v_version, traj.v_python) == tuple(
-        expected[key] for key in ("comment", "time", "timestamp", "version", "python"))
+        expected[key] for key in ("comment", "time", "timestamp", "version", "python")
+    )
     assert len(traj) == expected["length"]
     assert sorted(traj.f_get_explored_parameters()) == sorted(expected["explored"])
     assert annotations(traj) == expected["annotations"]
@@ -70,10 +71,13 @@ def test_groups_are_those_of_the_file(case):
     expected, traj, _ = case
     groups = {
         node.v_full_name: {
-            "class": type(node).__name__, "comment": node.v_comment,
-            "annotations": annotations(node)}
+            "class": type(node).__name__,
+            "comment": node.v_comment,
+            "annotations": annotations(node),
+        }
         for node in traj.f_iter_nodes(recursive=True, with_links=False)
-        if not node.v_is_leaf and not of_the_service_only(node, expected)}
+        if not node.v_is_leaf and not of_the_service_only(node, expected)
+    }
     assert groups == expected["groups"]
 
 
@@ -92,12 +96,17 @@ def test_leaves_are_those_of_the_file(case):
     leaves = {
         node.v_full_name: node
         for node in traj.f_iter_nodes(recursive=True, with_links=False)
-        if node.v_is_leaf and not of_the_service_only(node, expected)}
+        if node.v_is_leaf and not of_the_service_only(node, expected)
+    }
     assert sorted(leaves) == sorted(expected["leaves"])
     for full_name, leaf in leaves.items():
         want = expected["leaves"][full_name]
         assert (type(leaf).__name__, leaf.v_comment, annotations(leaf), leaf.v_is_parameter) == (
-            want["class"], want["comment"], want["annotations"], want["is_parameter"]), full_name
+            want["class"],
+            want["comment"],
+            want["annotations"],
+            want["is_parameter"],
+        ), full_name
         if leaf.v_is_parameter:
             value = None if leaf.f_is_empty() else described(leaf.f_get())
             assert matches(value, want["value"]), full_name
@@ -117,7 +126,8 @@ def of_the_service_only(node: Any, expected: dict[str, Any]) -> bool:
     """Whether a node of ``config.hdf5`` is in RAM only because the service put it there."""
     name = node.v_full_name
     return name.startswith("config") and (
-        name not in expected["leaves"] and name not in expected["groups"])
+        name not in expected["leaves"] and name not in expected["groups"]
+    )
 
 
 def annotations(node: Any) -> dict[str, Any]:
@@ -130,7 +140,8 @@ def matches(found: Any, want: Any) -> bool:
         if found.get("t") == "npscalar" and want.get("t") in ("int", "float", "bool", "complex"):
             return str(float(found["v"])) == str(float(want["v"]))
         return sorted(found) == sorted(want) and all(
-            matches(found[key], want[key]) for key in found)
+            matches(found[key], want[key]) for key in found
+        )
     if isinstance(found, list) and isinstance(want, list):
         return len(found) == len(want) and all(map(matches, found, want))
     return found == want
@@ -148,21 +159,32 @@ def described(value: Any) -> Any:
     if kind is float:
         return {"t": "float", "v": repr(value), "hex": value.hex()}
     if kind is complex:
-        return {"t": "complex", "v": repr(value), "re_hex": value.real.hex(),
-                "im_hex": value.imag.hex()}
+        return {
+            "t": "complex",
+            "v": repr(value),
+            "re_hex": value.real.hex(),
+            "im_hex": value.imag.hex(),
+        }
     if kind is str:
         return {"t": "str", "v": value}
     if kind is bytes:
         return {"t": "bytes", "hex": value.hex()}
     if isinstance(value, np.generic):
         text = value.hex() if isinstance(value, bytes) else repr(value.item())
-        return {"t": "npscalar", "dtype": value.dtype.str, "v": text,
-                "sha256": digest(np.asarray(value))}
+        return {
+            "t": "npscalar",
+            "dtype": value.dtype.str,
+            "v": text,
+            "sha256": digest(np.asarray(value)),
+        }
     if isinstance(value, np.ndarray):
         dtype = value.dtype
-        found = {"t": "matrix" if kind is np.matrix else "ndarray",
-                 "dtype": dtype.str if dtype.names is None else str(dtype.descr),
-                 "shape": list(value.shape), "sha256": digest(value)}
+        found = {
+            "t": "matrix" if kind is np.matrix else "ndarray",
+            "dtype": dtype.str if dtype.names is None else str(dtype.descr),
+            "shape": list(value.shape),
+            "sha256": digest(value),
+        }
         if value.size <= 20:
             found["v"] = plain(np.asarray(value).tolist())
         return found
@@ -181,24 +203,42 @@ def described_object(value: Any) -> Any:
     if isinstance(value, pd.Timestamp):
         return {"t": "timestamp", "v": value.isoformat()}
     if name == "ObjectTable":
-        return {"t": name, "columns": list(value.columns), "nrows": len(value),
-                "v": {column: [described(entry) for entry in value[column]]
-                      for column in value.columns}}
+        return {
+            "t": name,
+            "columns": list(value.columns),
+            "nrows": len(value),
+            "v": {
+                column: [described(entry) for entry in value[column]] for column in value.columns
+            },
+        }
     if isinstance(value, pd.DataFrame):
-        return {"t": "DataFrame", "columns": [described(column) for column in value.columns],
-                "index": [described(entry) for entry in value.index],
-                "dtypes": {str(column): dtype_text(dtype)
-                           for column, dtype in value.dtypes.items()},
-                "v": {str(column): [described(entry) for entry in value[column]]
-                      for column in value.columns}}
+        return {
+            "t": "DataFrame",
+            "columns": [described(column) for column in value.columns],
+            "index": [described(entry) for entry in value.index],
+            "dtypes": {str(column): dtype_text(dtype) for column, dtype in value.dtypes.items()},
+            "v": {
+                str(column): [described(entry) for entry in value[column]]
+                for column in value.columns
+            },
+        }
     if isinstance(value, pd.Series):
-        return {"t": "Series", "name": described(value.name),
-                "index": [described(entry) for entry in value.index],
-                "dtype": dtype_text(value.dtype), "v": [described(entry) for entry in value]}
+        return {
+            "t": "Series",
+            "name": described(value.name),
+            "index": [described(entry) for entry in value.index],
+            "dtype": dtype_text(value.dtype),
+            "v": [described(entry) for entry in value],
+        }
     if hasattr(value, "tocsr"):
-        return {"t": "sparse", "format": value.format, "dtype": value.dtype.str,
-                "shape": list(value.shape), "nnz": int(value.nnz),
-                "sha256": digest(value.toarray())}
+        return {
+            "t": "sparse",
+            "format": value.format,
+            "dtype": value.dtype.str,
+            "shape": list(value.shape),
+            "nnz": int(value.nnz),
+            "sha256": digest(value.toarray()),
+        }
     return {"t": "shared", "class": name, "flag": value.FLAG, "v": described(value.read())}
 
 

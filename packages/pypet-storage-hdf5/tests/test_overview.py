@@ -15,8 +15,12 @@ def rows(path: str, table: str, trajectory: str = "traj") -> list[dict[str, obje
     with tables.open_file(path) as file:
         data = file.get_node(f"/{trajectory}/overview/{table}").read()
     return [
-        {name: row[name].decode() if isinstance(row[name], bytes) else row[name].item()
-         for name in data.dtype.names} for row in data]
+        {
+            name: row[name].decode() if isinstance(row[name], bytes) else row[name].item()
+            for name in data.dtype.names
+        }
+        for row in data
+    ]
 
 
 def has_table(path: str, table: str) -> bool:
@@ -53,8 +57,16 @@ def test_runs_has_one_row_per_run_and_nine_columns(explored, path):
     table = rows(path, "runs")
     assert [row["name"] for row in table] == ["run_00000000", "run_00000001", "run_00000002"]
     assert list(table[0]) == [
-        "idx", "name", "time", "timestamp", "finish_timestamp", "runtime", "parameter_summary",
-        "short_environment_hexsha", "completed"]
+        "idx",
+        "name",
+        "time",
+        "timestamp",
+        "finish_timestamp",
+        "runtime",
+        "parameter_summary",
+        "short_environment_hexsha",
+        "completed",
+    ]
 
 
 def test_single_rows_and_failures_are_updated(explored, load, path):
@@ -62,8 +74,7 @@ def test_single_rows_and_failures_are_updated(explored, load, path):
     failure = RunFailure("failed", "ZeroDivisionError", "oh", "Traceback …", 2, "host", 5.0)
     row = {**explored._run_table.row(1), "name": "run_00000001", "completed": 1}
     other = {**explored._run_table.row(2), "name": "run_00000002"}
-    explored.v_storage_service.store_run_rows(
-        RunRows("traj", {1: row, 2: other}, {2: failure}))
+    explored.v_storage_service.store_run_rows(RunRows("traj", {1: row, 2: other}, {2: failure}))
     table = load()._run_table
     assert [table.is_completed(idx) for idx in range(3)] == [False, True, False]
     assert table.failures == {2: failure}
@@ -88,10 +99,18 @@ def test_explorations_names_explored_parameters_also_if_they_change(new, path):
 def test_parameters_have_rows_with_value_comment_and_range(explored, path):
     explored.f_store()
     assert rows(path, "parameters_overview") == [
-        {"location": "parameters.group", "name": "x", "value": "1", "comment": "the x"}]
-    assert rows(path, "explored_parameters_overview") == [{
-        "location": "parameters.group", "name": "x", "value": "1", "comment": "the x",
-        "length": 3, "range": "1, 2, 3"}]
+        {"location": "parameters.group", "name": "x", "value": "1", "comment": "the x"}
+    ]
+    assert rows(path, "explored_parameters_overview") == [
+        {
+            "location": "parameters.group",
+            "name": "x",
+            "value": "1",
+            "comment": "the x",
+            "length": 3,
+            "range": "1, 2, 3",
+        }
+    ]
     assert {row["name"] for row in rows(path, "config_overview")} >= {"complevel", "complib"}
 
 
@@ -99,13 +118,23 @@ def test_parameters_have_rows_with_value_comment_and_range(explored, path):
 @pytest.mark.claim(114)
 @pytest.mark.claim(115)
 @pytest.mark.claim(213)
-@pytest.mark.parametrize(("settings", "present", "absent"), [
-    ({}, ["results_summary", "config_overview"], ["results_overview"]),
-    ({"large_overview_tables": True}, ["results_overview", "derived_parameters_overview"], []),
-    ({"small_overview_tables": False}, ["results_summary"], [
-        "config_overview", "parameters_overview", "explored_parameters_overview"]),
-    ({"summary_tables": False, "purge_duplicate_comments": False}, ["config_overview"], [
-        "results_summary", "derived_parameters_summary"])])
+@pytest.mark.parametrize(
+    ("settings", "present", "absent"),
+    [
+        ({}, ["results_summary", "config_overview"], ["results_overview"]),
+        ({"large_overview_tables": True}, ["results_overview", "derived_parameters_overview"], []),
+        (
+            {"small_overview_tables": False},
+            ["results_summary"],
+            ["config_overview", "parameters_overview", "explored_parameters_overview"],
+        ),
+        (
+            {"summary_tables": False, "purge_duplicate_comments": False},
+            ["config_overview"],
+            ["results_summary", "derived_parameters_summary"],
+        ),
+    ],
+)
 def test_overview_tables_exist_as_asked_for(new, path, settings, present, absent):
     new(**settings).f_store()
     assert [has_table(path, name) for name in present] == [True] * len(present)
@@ -147,11 +176,16 @@ def test_equal_comments_are_stored_once_but_those_of_groups_always(new, load, pa
         traj.f_store()
     again = load()
     assert [again.f_get(f"results.run{n}.z").v_comment for n in range(3)] == [
-        "Mostly harmless!", "", "other"]
+        "Mostly harmless!",
+        "",
+        "other",
+    ]
     assert [again.f_get(f"results.run{n}").v_comment for n in range(3)] == ["a run"] * 3
     summary = rows(path, "results_summary")
     assert [(row["name"], row["value"], row["comment"]) for row in summary] == [
-        ("z", "z=0", "Mostly harmless!"), ("z", "z=2", "other")]
+        ("z", "z=0", "Mostly harmless!"),
+        ("z", "z=2", "other"),
+    ]
     assert len(rows(path, "derived_parameters_summary")) == 1
 
 

@@ -69,15 +69,25 @@ def in_pandas_attribute(file, bomb):
 
 def in_object_column(file, bomb):
     name = next(
-        node._v_name for node in file.get_node("/traj/results/r/frame")
-        if isinstance(node, tables.VLArray))
+        node._v_name
+        for node in file.get_node("/traj/results/r/frame")
+        if isinstance(node, tables.VLArray)
+    )
     file.remove_node("/traj/results/r/frame", name)
     node = file.create_vlarray("/traj/results/r/frame", name, atom=tables.ObjectAtom())
     node.append(bomb)
 
 
-PLACES = [in_annotation, in_group_annotation, in_flavor, in_info, in_runs, in_vlarray,
-          in_pandas_attribute, in_object_column]
+PLACES = [
+    in_annotation,
+    in_group_annotation,
+    in_flavor,
+    in_info,
+    in_runs,
+    in_vlarray,
+    in_pandas_attribute,
+    in_object_column,
+]
 
 
 @pytest.fixture
@@ -85,8 +95,12 @@ def stored(new):
     pd = pytest.importorskip("pandas")
     traj = new()
     traj.f_add_result(
-        "r", table=pd.DataFrame({"a": [1]}), number=3, d={"a": 1},
-        frame=pd.DataFrame({"s": ["x", "y"], "n": [1, 2]}))
+        "r",
+        table=pd.DataFrame({"a": [1]}),
+        number=3,
+        d={"a": 1},
+        frame=pd.DataFrame({"s": ["x", "y"], "n": [1, 2]}),
+    )
     traj.f_get("r").f_set(table={"k": 1})
     traj.f_store()
     return traj

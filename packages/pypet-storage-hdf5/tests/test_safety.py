@@ -236,11 +236,11 @@ def test_a_killed_writer_loses_nothing_it_confirmed(tmp_path, mode):
     for kill in range(KILLS):
         path = tmp_path / f"{kill}.hdf5"
         writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), mode], stdout=subprocess.PIPE)
+            [sys.executable, "-c", WRITER, str(path), mode], stdout=subprocess.PIPE
+        )
         assert writer.stdout is not None
         confirmed = int(writer.stdout.readline())
-        timer = threading.Timer(
-            generator.uniform(0, 0.3), writer.send_signal, [signal.SIGKILL])
+        timer = threading.Timer(generator.uniform(0, 0.3), writer.send_signal, [signal.SIGKILL])
         timer.start()
         for line in writer.stdout:
             if line.endswith(b"\n"):

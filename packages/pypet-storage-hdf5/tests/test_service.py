@@ -30,8 +30,9 @@ def test_a_folder_as_filename_means_a_file_named_after_the_trajectory(tmp_path, 
     assert (tmp_path / "myfolder" / "fitting.hdf5").exists()
 
 
-@pytest.mark.parametrize(("given", "expected"), [
-    (None, "hdf5/fitting.hdf5"), ("data.hdf5", "data.hdf5")])
+@pytest.mark.parametrize(
+    ("given", "expected"), [(None, "hdf5/fitting.hdf5"), ("data.hdf5", "data.hdf5")]
+)
 def test_a_bare_filename_lies_in_the_current_folder(tmp_path, monkeypatch, given, expected):
     monkeypatch.chdir(tmp_path)
     service = HDF5StorageService(given, trajectory=Trajectory("fitting"))
@@ -74,7 +75,10 @@ def test_text_beyond_ascii_survives_everywhere(new, load):
     traj.f_store()
     again = load()
     assert (again.v_comment, again.wort, again.f_get("wort").v_comment) == (
-        "größer – 文", "Überraschung", "é")
+        "größer – 文",
+        "Überraschung",
+        "é",
+    )
     assert again.r.d == {"ö": "ü"}
     assert again.r.arr.tolist() == ["ß"]
     assert again.v_annotations.anmerkung == "ä"
@@ -84,16 +88,30 @@ def test_text_beyond_ascii_survives_everywhere(new, load):
 @pytest.mark.claim(108)
 @pytest.mark.claim(109)
 @pytest.mark.claim(110)
-@pytest.mark.parametrize("settings", [
-    {"complevel": 0}, {"complevel": 4, "complib": "blosc"}, {"complib": "blosc:lz4"},
-    {"shuffle": False, "complevel": 2}, {"fletcher32": True}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"complevel": 0},
+        {"complevel": 4, "complib": "blosc"},
+        {"complib": "blosc:lz4"},
+        {"shuffle": False, "complevel": 2},
+        {"fletcher32": True},
+    ],
+)
 def test_compression_is_what_was_asked_for(new, load, path, settings):
     traj = new(**settings)
     traj.f_add_result("arr", np.zeros(10_000))
     traj.f_store()
-    expected = tables.Filters(**{
-        "complib": "zlib", "complevel": 9, "shuffle": True, "fletcher32": False, **settings,
-        **({"shuffle": False} if settings.get("complevel") == 0 else {})})
+    expected = tables.Filters(
+        **{
+            "complib": "zlib",
+            "complevel": 9,
+            "shuffle": True,
+            "fletcher32": False,
+            **settings,
+            **({"shuffle": False} if settings.get("complevel") == 0 else {}),
+        }
+    )
     with tables.open_file(path) as file:
         filters = file.root.traj.results.arr.arr.filters
     assert (filters.complevel, filters.fletcher32) == (expected.complevel, expected.fletcher32)
@@ -125,8 +143,10 @@ def test_settings_of_one_call_do_not_stay_for_the_next(new, path):
 
 
 @pytest.mark.claim(111)
-@pytest.mark.parametrize(("name", "stored"), [
-    ("fixed", "frame"), ("f", "frame"), ("table", "frame_table"), ("t", "frame_table")])
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [("fixed", "frame"), ("f", "frame"), ("table", "frame_table"), ("t", "frame_table")],
+)
 def test_pandas_data_is_stored_in_the_format_asked_for(new, load, path, name, stored):
     pd = pytest.importorskip("pandas")
     traj = new(pandas_format=name)

@@ -24,9 +24,15 @@ from pypet_storage_hdf5 import (
 def result(new):
     traj = new()
     shared = traj.f_add_result(
-        SharedResult, "shared", array=SharedArray(), carray=SharedCArray(),
-        earray=SharedEArray(), vlarray=SharedVLArray(), table=SharedTable(),
-        frame=SharedPandasFrame())
+        SharedResult,
+        "shared",
+        array=SharedArray(),
+        carray=SharedCArray(),
+        earray=SharedEArray(),
+        vlarray=SharedVLArray(),
+        table=SharedTable(),
+        frame=SharedPandasFrame(),
+    )
     traj.f_store()
     return shared
 
@@ -90,8 +96,12 @@ def test_tables_can_be_indexed(table):
 
 
 def test_rows_columns_and_iterators_need_an_open_storage(table):
-    for request in (lambda: table.row, lambda: table.cols, table.iterrows,
-                    lambda: table.where("n > 1")):
+    for request in (
+        lambda: table.row,
+        lambda: table.cols,
+        table.iterrows,
+        lambda: table.where("n > 1"),
+    ):
         with pytest.raises(TypeError, match="StorageContextManager"):
             request()
     with StorageContextManager(table.traj) as context:

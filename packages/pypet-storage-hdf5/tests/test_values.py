@@ -15,32 +15,66 @@ from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
 from pypet_trajectory.testing.equality import assert_same
 
 VALUES: dict[str, Any] = {
-    "int": 3, "negative int": -(2**62), "unsigned int": 2**64 - 1, "huge int": 10**40,
-    "float": 0.1, "nan": float("nan"), "complex": 1 - 2j, "bool": True, "none": None,
-    "text": "naïve – 文", "empty text": "", "text with NUL": "a\0b\0", "half surrogate": "\ud800",
-    "bytes": b"raw\xff", "empty bytes": b"", "bytes with NUL": b"a\0\0",
-    "np.bool_": np.bool_(True), "np.str_": np.str_("é"), "np.bytes_": np.bytes_(b"x"),
-    "np.float16": np.float16(1.5), "np.int8": np.int8(-3), "np.uint64": np.uint64(2**63),
-    "np.datetime64": np.datetime64("2026-01-02T03:04"), "np.timedelta64": np.timedelta64(5, "s"),
-    "empty list": [], "empty tuple": (), "empty dict": {},
-    "list": [1, 2, 3], "tuple of text": ("a", "ü"), "list of bytes": [b"x", b"yz"],
-    "mixed list": [1, 2.5, True], "mixed tuple": (1, "a", None), "nested": [[1, 2], [3]],
-    "list of arrays": [np.arange(3), np.ones((2, 2))], "list of np.bool_": [np.bool_(False)] * 2,
-    "large ints": [2**40, 2**63], "list with NUL": [b"a\0"],
+    "int": 3,
+    "negative int": -(2**62),
+    "unsigned int": 2**64 - 1,
+    "huge int": 10**40,
+    "float": 0.1,
+    "nan": float("nan"),
+    "complex": 1 - 2j,
+    "bool": True,
+    "none": None,
+    "text": "naïve – 文",
+    "empty text": "",
+    "text with NUL": "a\0b\0",
+    "half surrogate": "\ud800",
+    "bytes": b"raw\xff",
+    "empty bytes": b"",
+    "bytes with NUL": b"a\0\0",
+    "np.bool_": np.bool_(True),
+    "np.str_": np.str_("é"),
+    "np.bytes_": np.bytes_(b"x"),
+    "np.float16": np.float16(1.5),
+    "np.int8": np.int8(-3),
+    "np.uint64": np.uint64(2**63),
+    "np.datetime64": np.datetime64("2026-01-02T03:04"),
+    "np.timedelta64": np.timedelta64(5, "s"),
+    "empty list": [],
+    "empty tuple": (),
+    "empty dict": {},
+    "list": [1, 2, 3],
+    "tuple of text": ("a", "ü"),
+    "list of bytes": [b"x", b"yz"],
+    "mixed list": [1, 2.5, True],
+    "mixed tuple": (1, "a", None),
+    "nested": [[1, 2], [3]],
+    "list of arrays": [np.arange(3), np.ones((2, 2))],
+    "list of np.bool_": [np.bool_(False)] * 2,
+    "large ints": [2**40, 2**63],
+    "list with NUL": [b"a\0"],
     "dict": {"b": 1, "a": 2.5, "c": "ü", "d": np.float32(2), "e": np.arange(4)},
     "nested dict": {"a": {"b": [1, (2,)]}, "none": None, "big": 10**30},
-    "int keys": {1: "a", (2, 3): "b"}, "odd keys": {"a/b": 1, "": 2, "_v_x": 3},
-    "large ints in dict": {"a": 2**40}, "wide dict": {f"key_{i}": i for i in range(600)},
+    "int keys": {1: "a", (2, 3): "b"},
+    "odd keys": {"a/b": 1, "": 2, "_v_x": 3},
+    "large ints in dict": {"a": 2**40},
+    "wide dict": {f"key_{i}": i for i in range(600)},
     "long keys": {f"{'k' * 120}_{i}": i for i in range(500)},
-    "array": np.arange(12.0).reshape(3, 4), "fortran": np.asfortranarray(np.eye(3)),
-    "0-d array": np.array(3.5), "no rows": np.zeros((0, 3)), "no columns": np.zeros((3, 0)),
-    "float16 array": np.array([1, 2], np.float16), "big-endian": np.arange(3, dtype=">i4"),
-    "text array": np.array(["a", "ööö"]), "wide text array": np.array(["a", "b"], "U9"),
-    "bytes array": np.array([b"a", b"bcd"]), "bool array": np.array([True, False]),
+    "array": np.arange(12.0).reshape(3, 4),
+    "fortran": np.asfortranarray(np.eye(3)),
+    "0-d array": np.array(3.5),
+    "no rows": np.zeros((0, 3)),
+    "no columns": np.zeros((3, 0)),
+    "float16 array": np.array([1, 2], np.float16),
+    "big-endian": np.arange(3, dtype=">i4"),
+    "text array": np.array(["a", "ööö"]),
+    "wide text array": np.array(["a", "b"], "U9"),
+    "bytes array": np.array([b"a", b"bcd"]),
+    "bool array": np.array([True, False]),
     "dates": np.array(["2020-01-01", "2021-02-03"], "M8[D]"),
     "structured": np.array([(1, 2.5, "é")], [("i", "i4"), ("f", "f8"), ("s", "U3")]),
     "structured 2-d": np.zeros((2, 3), [("i", "i2"), ("v", "f4", (2,))]),
-    "0-d text": np.array("word"), "long": np.arange(100_000),
+    "0-d text": np.array("word"),
+    "long": np.arange(100_000),
 }
 
 
@@ -56,7 +90,8 @@ def backend(tmp_path_factory):
 def round_trip(backend: Any, value: Any, flag: str | None = None) -> Any:
     flags = {} if flag is None else {"item": flag}
     record = NodeRecord(
-        "results.value", NodeKind.LEAF, "Result", items={"item": value}, flags=flags)
+        "results.value", NodeKind.LEAF, "Result", items={"item": value}, flags=flags
+    )
     if backend.kind_of("results.value") is not None:
         backend.delete_node("results.value")
     backend.write_node(WriteRequest(record, 2))
@@ -106,19 +141,28 @@ def test_a_class_derived_from_a_basic_type_is_refused(backend):
 
 
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(),
-    st.binary(), st.complex_numbers(allow_nan=False))
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(),
+    st.binary(),
+    st.complex_numbers(allow_nan=False),
+)
 values = st.recursive(
     scalars,
     lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.tuples(inner, inner),
-        st.dictionaries(st.text(max_size=5), inner, max_size=4)),
-    max_leaves=8)
+        st.lists(inner, max_size=4),
+        st.tuples(inner, inner),
+        st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    ),
+    max_leaves=8,
+)
 
 
 @settings(
-    max_examples=60, deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture])
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(values)
 def test_any_basic_value_comes_back(backend, value):
     assert_same(round_trip(backend, value), value)

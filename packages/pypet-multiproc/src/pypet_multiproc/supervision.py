@@ -456,9 +456,11 @@ def _batch_bytes(batch: Sequence[Attempt]) -> bytes:
     try:
         return dumps(list(batch))
     except Exception as exc:
-        own: dict[str, Any] = {f"run {attempt.task.idx}": attempt.task.args for attempt in batch}
-        own.update({f"run {attempt.task.idx} ": attempt.task.kwargs for attempt in batch})
-        raise NotPicklableError(explain(own, "the arguments of", exc)) from exc
+        own = {
+            f"run {attempt.task.idx}": {"args": attempt.task.args, "kwargs": attempt.task.kwargs}
+            for attempt in batch
+        }
+        raise NotPicklableError(explain(own, "arguments", exc)) from exc
 
 
 def _abandon(workers: list[Worker]) -> None:

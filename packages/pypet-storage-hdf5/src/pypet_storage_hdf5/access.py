@@ -40,11 +40,32 @@ if TYPE_CHECKING:
     from pypet_storage_hdf5.file import OpenFile
 
 #: Requests that change the file; everything else reads.
-_WRITING = frozenset((
-    "create_shared_data", "pandas_put", "make_shared", "make_ordinary", "append", "append_where",
-    "__setitem__", "__setattr__", "modify_column", "modify_columns", "modify_coordinates",
-    "modify_rows", "remove_rows", "remove_row", "create_index", "create_csindex", "reindex",
-    "reindex_dirty", "remove_index", "flush", "flush_rows_to_index", "truncate"))
+_WRITING = frozenset(
+    (
+        "create_shared_data",
+        "pandas_put",
+        "make_shared",
+        "make_ordinary",
+        "append",
+        "append_where",
+        "__setitem__",
+        "__setattr__",
+        "modify_column",
+        "modify_columns",
+        "modify_coordinates",
+        "modify_rows",
+        "remove_rows",
+        "remove_row",
+        "create_index",
+        "create_csindex",
+        "reindex",
+        "reindex_dirty",
+        "remove_index",
+        "flush",
+        "flush_rows_to_index",
+        "truncate",
+    )
+)
 
 
 def only_reads(request: str) -> bool:
@@ -53,8 +74,12 @@ def only_reads(request: str) -> bool:
 
 
 def access_data(
-    backend: HDF5Backend, full_name: str, item: str, request: str,
-    args: tuple[Any, ...] | None = None, kwargs: Mapping[str, Any] | None = None,
+    backend: HDF5Backend,
+    full_name: str,
+    item: str,
+    request: str,
+    args: tuple[Any, ...] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> Any:
     """Carry out one request on an item of a leaf.
 
@@ -97,18 +122,21 @@ def _create(
     if file.handles.kind(path) is not None:
         raise PypetValueError(
             f"There is shared data at {path!r} in {file.path!r} already; append to it, or "
-            "delete it first.")
+            "delete it first."
+        )
     if flag is None:
         if obj is None:
             raise PypetRuntimeError(
-                f"Neither data nor a storage kind is given for the shared data at {path!r}.")
+                f"Neither data nor a storage kind is given for the shared data at {path!r}."
+            )
         from pypet_storage_hdf5.codecs.registry import storage_kind
 
         flag = storage_kind(obj)
     create = _CREATORS.get(flag)
     if create is None:
         raise NoSuchServiceError(
-            f"There is no shared data of kind {flag!r}, only {', '.join(_CREATORS)}.")
+            f"There is no shared data of kind {flag!r}, only {', '.join(_CREATORS)}."
+        )
     parent, _, name = path.rpartition("/")
     unfinished = markers.UNFINISHED_PREFIX + name
     temporary = f"{parent}/{unfinished}"

@@ -28,7 +28,8 @@ from pypet_trajectory.exceptions import NoSuchServiceError
 MAX_BYTES = 60_000
 
 _PYTHON_SCALARS: Mapping[str, type] = {
-    kind.__name__: kind for kind in (bool, int, float, complex, bytes, str)}
+    kind.__name__: kind for kind in (bool, int, float, complex, bytes, str)
+}
 
 
 _TOO_LARGE = object()
@@ -105,7 +106,7 @@ def write_text(owner: AttributeOwner, name: str, text: str) -> None:
     remove_text(owner, name, main=False)
     if plain is not text or len(encoded) > MAX_BYTES or text.endswith("\0"):
         for number, start in enumerate(range(0, len(encoded), MAX_BYTES)):
-            piece = np.frombuffer(encoded[start:start + MAX_BYTES], dtype=np.uint8)
+            piece = np.frombuffer(encoded[start : start + MAX_BYTES], dtype=np.uint8)
             owner.set_raw_attribute(_piece(name, number), piece)
         plain = cut_text(plain, MAX_BYTES)
     owner.set_raw_attribute(name, np.array(plain))
@@ -124,7 +125,7 @@ def cut_text(text: str, size: int) -> str:
     encoded = text.encode("utf-8", "replace")
     if len(encoded) <= size:
         return text
-    return encoded[:size - 3].decode("utf-8", errors="ignore") + "..."
+    return encoded[: size - 3].decode("utf-8", errors="ignore") + "..."
 
 
 def _piece(name: str, number: int) -> str:
@@ -142,7 +143,7 @@ def read_annotations(owner: AttributeOwner, names: Iterable[str]) -> dict[str, A
     found = {}
     for name in names:
         if name.startswith(prefix):
-            key = name[len(prefix):]
+            key = name[len(prefix) :]
             exact = read_text(owner, markers.EXACT_ANNOTATION_PREFIX + key, names)
             if exact is None:
                 found[key] = read_value(owner, name)
@@ -165,9 +166,12 @@ def write_annotations(
     Exception
         What pickling raises, for an annotation that is neither basic data nor can be pickled.
     """
-    prefixes = (markers.ANNOTATION_PREFIX, markers.EXACT_ANNOTATION_PREFIX,
-                markers.PIECE_PREFIX + markers.ANNOTATION_PREFIX,
-                markers.PIECE_PREFIX + markers.EXACT_ANNOTATION_PREFIX)
+    prefixes = (
+        markers.ANNOTATION_PREFIX,
+        markers.EXACT_ANNOTATION_PREFIX,
+        markers.PIECE_PREFIX + markers.ANNOTATION_PREFIX,
+        markers.PIECE_PREFIX + markers.EXACT_ANNOTATION_PREFIX,
+    )
     names = owner.attribute_names() if replace or annotations else []
     if replace and markers.ANNOTATED in names:
         for name in names:
@@ -201,8 +205,13 @@ def _write_annotation(owner: AttributeOwner, key: str, value: Any) -> None:
 def _stored_form(value: Any) -> tuple[Any, str | None]:
     """What PyTables would write, and the exact value as text where that is not enough."""
     kind = type(value)
-    array = value if isinstance(value, np.ndarray) else np.asarray(value) if isinstance(
-        value, np.generic) or kind.__name__ in _PYTHON_SCALARS else None
+    array = (
+        value
+        if isinstance(value, np.ndarray)
+        else np.asarray(value)
+        if isinstance(value, np.generic) or kind.__name__ in _PYTHON_SCALARS
+        else None
+    )
     if array is not None and array.dtype.kind in "biufcS" and array.nbytes <= MAX_BYTES:
         natively = kind.__name__ if kind in _PYTHON_SCALARS.values() else None
         if kind is bytes and (not value or value.endswith(b"\0") or is_pickle(value)):

@@ -73,8 +73,12 @@ class HDF5Backend(TreeBackend):
     """
 
     def __init__(
-        self, location: str, settings: Settings, title: str = "Experiments",
-        *, allow_pickle: bool = True,
+        self,
+        location: str,
+        settings: Settings,
+        title: str = "Experiments",
+        *,
+        allow_pickle: bool = True,
     ) -> None:
         self.location = location
         self.settings = settings
@@ -93,9 +97,17 @@ class HDF5Backend(TreeBackend):
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled back end is a closed one: an open file stays with its process.
-        return {**self.__dict__, "_file": None, "_borrowed": False, "_trajectory": "",
-                "_layout": None, "_summaries": None, "_runs_on_disk": None,
-                "_journal": None, "name_of_run": None}
+        return {
+            **self.__dict__,
+            "_file": None,
+            "_borrowed": False,
+            "_trajectory": "",
+            "_layout": None,
+            "_summaries": None,
+            "_runs_on_disk": None,
+            "_journal": None,
+            "name_of_run": None,
+        }
 
     # ---------------------------------------------------------------- session
 
@@ -120,8 +132,12 @@ class HDF5Backend(TreeBackend):
     def open(self, *, writable: bool) -> None:
         """Open the file; for writing it is created if it is not there."""
         self._file = OpenFile(
-            self.location, writable=writable, title=self.title, settings=self.settings,
-            allow_pickle=self.allow_pickle)
+            self.location,
+            writable=writable,
+            title=self.title,
+            settings=self.settings,
+            allow_pickle=self.allow_pickle,
+        )
         if os.path.exists(journal_path(self.location)):
             self._recover(writable)
         if writable:
@@ -168,8 +184,7 @@ class HDF5Backend(TreeBackend):
         path = f"/{name}"
         if self.file.handles.kind(path) != GROUP:
             if not create:
-                raise PypetKeyError(
-                    f"There is no trajectory {name!r} in {self.location!r}.")
+                raise PypetKeyError(f"There is no trajectory {name!r} in {self.location!r}.")
             self.file.handles.create_group(path)
         self._write_summaries()
         self._leave()
@@ -213,10 +228,13 @@ class HDF5Backend(TreeBackend):
         write_format(self.file, self._overview)
         write_explorations(self.file, self._overview, meta.explored)
         write_settings(self.file, self._overview, self.settings)
-        self.summaries.create_missing({
-            "results_overview": self.settings.results_per_run * meta.length,
-            "derived_parameters_overview":
-                self.settings.derived_parameters_per_run * meta.length})
+        self.summaries.create_missing(
+            {
+                "results_overview": self.settings.results_per_run * meta.length,
+                "derived_parameters_overview": self.settings.derived_parameters_per_run
+                * meta.length,
+            }
+        )
         write_info(self.file, self._overview, meta)
         if meta.comment:
             owner = self.file.handles.group(self._trajectory)
@@ -276,8 +294,12 @@ class HDF5Backend(TreeBackend):
     ) -> NodeRecord:
         """One node as record."""
         return self.layout.read(
-            full_name, items=items, load_only=load_only, load_except=load_except,
-            load_flags=load_flags)
+            full_name,
+            items=items,
+            load_only=load_only,
+            load_except=load_except,
+            load_flags=load_flags,
+        )
 
     def item_names(self, full_name: str) -> list[str]:
         """Names of a leaf's items."""
@@ -326,8 +348,7 @@ class HDF5Backend(TreeBackend):
 
     def view(self) -> HDF5Backend:
         """The same open file with a selection of its own."""
-        twin = HDF5Backend(
-            self.location, self.settings, self.title, allow_pickle=self.allow_pickle)
+        twin = HDF5Backend(self.location, self.settings, self.title, allow_pickle=self.allow_pickle)
         twin._file = self.file
         twin._borrowed = True
         return twin
@@ -335,8 +356,11 @@ class HDF5Backend(TreeBackend):
     def at(self, location: str) -> HDF5Backend:
         """A back end with the same settings on another file; the same file gives a view."""
         return HDF5Backend(
-            os.fspath(location), self.settings.copy(), os.fspath(location),
-            allow_pickle=self.allow_pickle)
+            os.fspath(location),
+            self.settings.copy(),
+            os.fspath(location),
+            allow_pickle=self.allow_pickle,
+        )
 
     def copy_from(
         self, source: TreeBackend, renames: Mapping[str, str], *, move: bool = False
@@ -390,7 +414,9 @@ class HDF5Backend(TreeBackend):
         if not self.allow_pickle:
             _logger.warning(
                 "%r was not closed properly, and its journal is not read because pickles are "
-                "refused.", self.location)
+                "refused.",
+                self.location,
+            )
             return
         changes = list(entries(self.location, self.file.left_token))
         if not changes:
@@ -407,7 +433,9 @@ class HDF5Backend(TreeBackend):
         if restored:
             _logger.warning(
                 "%r was not closed properly; restored %d nodes from its journal.",
-                self.location, restored)
+                self.location,
+                restored,
+            )
 
     def _write_summaries(self) -> None:
         if self._summaries is not None and self._file is not None and self._file.writable:

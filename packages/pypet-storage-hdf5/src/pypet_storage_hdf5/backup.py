@@ -35,7 +35,8 @@ def copy_trajectory_group(source: HDF5Backend, target: HDF5Backend, name: str) -
     if name in target.trajectory_names():
         raise PypetValueError(
             f"{target.location!r} already has a trajectory {name!r}; give another "
-            "backup_filename or remove the old backup.")
+            "backup_filename or remove the old backup."
+        )
     unfinished = f"/{markers.UNFINISHED_PREFIX}{name}"
     if target.file.handles.kind(unfinished) is not None:
         target.file.handles.remove(unfinished)

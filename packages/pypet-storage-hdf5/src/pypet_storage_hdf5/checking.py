@@ -123,8 +123,12 @@ def repair_hdf5_file(
     try:
         problems = tuple(_problems(source))
         copy = OpenFile(
-            new_path, writable=True, title=str(source.tables.title), settings=Settings(),
-            allow_pickle=False)
+            new_path,
+            writable=True,
+            title=str(source.tables.title),
+            settings=Settings(),
+            allow_pickle=False,
+        )
         try:
             lost: list[Problem] = []
             healed: list[str] = []
@@ -143,8 +147,10 @@ def repair_hdf5_file(
 def _problems(file: OpenFile) -> Iterator[Problem]:
     if WRITING in file.handles.group("/").attribute_names():
         yield Problem(
-            "", "unfinished", "the file was not closed; the process that wrote it was killed or "
-            "is still writing")
+            "",
+            "unfinished",
+            "the file was not closed; the process that wrote it was killed or is still writing",
+        )
     for name in file.handles.children("/").groups:
         yield from _trajectory_problems(file, f"/{name}")
 
@@ -156,8 +162,10 @@ def _trajectory_problems(file: OpenFile, trajectory: str) -> Iterator[Problem]:
         stored_runs = RunsOnDisk(file, overview).read()
         if meta.length != len(stored_runs):
             yield Problem(
-                f"{overview}/runs", "missing", f"the table has {len(stored_runs)} rows, but the "
-                f"trajectory has {meta.length} runs")
+                f"{overview}/runs",
+                "missing",
+                f"the table has {len(stored_runs)} rows, but the trajectory has {meta.length} runs",
+            )
     except DataNotInStorageError as error:
         yield Problem(overview, "missing", str(error))
     except Exception as error:  # damaged files raise all kinds of exceptions
@@ -196,7 +204,8 @@ def _node_problems(
     if not attributes.is_leaf:
         if layout.is_half_leaf(path):
             yield Problem(
-                path, "half-written", "a result or parameter that was not stored completely")
+                path, "half-written", "a result or parameter that was not stored completely"
+            )
         else:
             yield from _group_problems(file, layout, trajectory, path)
         return
@@ -265,7 +274,7 @@ def _heal_below(
 
 def _heal_leaf(file: OpenFile, trajectory: str, path: str, class_name: str) -> None:
     owner = file.handles.group(path)
-    branch = path[len(trajectory) + 1:].partition("/")[0]
+    branch = path[len(trajectory) + 1 :].partition("/")[0]
     names = LeafItems(file, path).kinds()
     write_text(owner, markers.CLASS_NAME, class_name or _likely_class(branch, names))
     owner.set_raw_attribute(markers.LEAF, np.array(True))
@@ -299,9 +308,19 @@ def _complete_overview(file: OpenFile, trajectory: str, healed: list[str]) -> No
         read_meta(file, trajectory)
     except DataNotInStorageError:
         attributes = read_node_attributes(file.handles.group(trajectory))
-        write_info(file, overview, TrajectoryMeta(
-            name=trajectory[1:], comment=attributes.comment, timestamp=0.0, time="",
-            version=FILE_VERSION, python=python_version_string, length=length))
+        write_info(
+            file,
+            overview,
+            TrajectoryMeta(
+                name=trajectory[1:],
+                comment=attributes.comment,
+                timestamp=0.0,
+                time="",
+                version=FILE_VERSION,
+                python=python_version_string,
+                length=length,
+            ),
+        )
         healed.append(f"{overview}/info")
 
 

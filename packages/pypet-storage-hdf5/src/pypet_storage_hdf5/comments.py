@@ -51,5 +51,4 @@ class KnownComments:
 
 def comment_digest(comment: str) -> str:
     """SHA-1 of a comment in hexadecimal, the key of pypet's summary tables."""
-    return hashlib.sha1(
-        comment.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+    return hashlib.sha1(comment.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()

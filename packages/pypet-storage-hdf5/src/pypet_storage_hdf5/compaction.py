@@ -87,5 +87,6 @@ def _chosen(file: OpenFile, name: str | None, index: int | None) -> str:
     index = -1 if index is None else index
     if not -len(names) <= index < len(names):
         raise PypetValueError(
-            f"{file.path!r} has {len(names)} trajectories, there is none with index {index}.")
+            f"{file.path!r} has {len(names)} trajectories, there is none with index {index}."
+        )
     return names[index]

@@ -18,11 +18,9 @@ _COMMENTS = {
     "derived_parameters_overview": "Whether the file has a table of all derived parameters",
     "results_overview": "Whether the file has a table of all results",
     "explored_parameters_overview": "Whether the file has a table of explored parameters",
-    "derived_parameters_summary":
-        "Whether the file has a table of derived parameters with different comments",
+    "derived_parameters_summary": "Whether the file has a table of derived parameters with different comments",
     "results_summary": "Whether the file has a table of results with different comments",
-    "purge_duplicate_comments":
-        "Whether a comment that many results or derived parameters share is stored only once",
+    "purge_duplicate_comments": "Whether a comment that many results or derived parameters share is stored only once",
     "results_per_run": "Expected number of results per run",
     "derived_parameters_per_run": "Expected number of derived parameters per run",
     "complevel": "Compression level, 0 (none) to 9 (smallest)",

@@ -62,18 +62,30 @@ def copy_tree(
     if kind == GROUP:
         if target.handles.kind(new_path) is None:
             target.handles.create_group(new_path)
-        _guarded(on_error, old_path, lambda: _copy_attributes(
-            source.handles.group(old_path), target.handles.group(new_path)))
+        _guarded(
+            on_error,
+            old_path,
+            lambda: _copy_attributes(
+                source.handles.group(old_path), target.handles.group(new_path)
+            ),
+        )
         children = source.handles.children(old_path)
         for name in (*children.groups, *children.datasets, *children.links):
             child = _joined(old_path, name)
             if not name.startswith(INDEX_PREFIX) and not skip(child):
                 copy_tree(
-                    source, child, target, _joined(new_path, name), filters=filters,
-                    on_error=on_error, skip=skip)
+                    source,
+                    child,
+                    target,
+                    _joined(new_path, name),
+                    filters=filters,
+                    on_error=on_error,
+                    skip=skip,
+                )
     elif kind == DATASET:
-        _guarded(on_error, old_path, lambda: _copy_dataset(
-            source, old_path, target, new_path, filters))
+        _guarded(
+            on_error, old_path, lambda: _copy_dataset(source, old_path, target, new_path, filters)
+        )
     elif kind == LINK:
         link = source.handles.link_target(old_path)
         _guarded(on_error, old_path, lambda: target.handles.create_link(new_path, link))
@@ -81,9 +93,7 @@ def copy_tree(
         raise tables.NoSuchNodeError(f"There is nothing at {old_path!r} in {source.path!r}.")
 
 
-def copy_group_attributes(
-    source: OpenFile, old_path: str, target: OpenFile, new_path: str
-) -> None:
+def copy_group_attributes(source: OpenFile, old_path: str, target: OpenFile, new_path: str) -> None:
     """Copy the attributes of one group, without what is below it."""
     _copy_attributes(source.handles.group(old_path), target.handles.group(new_path))
 
@@ -110,7 +120,10 @@ def _copy_attributes(old: AttributeOwner, new: AttributeOwner) -> None:
 
 
 def _copy_dataset(
-    source: OpenFile, old_path: str, target: OpenFile, new_path: str,
+    source: OpenFile,
+    old_path: str,
+    target: OpenFile,
+    new_path: str,
     filters: tables.Filters | None,
 ) -> None:
     try:
@@ -137,7 +150,10 @@ def _copy_contiguous(source: OpenFile, old_path: str, target: OpenFile, new_path
 
 
 def _copy_by_pytables(
-    source: OpenFile, old_path: str, target: OpenFile, new_path: str,
+    source: OpenFile,
+    old_path: str,
+    target: OpenFile,
+    new_path: str,
     filters: tables.Filters | None,
 ) -> None:
     parent, _, name = new_path.rpartition("/")
@@ -146,11 +162,13 @@ def _copy_by_pytables(
     try:
         if isinstance(node, tables.UnImplemented):
             raise tables.HDF5ExtError(
-                f"{old_path!r} in {source.path!r} has a type PyTables does not know.", h5bt=False)
+                f"{old_path!r} in {source.path!r} has a type PyTables does not know.", h5bt=False
+            )
         if isinstance(node, tables.Table):
             keywords["propindexes"] = True
         copy = node.copy(
-            target.tables.get_node(parent or "/"), name, copyuserattrs=False, **keywords)
+            target.tables.get_node(parent or "/"), name, copyuserattrs=False, **keywords
+        )
         copy.close()
     finally:
         node.close()

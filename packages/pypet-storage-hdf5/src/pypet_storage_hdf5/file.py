@@ -74,7 +74,12 @@ class OpenFile:
     """
 
     def __init__(
-        self, path: str, *, writable: bool, title: str, settings: Settings,
+        self,
+        path: str,
+        *,
+        writable: bool,
+        title: str,
+        settings: Settings,
         allow_pickle: bool = True,
     ) -> None:
         self.path = path
@@ -87,12 +92,14 @@ class OpenFile:
         exists = os.path.exists(path)
         if not writable and not exists:
             raise MissingFileError(
-                errno.ENOENT, f"There is no file to load from at {os.path.abspath(path)!r}.")
+                errno.ENOENT, f"There is no file to load from at {os.path.abspath(path)!r}."
+            )
         if writable:
             os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
             if exists and not os.access(path, os.W_OK):
                 raise PermissionError(
-                    errno.EACCES, "The file is read-only; nothing can be stored in it", path)
+                    errno.EACCES, "The file is read-only; nothing can be stored in it", path
+                )
         if exists and not os.access(path, os.R_OK):
             raise PermissionError(errno.EACCES, "The file cannot be read", path)
         title_of_new = {} if exists else {"title": title}
@@ -104,7 +111,8 @@ class OpenFile:
         root = self.handles.group("/")
         #: What a writer that did not close the file has left in it, ``''`` if there was none.
         self.left_token = (
-            str(root.raw_attribute(WRITING)) if WRITING in root.attribute_names() else "")
+            str(root.raw_attribute(WRITING)) if WRITING in root.attribute_names() else ""
+        )
         #: What this writer leaves in the file until it closes it, see `mark_writing`.
         self.token = ""
 
@@ -178,7 +186,8 @@ class OpenFile:
             missing = missing_bytes(self.path)
             if self.writable and missing and complete(self.path, missing):
                 _logger.warning(
-                    "%r was being written when its process died; completed it.", self.path)
+                    "%r was being written when its process died; completed it.", self.path
+                )
                 return tables.open_file(self.path, mode="a")
             if not self.writable and missing:
                 completed = open_completed(self.path, missing)
@@ -197,7 +206,8 @@ def _opening_error(path: str, writable: bool, error: Exception) -> Exception:
         return HDF5FileError(
             f"{place!r} cannot be opened for {'writing' if writable else 'reading'}, because "
             f"{_holders(path) or 'another program or another part of this one'} holds it open. "
-            "Close it there, or let only one process use the file (wrap mode LOCK or QUEUE).")
+            "Close it there, or let only one process use the file (wrap mode LOCK or QUEUE)."
+        )
     if not os.path.getsize(path):
         return HDF5FileError(f"{place!r} is empty and therefore no HDF5 file.")
     with open(path, "rb") as stream:
@@ -207,7 +217,8 @@ def _opening_error(path: str, writable: bool, error: Exception) -> Exception:
     reason = next((line.strip() for line in text.splitlines() if "truncated" in line), "")
     return HDF5FileError(
         f"{place!r} is a damaged HDF5 file ({reason or text.strip().splitlines()[-1]}). "
-        "repair_hdf5_file() saves what can be saved.")
+        "repair_hdf5_file() saves what can be saved."
+    )
 
 
 def _holders(path: str) -> str:
@@ -219,7 +230,10 @@ def _holders(path: str) -> str:
     except OSError:
         return ""
     found = {
-        parts[4] for parts in map(str.split, lines)
-        if len(parts) > 5 and parts[1] != "->" and parts[5].rpartition(":")[2] == inode}
+        parts[4]
+        for parts in map(str.split, lines)
+        if len(parts) > 5 and parts[1] != "->" and parts[5].rpartition(":")[2] == inode
+    }
     return ", ".join(
-        "this process" if pid == str(os.getpid()) else f"process {pid}" for pid in sorted(found))
+        "this process" if pid == str(os.getpid()) else f"process {pid}" for pid in sorted(found)
+    )

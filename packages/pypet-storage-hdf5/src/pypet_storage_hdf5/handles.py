@@ -181,7 +181,8 @@ class Handles:
             handle._v_objectid = handle._g_open()
         except tables.HDF5ExtError as error:
             raise tables.NoSuchNodeError(
-                f"There is no group {path!r} in {self.file.filename!r}.") from error
+                f"There is no group {path!r} in {self.file.filename!r}."
+            ) from error
         return self._keep(path, handle)
 
     @contextmanager
@@ -224,7 +225,8 @@ class Handles:
             if handle.atom.kind == "reference":
                 raise tables.HDF5ExtError(
                     f"{path!r} in {self.file.filename!r} holds HDF5 references, not data.",
-                    h5bt=False)
+                    h5bt=False,
+                )
             yield handle
         finally:
             handle._g_close()
@@ -285,7 +287,7 @@ class Handles:
         if growing:
             handle.extdim = 0
         # HDF5 takes the first dimension of a growing array as 0 and lets it grow.
-        handle.shape = ((0, *data.shape[1:]) if growing else data.shape)
+        handle.shape = (0, *data.shape[1:]) if growing else data.shape
         with self.bare():
             handle._v_objectid = handle._create_carray("")
         try:
@@ -295,8 +297,11 @@ class Handles:
             else:
                 rank = data.ndim
                 handle._g_write_slice(
-                    np.zeros(rank, np.uint64), np.ones(rank, np.uint64),
-                    np.array(data.shape, np.uint64), data)
+                    np.zeros(rank, np.uint64),
+                    np.ones(rank, np.uint64),
+                    np.array(data.shape, np.uint64),
+                    data,
+                )
             yield handle
         finally:
             handle._g_close()

@@ -42,11 +42,13 @@ def copy_nodes(
         kind = source.kind_of(old_name)
         if kind is None or kind is NodeKind.LINK:
             raise DataNotInStorageError(
-                f"{old_name!r} cannot be merged: it is not in {source.location!r}.")
+                f"{old_name!r} cannot be merged: it is not in {source.location!r}."
+            )
         new_path = target.layout.path_of(new_name)
         if target.file.handles.kind(new_path) is not None:
             _logger.warning(
-                "%r is not merged: %r has a node of that name.", new_name, target.location)
+                "%r is not merged: %r has a node of that name.", new_name, target.location
+            )
             continue
         target.layout.ensure_groups(new_name.rpartition(".")[0])
         old_path = source.layout.path_of(old_name)

@@ -72,7 +72,8 @@ def refuse_pickles(place: str) -> Iterator[None]:
 def _refusal(place: str, refused: list[str]) -> PickleRefusedError:
     return PickleRefusedError(
         f"Pickles are refused (allow_pickle=False), but {place} holds one that looks up "
-        f"{refused[0]!r}. Load with allow_pickle=True if you trust who wrote the file.")
+        f"{refused[0]!r}. Load with allow_pickle=True if you trust who wrote the file."
+    )
 
 
 def is_pickle(value: bytes) -> bool:

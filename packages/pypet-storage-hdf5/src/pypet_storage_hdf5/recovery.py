@@ -62,9 +62,14 @@ class _Wanted:
             full_name, names = content
             record = self.records.get(full_name)
             if record is not None:
-                self.records[full_name] = replace(record, items={
-                    name: value for name, value in (record.items or {}).items()
-                    if name not in names})
+                self.records[full_name] = replace(
+                    record,
+                    items={
+                        name: value
+                        for name, value in (record.items or {}).items()
+                        if name not in names
+                    },
+                )
         elif change is Change.META:
             self.meta = content
         elif change is Change.RUNS:
@@ -150,12 +155,11 @@ def _is_intact(backend: HDF5Backend, wanted: NodeRecord) -> bool:
     return all(
         name in items and nested_equal(items[name], value)
         for name, value in (wanted.items or {}).items()
-        if not hasattr(value, "create_shared_data"))
+        if not hasattr(value, "create_shared_data")
+    )
 
 
-def _check_listed(
-    backend: HDF5Backend, full_name: str, listings: dict[str, set[str]]
-) -> None:
+def _check_listed(backend: HDF5Backend, full_name: str, listings: dict[str, set[str]]) -> None:
     """Make sure that a node is not only found by its name but also listed by its group.
 
     Half of a group's index may be enough to find a node whose name is known.

@@ -95,16 +95,30 @@ class HDF5StorageService(TreeStorageService):
     LEAF: ClassVar = markers.LEAF
     #: Setting to name of its table switch, as in pypet 0.7.
     NAME_TABLE_MAPPING: ClassVar[Mapping[str, str]] = {
-        f"_overview_{name}": name for name in (
-            "parameters_overview", "config_overview", "derived_parameters_overview",
-            "results_overview", "explored_parameters_overview", "derived_parameters_summary",
-            "results_summary")}
+        f"_overview_{name}": name
+        for name in (
+            "parameters_overview",
+            "config_overview",
+            "derived_parameters_overview",
+            "results_overview",
+            "explored_parameters_overview",
+            "derived_parameters_summary",
+            "results_summary",
+        )
+    }
     PR_ATTR_NAME_MAPPING: ClassVar[Mapping[str, str]] = {
         "_derived_parameters_per_run": "derived_parameters_per_run",
         "_results_per_run": "results_per_run",
-        "_purge_duplicate_comments": "purge_duplicate_comments"}
+        "_purge_duplicate_comments": "purge_duplicate_comments",
+    }
     ATTR_LIST: ClassVar = (
-        "complevel", "complib", "shuffle", "fletcher32", "pandas_format", "encoding")
+        "complevel",
+        "complib",
+        "shuffle",
+        "fletcher32",
+        "pandas_format",
+        "encoding",
+    )
 
     def __init__(
         self,
@@ -130,20 +144,33 @@ class HDF5StorageService(TreeStorageService):
         unknown_classes: str = "raise",
     ) -> None:
         small, large, summary = (
-            bool(small_overview_tables), bool(large_overview_tables), bool(summary_tables))
+            bool(small_overview_tables),
+            bool(large_overview_tables),
+            bool(summary_tables),
+        )
         settings = Settings(
-            complib=complib, complevel=complevel, shuffle=bool(shuffle),
-            fletcher32=bool(fletcher32), pandas_format=pandas_format, encoding=encoding,
-            config_overview=small, parameters_overview=small, explored_parameters_overview=small,
-            derived_parameters_overview=large, results_overview=large,
-            derived_parameters_summary=summary, results_summary=summary,
+            complib=complib,
+            complevel=complevel,
+            shuffle=bool(shuffle),
+            fletcher32=bool(fletcher32),
+            pandas_format=pandas_format,
+            encoding=encoding,
+            config_overview=small,
+            parameters_overview=small,
+            explored_parameters_overview=small,
+            derived_parameters_overview=large,
+            results_overview=large,
+            derived_parameters_summary=summary,
+            results_summary=summary,
             purge_duplicate_comments=bool(purge_duplicate_comments),
             results_per_run=results_per_run,
-            derived_parameters_per_run=derived_parameters_per_run).checked()
+            derived_parameters_per_run=derived_parameters_per_run,
+        ).checked()
         name = None if trajectory is None else trajectory.v_name
         location = resolved_filename(filename, name)
         backend = HDF5Backend(
-            location, settings, file_title or name or DEFAULT_NAME, allow_pickle=allow_pickle)
+            location, settings, file_title or name or DEFAULT_NAME, allow_pickle=allow_pickle
+        )
         super().__init__(backend, allow_pickle=allow_pickle, unknown_classes=unknown_classes)
         self._backend: HDF5Backend = backend
         self._display_time = display_time
@@ -172,8 +199,7 @@ class HDF5StorageService(TreeStorageService):
     @filename.setter
     def filename(self, filename: str | os.PathLike[str]) -> None:
         if self.is_open:
-            raise PypetValueError(
-                f"{self!r} is open; close it before it can keep another file.")
+            raise PypetValueError(f"{self!r} is open; close it before it can keep another file.")
         self._backend.location = os.fspath(filename)
 
     @property
@@ -256,13 +282,19 @@ class HDF5StorageService(TreeStorageService):
         return answer
 
     def _access_data(
-        self, full_name: str, item: str, request: str, args: Any = None, kwargs: Any = None,
+        self,
+        full_name: str,
+        item: str,
+        request: str,
+        args: Any = None,
+        kwargs: Any = None,
         **session: Any,
     ) -> Any:
         name, _ = self._take_session(session)
         if name is None and not self._held_open:
             raise PypetValueError(
-                f"{self!r} is closed and no trajectory_name says whose {full_name!r} is meant.")
+                f"{self!r} is closed and no trajectory_name says whose {full_name!r} is meant."
+            )
         with self._session(name, None, writable=not only_reads(request)):
             answer = access_data(self._backend, full_name, item, request, args, kwargs)
             if not only_reads(request):

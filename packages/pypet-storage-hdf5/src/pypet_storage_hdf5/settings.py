@@ -18,15 +18,25 @@ import tables
 from pypet_trajectory.exceptions import PypetValueError
 
 PANDAS_FORMATS: Final[Mapping[str, str]] = {
-    "f": "fixed", "fixed": "fixed", "t": "table", "table": "table"}
+    "f": "fixed",
+    "fixed": "fixed",
+    "t": "table",
+    "table": "table",
+}
 
 #: Options of a store call that choose filters; all others go to the data.
 FILTER_OPTIONS: Final = frozenset(("complib", "complevel", "shuffle", "fletcher32", "filters"))
 
 #: Names of the switches for overview tables, in the order of the columns of ``hdf5_settings``.
 OVERVIEW_SWITCHES: Final = (
-    "config_overview", "parameters_overview", "derived_parameters_overview", "results_overview",
-    "explored_parameters_overview", "derived_parameters_summary", "results_summary")
+    "config_overview",
+    "parameters_overview",
+    "derived_parameters_overview",
+    "results_overview",
+    "explored_parameters_overview",
+    "derived_parameters_summary",
+    "results_summary",
+)
 
 
 @dataclass(slots=True)
@@ -90,7 +100,8 @@ class Settings:
         ):
             raise PypetValueError(
                 "purge_duplicate_comments needs the summary tables, which know the comments "
-                "that are there: switch summary_tables on or purging off.")
+                "that are there: switch summary_tables on or purging off."
+            )
         return self
 
     def copy(self) -> Settings:
@@ -114,7 +125,8 @@ def pandas_format(name: str) -> str:
         return PANDAS_FORMATS[name]
     except (KeyError, TypeError):
         raise PypetValueError(
-            f"pandas_format must be one of {', '.join(PANDAS_FORMATS)}, not {name!r}.") from None
+            f"pandas_format must be one of {', '.join(PANDAS_FORMATS)}, not {name!r}."
+        ) from None
 
 
 def usable_complib(name: str) -> str:

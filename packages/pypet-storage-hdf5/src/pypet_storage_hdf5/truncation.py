@@ -36,7 +36,7 @@ def missing_bytes(path: str | os.PathLike[str]) -> int:
     offset = _END_ADDRESS_OFFSETS.get(head[8])
     if offset is None:
         return 0
-    end = int.from_bytes(head[offset:offset + 8], "little")
+    end = int.from_bytes(head[offset : offset + 8], "little")
     return max(0, end - size)
 
 
@@ -63,8 +63,12 @@ def open_image(path: str, image: bytes, mode: str) -> Any:
     """Open the content of a file in memory; nothing is written to disk."""
     # HDF5 wants a name that no file has, although it creates none.
     return tables.open_file(
-        f"{path} (in memory)", mode=mode, driver="H5FD_CORE", driver_core_image=image,
-        driver_core_backing_store=0)
+        f"{path} (in memory)",
+        mode=mode,
+        driver="H5FD_CORE",
+        driver_core_image=image,
+        driver_core_backing_store=0,
+    )
 
 
 def complete(path: str, missing: int) -> bool:

@@ -69,16 +69,18 @@ def full_marks(marks: Marks, known_prefix: str, added_prefix: str) -> dict[str, 
     """Marks by the full names of their attributes."""
     return {
         (known_prefix if name in _KNOWN_TO_07 else added_prefix) + name: text
-        for name, text in marks.items()}
+        for name, text in marks.items()
+    }
 
 
 def read_marks(owner: AttributeOwner, names: Iterable[str]) -> dict[str, str]:
     """Marks of an item among the attributes called `names`."""
     return {
-        name[len(prefix):]: text_of(owner.raw_attribute(name))
+        name[len(prefix) :]: text_of(owner.raw_attribute(name))
         for name in names
         for prefix in (markers.DATA_PREFIX, markers.ADDED_DATA_PREFIX)
-        if name.startswith(prefix)}
+        if name.startswith(prefix)
+    }
 
 
 def finish(owner: AttributeOwner, kind: str) -> None:
@@ -110,5 +112,6 @@ def data_options(
     if unknown:
         raise PypetTypeError(
             f"Cannot store {path!r} as {kind}: there is no option "
-            f"{', '.join(map(repr, sorted(unknown)))} for such data.")
+            f"{', '.join(map(repr, sorted(unknown)))} for such data."
+        )
     return others

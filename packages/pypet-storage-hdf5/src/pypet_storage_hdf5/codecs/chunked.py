@@ -43,7 +43,8 @@ class ChunkedCodec(Codec):
         elif kind == VLARRAY:
             parent, _, name = path.rpartition("/")
             node = file.tables.create_vlarray(
-                parent, name, obj=encoded.data, filters=file.filters(options))
+                parent, name, obj=encoded.data, filters=file.filters(options)
+            )
             node.close()
             with file.handles.dataset(path) as owner:
                 write_marks(owner, encoded.marks)
@@ -51,7 +52,10 @@ class ChunkedCodec(Codec):
         else:
             chunkshape = others.get("chunkshape") or chunk_shape(encoded.data)
             with file.handles.create_chunked_array(
-                path, encoded.data, chunkshape, file.filters(options),
+                path,
+                encoded.data,
+                chunkshape,
+                file.filters(options),
                 growing=kind == EARRAY,
             ) as array:
                 write_marks(array, encoded.marks)

@@ -100,16 +100,26 @@ def _encode_natively(values: Any) -> Encoded | None:
         return _scalars(data, kind)
     if issubclass(kind, np.generic) and kind.__module__ == "numpy" and kind is not np.bytes_:
         encoded = _stacked(np.array(values))  # types pypet 0.7 does not know, such as float16
-        return encoded and Encoded(encoded.data, {
-            markers.DTYPE: np.asarray(values[0]).dtype.str, **encoded.marks,
-            markers.COLL_TYPE: markers.COLL_SCALAR})
+        return encoded and Encoded(
+            encoded.data,
+            {
+                markers.DTYPE: np.asarray(values[0]).dtype.str,
+                **encoded.marks,
+                markers.COLL_TYPE: markers.COLL_SCALAR,
+            },
+        )
     return None
 
 
 def _scalars(data: NDArray[Any], kind: type, more: Marks | None = None) -> Encoded:
-    return Encoded(data, {
-        markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: scalar_name(kind),
-        **(more or {})})
+    return Encoded(
+        data,
+        {
+            markers.COLL_TYPE: markers.COLL_SCALAR,
+            markers.SCALAR_TYPE: scalar_name(kind),
+            **(more or {}),
+        },
+    )
 
 
 def _encode_sequences(values: Sequence[Any], collection: str) -> Encoded | None:
@@ -121,8 +131,10 @@ def _encode_sequences(values: Sequence[Any], collection: str) -> Encoded | None:
     data = encode_scalars(list(itertools.chain.from_iterable(values)), kind)
     if data is None:
         return None
-    return Encoded(data.reshape(len(values), -1), {
-        markers.COLL_TYPE: collection, markers.SCALAR_TYPE: scalar_name(kind)})
+    return Encoded(
+        data.reshape(len(values), -1),
+        {markers.COLL_TYPE: collection, markers.SCALAR_TYPE: scalar_name(kind)},
+    )
 
 
 def _encode_arrays(values: Sequence[Any], kind: type) -> Encoded | None:
@@ -145,6 +157,11 @@ def _stacked(array: NDArray[Any]) -> Encoded | None:
 
 def _encode_as_texts(values: Sequence[Any]) -> Encoded:
     texts = [structured_text.dumps(value).encode() for value in values]
-    return Encoded(np.array(texts), {
-        markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: "str",
-        markers.ENCODING: markers.ENCODING_JSON})
+    return Encoded(
+        np.array(texts),
+        {
+            markers.COLL_TYPE: markers.COLL_SCALAR,
+            markers.SCALAR_TYPE: "str",
+            markers.ENCODING: markers.ENCODING_JSON,
+        },
+    )

@@ -23,8 +23,19 @@ if TYPE_CHECKING:
     from pypet_storage_hdf5.file import OpenFile
 
 _OPTIONS = (
-    "format", "index", "append", "complib", "complevel", "min_itemsize", "nan_rep",
-    "data_columns", "encoding", "errors", "track_times", "dropna")
+    "format",
+    "index",
+    "append",
+    "complib",
+    "complevel",
+    "min_itemsize",
+    "nan_rep",
+    "data_columns",
+    "encoding",
+    "errors",
+    "track_times",
+    "dropna",
+)
 
 
 class PandasCodec(Codec):
@@ -39,7 +50,8 @@ class PandasCodec(Codec):
 
         if not isinstance(value, (pd.DataFrame, pd.Series)):
             raise NoSuchServiceError(
-                f"{path!r} is to be stored as pandas data, but is a {type(value).__name__}.")
+                f"{path!r} is to be stored as pandas data, but is a {type(value).__name__}."
+            )
         put_pandas(file, path, value, data_options(options, _OPTIONS, kind, path), options)
         finish(file.handles.group(path), kind)
 
@@ -61,8 +73,10 @@ def put_pandas(
     """Write pandas data with the keywords of ``HDFStore.put``."""
     filters = file.filters(filter_options)
     settings = {
-        "format": file.settings.pandas_format, "encoding": file.settings.encoding,
-        **keywords}
+        "format": file.settings.pandas_format,
+        "encoding": file.settings.encoding,
+        **keywords,
+    }
     settings["format"] = pandas_format(settings["format"])
     if settings["format"] == "table" and filters.complevel:
         settings |= {"complib": filters.complib, "complevel": filters.complevel}
@@ -87,7 +101,8 @@ def borrowed_store(file: OpenFile, filters: Any = None) -> Any:
     except ModuleNotFoundError as error:
         raise MissingPackageError(
             "The file holds pandas data, which needs pandas: "
-            'pip install "pypet-storage-hdf5[pandas]".') from error
+            'pip install "pypet-storage-hdf5[pandas]".'
+        ) from error
 
     pytables = importlib.import_module("pandas.io.pytables")
 

@@ -62,9 +62,14 @@ def encode_as_text(value: Any) -> Encoded:
         If the value contains something that is no basic data.
     """
     text = structured_text.dumps(value)
-    return Encoded(_text_scalar(text), {
-        markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: "str",
-        markers.ENCODING: markers.ENCODING_JSON})
+    return Encoded(
+        _text_scalar(text),
+        {
+            markers.COLL_TYPE: markers.COLL_SCALAR,
+            markers.SCALAR_TYPE: "str",
+            markers.ENCODING: markers.ENCODING_JSON,
+        },
+    )
 
 
 def encode_sequence(values: Sequence[Any]) -> Encoded | None:
@@ -103,7 +108,8 @@ def encode_array(array: NDArray[Any]) -> Encoded | None:
     """An array of any type but objects."""
     matrix = type(array) is np.matrix
     marks: dict[str, str] = {
-        markers.COLL_TYPE: markers.COLL_MATRIX if matrix else markers.COLL_NDARRAY}
+        markers.COLL_TYPE: markers.COLL_MATRIX if matrix else markers.COLL_NDARRAY
+    }
     data = np.asarray(array)
     dtype = data.dtype
     if dtype.kind == "U":
@@ -148,22 +154,29 @@ def _encode_text(value: str) -> Encoded | None:
         data = _text_scalar(value)
     except UnicodeEncodeError:
         return None
-    return _sized(data, value.endswith("\0"), {
-        markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: "str"})
+    return _sized(
+        data,
+        value.endswith("\0"),
+        {markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: "str"},
+    )
 
 
 def _encode_bytes(value: bytes) -> Encoded:
     data = np.frombuffer(value or b"\0", dtype=f"S{len(value) or 1}").reshape(())
-    return _sized(data, value.endswith(b"\0"), {
-        markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: "bytes"})
+    return _sized(
+        data,
+        value.endswith(b"\0"),
+        {markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: "bytes"},
+    )
 
 
 def _encode_number(value: Any) -> Encoded | None:
     data = np.array(value)
     if data.dtype.kind not in _NATIVE_KINDS:
         return None
-    return Encoded(data, {
-        markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: type(value).__name__})
+    return Encoded(
+        data, {markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: type(value).__name__}
+    )
 
 
 def _encode_numpy_scalar(value: np.generic) -> Encoded | None:
@@ -178,20 +191,30 @@ def _encode_numpy_scalar(value: np.generic) -> Encoded | None:
         return Encoded(encoded.data, {**encoded.marks, markers.SCALAR_TYPE: "bytes_"})
     name = scalar_name(kind)
     if name in PARAMETERTYPEDICT:
-        return Encoded(np.asarray(value), {
-            markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: name})
+        return Encoded(
+            np.asarray(value), {markers.COLL_TYPE: markers.COLL_SCALAR, markers.SCALAR_TYPE: name}
+        )
     encoded = encode_array(np.asarray(value))
     if encoded is None:
         return None
     # pypet 0.7 knows no scalars of this type: it sees the number, or bytes.
-    return Encoded(encoded.data, {
-        markers.DTYPE: np.asarray(value).dtype.str, **encoded.marks,
-        markers.COLL_TYPE: markers.COLL_SCALAR})
+    return Encoded(
+        encoded.data,
+        {
+            markers.DTYPE: np.asarray(value).dtype.str,
+            **encoded.marks,
+            markers.COLL_TYPE: markers.COLL_SCALAR,
+        },
+    )
 
 
 _SCALAR_ENCODERS: Mapping[type, Callable[[Any], Encoded | None]] = {
-    bool: _encode_number, int: _encode_number, float: _encode_number, complex: _encode_number,
-    str: _encode_text, bytes: _encode_bytes,
+    bool: _encode_number,
+    int: _encode_number,
+    float: _encode_number,
+    complex: _encode_number,
+    str: _encode_text,
+    bytes: _encode_bytes,
 }
 
 
@@ -267,8 +290,9 @@ def decode_scalars(data: NDArray[Any], name: str | None, encoding: str) -> list[
         return list(data.tolist())
     kind = scalar_type(name)
     if kind is str:
-        return [text if isinstance(text, str) else decode_text(text, encoding)
-                for text in data.tolist()]
+        return [
+            text if isinstance(text, str) else decode_text(text, encoding) for text in data.tolist()
+        ]
     values = data.tolist()
     if not values or type(values[0]) is kind:
         return list(values)
@@ -339,4 +363,4 @@ def _parse_shape(text: str) -> tuple[int, ...]:
 def _raw_bytes(data: NDArray[Any], marks: Marks) -> bytes:
     raw = data.reshape(-1)[:1].tobytes() if data.ndim else data.tobytes()
     size = marks.get(markers.SIZE)
-    return raw.rstrip(b"\0") if size is None else raw[:int(size)]
+    return raw.rstrip(b"\0") if size is None else raw[: int(size)]

@@ -33,13 +33,24 @@ from pypet_trajectory.leaves.column_table import ColumnTable
 _CODECS: Final[Mapping[str, Codec]] = {
     kind: codec
     for codec in (ArrayCodec(), ChunkedCodec(), TableCodec(), PandasCodec(), SharedCodec())
-    for kind in codec.kinds}
+    for kind in codec.kinds
+}
 
 #: Storage kind by exact type, for types that always have the same one.
 _KINDS_BY_TYPE: Final[Mapping[type, str]] = {
-    bool: ARRAY, int: ARRAY, float: ARRAY, complex: ARRAY, str: ARRAY, bytes: ARRAY,
-    type(None): ARRAY, list: ARRAY, tuple: ARRAY, set: ARRAY, frozenset: ARRAY,
-    np.matrix: CARRAY, ColumnTable: TABLE,
+    bool: ARRAY,
+    int: ARRAY,
+    float: ARRAY,
+    complex: ARRAY,
+    str: ARRAY,
+    bytes: ARRAY,
+    type(None): ARRAY,
+    list: ARRAY,
+    tuple: ARRAY,
+    set: ARRAY,
+    frozenset: ARRAY,
+    np.matrix: CARRAY,
+    ColumnTable: TABLE,
 }
 
 
@@ -61,7 +72,8 @@ def storage_kind(value: Any, flag: str | None = None) -> str:
     if flag is not None:
         if flag not in _CODECS:
             raise PypetRuntimeError(
-                f"There is no storage kind {flag!r}, only {', '.join(_CODECS)}.")
+                f"There is no storage kind {flag!r}, only {', '.join(_CODECS)}."
+            )
         return flag
     kind = type(value)
     found = _KINDS_BY_TYPE.get(kind)
@@ -81,7 +93,8 @@ def storage_kind(value: Any, flag: str | None = None) -> str:
     raise NoSuchServiceError(
         f"There is no way to store a value of type {kind.__module__}.{kind.__qualname__}: "
         f"{value!r:.80}. Use a PickleResult or PickleParameter, or a leaf class whose _store() "
-        "turns it into basic data.")
+        "turns it into basic data."
+    )
 
 
 def codec_of(kind: str, place: str) -> Codec:
@@ -96,7 +109,8 @@ def codec_of(kind: str, place: str) -> Codec:
     if codec is None:
         raise NoSuchServiceError(
             f"{place!r} is stored as {kind!r}, which this version does not know; it knows "
-            f"{', '.join(_CODECS)}.")
+            f"{', '.join(_CODECS)}."
+        )
     return codec
 
 

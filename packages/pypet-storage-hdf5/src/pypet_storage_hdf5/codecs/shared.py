@@ -38,5 +38,6 @@ class SharedCodec(Codec):
         cls = shared_class(flag)
         if cls is None:
             raise NoSuchServiceError(
-                f"{path!r} is shared data of kind {flag!r}, for which there is no class.")
+                f"{path!r} is shared data of kind {flag!r}, for which there is no class."
+            )
         return cls(name=path.rpartition("/")[2])

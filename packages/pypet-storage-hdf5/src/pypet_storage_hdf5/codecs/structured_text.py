@@ -68,15 +68,22 @@ def _encode(value: Any) -> Any:
         return {"scalar": _encode_array(np.asarray(value))}
     raise NoSuchServiceError(
         f"A value of type {kind.__module__}.{kind.__qualname__} cannot be stored: {value!r:.80}. "
-        "Store its parts, or use a PickleResult or PickleParameter.")
+        "Store its parts, or use a PickleResult or PickleParameter."
+    )
 
 
 def _encode_array(array: np.ndarray[Any, Any]) -> Any:
     if array.dtype.hasobject:
-        return {"dtype": "O", "shape": list(array.shape),
-                "elements": [_encode(element) for element in array.ravel().tolist()]}
-    return {"dtype": describe_dtype(array.dtype), "shape": list(array.shape),
-            "data": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()}
+        return {
+            "dtype": "O",
+            "shape": list(array.shape),
+            "elements": [_encode(element) for element in array.ravel().tolist()],
+        }
+    return {
+        "dtype": describe_dtype(array.dtype),
+        "shape": list(array.shape),
+        "data": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode(),
+    }
 
 
 def _decode_array(parts: Mapping[str, Any]) -> np.ndarray[Any, Any]:
@@ -100,8 +107,11 @@ def describe_dtype(dtype: np.dtype[Any]) -> str:
 
 def parse_dtype(text: str) -> np.dtype[Any]:
     """The numpy type that `describe_dtype` described."""
-    return np.lib.format.descr_to_dtype(_field_lists(json.loads(text))) if text.startswith(
-        "[") else np.dtype(text)
+    return (
+        np.lib.format.descr_to_dtype(_field_lists(json.loads(text)))
+        if text.startswith("[")
+        else np.dtype(text)
+    )
 
 
 def _field_lists(descr: Any) -> Any:
@@ -143,6 +153,6 @@ def _decode(parts: Any) -> Any:
     if isinstance(parts, list):
         return [_decode(element) for element in parts]
     if isinstance(parts, dict):
-        (tag, content), = parts.items()
+        ((tag, content),) = parts.items()
         return _DECODERS[tag](content)
     return parts

@@ -46,9 +46,12 @@ class _Part(NamedTuple):
 
     def rows(self) -> NDArray[Any]:
         """The columns as one structured array."""
-        dtype = np.dtype([
-            (name, column.data.dtype, column.data.shape[1:])
-            for name, column in self.columns.items()])
+        dtype = np.dtype(
+            [
+                (name, column.data.dtype, column.data.shape[1:])
+                for name, column in self.columns.items()
+            ]
+        )
         length = len(next(iter(self.columns.values())).data)
         rows = np.zeros(length, dtype)
         for name, column in self.columns.items():
@@ -59,9 +62,13 @@ class _Part(NamedTuple):
         """Marks of all columns by the full names of their attributes."""
         found = {}
         for name, column in self.columns.items():
-            found.update(full_marks(
-                column.marks, markers.FORMATTED_COLUMN_PREFIX % name,
-                markers.ADDED_COLUMN_PREFIX % name))
+            found.update(
+                full_marks(
+                    column.marks,
+                    markers.FORMATTED_COLUMN_PREFIX % name,
+                    markers.ADDED_COLUMN_PREFIX % name,
+                )
+            )
         return found
 
 
@@ -84,8 +91,7 @@ class TableCodec(Codec):
             columns = {name: encode_column([entry]) for name, entry in value.items()}
             marks = {markers.DATA_PREFIX + markers.COLL_TYPE: markers.COLL_DICT}
         else:
-            columns = {
-                name: encode_column(column) for name, column in _columns_of(value, path)}
+            columns = {name: encode_column(column) for name, column in _columns_of(value, path)}
             marks = {}
         if not columns:
             raise PypetValueError(f"{path!r} cannot be stored: the table has no columns.")
@@ -107,7 +113,8 @@ class TableCodec(Codec):
                 marks = {
                     name: text_of(owner.raw_attribute(name))
                     for name in owner.attribute_names()
-                    if name.startswith(_MARK_PREFIXES)}
+                    if name.startswith(_MARK_PREFIXES)
+                }
             columns = _decoded(file.read_table(path), marks, file.settings.encoding)
         if kind == DICT:
             return {name: column[0] for name, column in columns.items()}
@@ -138,8 +145,7 @@ def row_of(row: Mapping[str, Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def rows_of(table: Any, path: str) -> NDArray[Any]:
     """A `ColumnTable` or data frame as structured array."""
-    return _Part({
-        name: encode_column(column) for name, column in _columns_of(table, path)}).rows()
+    return _Part({name: encode_column(column) for name, column in _columns_of(table, path)}).rows()
 
 
 _MARK_PREFIXES = ("SRVC_COLUMN_", "PYPET_COLUMN_")
@@ -152,19 +158,21 @@ def _columns_of(table: Any, path: str) -> Iterator[tuple[str, Sequence[Any] | ND
         columns: Any = table
     elif hasattr(table, "columns") and hasattr(table, "iloc"):
         names = [str(name) for name in table.columns]
-        columns = {
-            name: table.iloc[:, position].to_numpy() for position, name in enumerate(names)}
+        columns = {name: table.iloc[:, position].to_numpy() for position, name in enumerate(names)}
         columns = {
             name: column.tolist() if column.dtype == object else column
-            for name, column in columns.items()}
+            for name, column in columns.items()
+        }
     else:
         raise NoSuchServiceError(
-            f"{path!r} is to be stored as a table, but is a {type(table).__name__}.")
+            f"{path!r} is to be stored as a table, but is a {type(table).__name__}."
+        )
     for name in names:
         if not _is_column_name(name) or names.count(name) > 1:
             raise PypetValueError(
                 f"The table {path!r} cannot be stored: {name!r} is no possible or no unique "
-                "name of a column.")
+                "name of a column."
+            )
         yield name, columns[name]
 
 
@@ -199,17 +207,21 @@ def _split(columns: Mapping[str, Encoded]) -> Iterator[_Part]:
     yield _Part(part)
 
 
-def _write_table(
-    file: OpenFile, path: str, rows: NDArray[Any], options: Mapping[str, Any]
-) -> None:
+def _write_table(file: OpenFile, path: str, rows: NDArray[Any], options: Mapping[str, Any]) -> None:
     parent, _, name = path.rpartition("/")
     per_chunk = options.get("chunkshape") or min(
-        max(1, len(rows)), max(1, _CHUNK_BYTES // max(1, rows.dtype.itemsize)))
+        max(1, len(rows)), max(1, _CHUNK_BYTES // max(1, rows.dtype.itemsize))
+    )
     with file.handles.bare(), warnings.catch_warnings():
         warnings.simplefilter("ignore", tables.NaturalNameWarning)
         node = file.tables.create_table(
-            parent, name, description=rows.dtype, filters=file.filters(options),
-            chunkshape=per_chunk, expectedrows=max(1, len(rows)))
+            parent,
+            name,
+            description=rows.dtype,
+            filters=file.filters(options),
+            chunkshape=per_chunk,
+            expectedrows=max(1, len(rows)),
+        )
     try:
         if len(rows):
             node.append(rows)
@@ -219,7 +231,11 @@ def _write_table(
 
 
 def _write_split(
-    file: OpenFile, path: str, parts: Sequence[_Part], kind: str, marks: Mapping[str, str],
+    file: OpenFile,
+    path: str,
+    parts: Sequence[_Part],
+    kind: str,
+    marks: Mapping[str, str],
     options: Mapping[str, Any],
 ) -> None:
     group = file.handles.create_group(path)
@@ -234,7 +250,8 @@ def _write_split(
     value_width = max(len(text.encode()) for text in types.values())
     rows = np.array(
         [(text.encode(), mark.encode()) for mark, text in types.items()],
-        dtype=[("data_type", f"S{value_width}"), ("field_name", f"S{width}")])
+        dtype=[("data_type", f"S{value_width}"), ("field_name", f"S{width}")],
+    )
     _write_table(file, types_path, rows, options)
     with file.handles.dataset(types_path) as owner:
         owner.set_raw_attribute(markers.DATATYPE_TABLE, np.array(1))
@@ -254,8 +271,7 @@ def _read_split(file: OpenFile, path: str) -> dict[str, Sequence[Any]]:
             is_types = markers.DATATYPE_TABLE in owner.attribute_names()
         rows = file.read_table(child_path)
         if is_types:
-            marks = {
-                row["field_name"].decode(): row["data_type"].decode() for row in rows}
+            marks = {row["field_name"].decode(): row["data_type"].decode() for row in rows}
         else:
             suffix = child.removeprefix(name).lstrip("_")
             parts[int(suffix) if suffix.isdigit() else 0] = rows
@@ -272,8 +288,10 @@ def _decoded(
     for name in rows.dtype.names or ():
         own = {
             mark: marks[prefix % name + mark]
-            for prefix, known in _MARKS.items() for mark in known
-            if prefix % name + mark in marks}
+            for prefix, known in _MARKS.items()
+            for mark in known
+            if prefix % name + mark in marks
+        }
         columns[name] = decode_column(rows[name], own, encoding)
     return columns
 

@@ -81,7 +81,8 @@ class LeafItems:
             except Exception as error:
                 error.add_note(
                     f"while reading item {name!r} of {full_name!r}, at {path!r} in "
-                    f"{self._file.path!r}")
+                    f"{self._file.path!r}"
+                )
                 raise
         return items
 
@@ -100,7 +101,8 @@ class LeafItems:
                     if _storage_type(array, names) not in _ARRAY_KINDS:
                         return None
                     items[name] = decode(
-                        array.read(), read_marks(array, names), self._file.settings.encoding)
+                        array.read(), read_marks(array, names), self._file.settings.encoding
+                    )
             except Exception:  # whatever it is, the careful way tells more about it
                 return None
         return items
@@ -115,7 +117,7 @@ class LeafItems:
             name = stored
             if stored.startswith(unfinished):
                 # Complete but not renamed: the process died while replacing the item.
-                name = stored[len(unfinished):]
+                name = stored[len(unfinished) :]
                 if name in names:
                     continue
             child = f"{path}/{stored}"
@@ -126,8 +128,8 @@ class LeafItems:
                 yield prefix + name, child, kind
             elif stored is name and not name.startswith(INDEX_PREFIX):
                 _logger.warning(
-                    "%r in %r is not marked as data of pypet and ignored.",
-                    child, self._file.path)
+                    "%r in %r is not marked as data of pypet and ignored.", child, self._file.path
+                )
 
     def _kind(self, path: str, is_dataset: bool | None = None) -> str | None:
         handles = self._file.handles
@@ -251,7 +253,8 @@ class LeafItems:
             if not group or set(group) & set("/\0\n") or group.startswith(_RESERVED):
                 raise PypetValueError(
                     f"{name!r} cannot be the name of an item: {group!r} is empty, contains a "
-                    "slash, or begins as names of HDF5 nodes may not.")
+                    "slash, or begins as names of HDF5 nodes may not."
+                )
         for group in groups:
             path = f"{path}/{group}"
             found = self._file.handles.kind(path)
@@ -261,7 +264,8 @@ class LeafItems:
             elif found != GROUP or self._kind(path) != NESTED_GROUP:
                 raise PypetValueError(
                     f"There cannot be an item {name!r}: {path!r} in {self._file.path!r} is an "
-                    "item itself.")
+                    "item itself."
+                )
         return f"{path}/{short_name}"
 
     def _rescue(self, unfinished: str, final: str) -> None:
@@ -276,9 +280,7 @@ class LeafItems:
             groups = name.split(".")[:-1]
             while groups:
                 path = "/".join([self._path, *groups])
-                if self._file.handles.kind(path) != GROUP or any(
-                    self._file.handles.children(path)
-                ):
+                if self._file.handles.kind(path) != GROUP or any(self._file.handles.children(path)):
                     break
                 self._file.handles.remove(path)
                 groups.pop()

@@ -32,8 +32,9 @@ from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
 _logger = logging.getLogger(__name__)
 
 #: Classes that groups have without saying so.
-_STANDARD_GROUPS = frozenset((
-    "", "NNGroupNode", "ConfigGroup", "ParameterGroup", "DerivedParameterGroup", "ResultGroup"))
+_STANDARD_GROUPS = frozenset(
+    ("", "NNGroupNode", "ConfigGroup", "ParameterGroup", "DerivedParameterGroup", "ResultGroup")
+)
 
 OVERVIEW = "overview"
 _MAX_REMEMBERED = 100_000
@@ -120,19 +121,33 @@ class TreeLayout:
         if kind != GROUP or full_name.partition(".")[0] == OVERVIEW:
             raise DataNotInStorageError(
                 f"{full_name!r} is not in the trajectory {self._trajectory[1:]!r} in "
-                f"{self._file.path!r}.")
+                f"{self._file.path!r}."
+            )
         with self._file.refusing_pickles(path):
             attributes = read_node_attributes(
-                self._handles.group(path), None if listed is None else listed is NodeKind.LEAF)
+                self._handles.group(path), None if listed is None else listed is NodeKind.LEAF
+            )
         if not attributes.is_leaf:
             return NodeRecord(
-                full_name, NodeKind.GROUP, attributes.class_name, attributes.comment,
-                attributes.annotations)
-        values = LeafItems(self._file, path).read(
-            full_name, load_only, load_except, load_flags) if items else None
+                full_name,
+                NodeKind.GROUP,
+                attributes.class_name,
+                attributes.comment,
+                attributes.annotations,
+            )
+        values = (
+            LeafItems(self._file, path).read(full_name, load_only, load_except, load_flags)
+            if items
+            else None
+        )
         return NodeRecord(
-            full_name, NodeKind.LEAF, attributes.class_name, attributes.comment,
-            attributes.annotations, values)
+            full_name,
+            NodeKind.LEAF,
+            attributes.class_name,
+            attributes.comment,
+            attributes.annotations,
+            values,
+        )
 
     def item_names(self, full_name: str) -> list[str]:
         """Names of a leaf's items."""
@@ -157,7 +172,10 @@ class TreeLayout:
         if self._is_half_leaf(path, found):
             _logger.warning(
                 "%r in %r is a result or parameter that was not stored completely; it is left "
-                "out. repair_hdf5_file() restores its data.", path, self._file.path)
+                "out. repair_hdf5_file() restores its data.",
+                path,
+                self._file.path,
+            )
             return None
         return NodeKind.GROUP
 
@@ -180,7 +198,7 @@ class TreeLayout:
     def _link_target(self, path: str) -> str:
         target = self._handles.link_target(path)
         prefix = self._trajectory + "/"
-        return target[len(prefix):].replace("/", ".") if target.startswith(prefix) else target
+        return target[len(prefix) :].replace("/", ".") if target.startswith(prefix) else target
 
     # --------------------------------------------------------------- writing
 
@@ -196,8 +214,7 @@ class TreeLayout:
         if record.kind is NodeKind.LEAF:
             self._write_leaf(request)
         elif self._handles.kind(self.path_of(record.full_name)) is None:
-            self._handles.create_link(
-                self.path_of(record.full_name), self.path_of(record.target))
+            self._handles.create_link(self.path_of(record.full_name), self.path_of(record.target))
 
     def ensure_groups(self, full_name: str) -> None:
         """Create a group and its parents where they are missing.
@@ -238,8 +255,12 @@ class TreeLayout:
         record = request.record
         self.ensure_groups(record.full_name)
         owner = self._handles.group(self.path_of(record.full_name))
-        wanted = record.comment or record.annotations or request.mode == OVERWRITE_DATA or (
-            record.class_name not in _STANDARD_GROUPS)
+        wanted = (
+            record.comment
+            or record.annotations
+            or request.mode == OVERWRITE_DATA
+            or (record.class_name not in _STANDARD_GROUPS)
+        )
         if not wanted:
             return
         overwriting = _overwrites(request)
@@ -306,15 +327,18 @@ class TreeLayout:
             present = leaf.kinds()
             replaced = items_to_overwrite(request, present)
             changed = {
-                name: value for name, value in new_items.items()
-                if name in replaced or name not in present}
+                name: value
+                for name, value in new_items.items()
+                if name in replaced or name not in present
+            }
             if changed:
                 leaf.change(changed, replaced, record.flags, request.options)
                 if record.range_length and not overwriting:
                     self._summaries.parameter_explored(record)
         owner = self._handles.group(path)
         replace_annotations = overwriting or (
-            request.overwrite is not True and ANNOTATIONS in request.overwrite)  # type: ignore[operator]
+            request.overwrite is not True and ANNOTATIONS in request.overwrite
+        )  # type: ignore[operator]
         write_annotations(owner, record.annotations, replace=replace_annotations)
         if overwriting:
             self._write_leaf_attributes(owner, record, record.comment)
@@ -343,7 +367,8 @@ class TreeLayout:
         path = self.path_of(full_name)
         if not full_name or self._handles.kind(path) is None:
             raise DataNotInStorageError(
-                f"{full_name!r} cannot be deleted: it is not in {self._file.path!r}.")
+                f"{full_name!r} cannot be deleted: it is not in {self._file.path!r}."
+            )
         self._handles.remove(path)
         self.forget()
 
@@ -355,7 +380,8 @@ class TreeLayout:
     def _wrong_kind(self, full_name: str, found: str, wanted: str) -> PypetTypeError:
         return PypetTypeError(
             f"{full_name!r} cannot be stored as a {wanted}: there is a {found} of that name in "
-            f"{self._file.path!r}. Delete it there first.")
+            f"{self._file.path!r}. Delete it there first."
+        )
 
 
 _TRUE = np.array(True)

@@ -34,8 +34,13 @@ FORMAT_NUMBER = 1
 
 #: Columns of ``hdf5_settings`` that are no switches; ``complib`` is wide enough for every name.
 _SETTINGS_TYPES = {
-    "complib": "S16", "complevel": "<i4", "pandas_format": "S7", "encoding": "S11",
-    "results_per_run": "<i4", "derived_parameters_per_run": "<i4"}
+    "complib": "S16",
+    "complevel": "<i4",
+    "pandas_format": "S7",
+    "encoding": "S11",
+    "results_per_run": "<i4",
+    "derived_parameters_per_run": "<i4",
+}
 
 
 def write_format(file: OpenFile, overview: str) -> None:
@@ -48,18 +53,28 @@ def write_format(file: OpenFile, overview: str) -> None:
 def write_info(file: OpenFile, overview: str, meta: TrajectoryMeta) -> None:
     """Write the one row of ``info``."""
     row = {
-        "name": meta.name, "time": meta.time, "length": meta.length,
-        "timestamp": meta.timestamp, "python": meta.python, "version": meta.version,
-        "comment": cut_text(meta.comment, HDF5_STRCOL_MAX_COMMENT_LENGTH)}
-    replace_single_row(file, f"{overview}/info", row, [
-        ("name", f"S{HDF5_STRCOL_MAX_LOCATION_LENGTH}"),
-        ("time", f"S{max(1, len(meta.time))}"),
-        ("length", "<i4"),
-        ("timestamp", "<f8"),
-        ("comment", f"S{HDF5_STRCOL_MAX_COMMENT_LENGTH}"),
-        ("python", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}"),
-        ("version", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}"),
-    ])
+        "name": meta.name,
+        "time": meta.time,
+        "length": meta.length,
+        "timestamp": meta.timestamp,
+        "python": meta.python,
+        "version": meta.version,
+        "comment": cut_text(meta.comment, HDF5_STRCOL_MAX_COMMENT_LENGTH),
+    }
+    replace_single_row(
+        file,
+        f"{overview}/info",
+        row,
+        [
+            ("name", f"S{HDF5_STRCOL_MAX_LOCATION_LENGTH}"),
+            ("time", f"S{max(1, len(meta.time))}"),
+            ("length", "<i4"),
+            ("timestamp", "<f8"),
+            ("comment", f"S{HDF5_STRCOL_MAX_COMMENT_LENGTH}"),
+            ("python", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}"),
+            ("version", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}"),
+        ],
+    )
 
 
 def read_meta(file: OpenFile, trajectory: str) -> TrajectoryMeta:
@@ -77,13 +92,18 @@ def read_meta(file: OpenFile, trajectory: str) -> TrajectoryMeta:
     info = read_single_row(file, f"{overview}/info")
     if info is None:
         raise DataNotInStorageError(
-            f"{trajectory!r} in {file.path!r} is no trajectory: it has no table 'overview/info'.")
+            f"{trajectory!r} in {file.path!r} is no trajectory: it has no table 'overview/info'."
+        )
     return TrajectoryMeta(
         name=info.get("name") or trajectory[1:],
         comment=_whole_comment(file, trajectory, info.get("comment", "")),
-        timestamp=info.get("timestamp", 0.0), time=info.get("time", ""),
-        version=info.get("version", ""), python=info.get("python", ""),
-        length=info.get("length", 1), explored=read_explorations(file, trajectory))
+        timestamp=info.get("timestamp", 0.0),
+        time=info.get("time", ""),
+        version=info.get("version", ""),
+        python=info.get("python", ""),
+        length=info.get("length", 1),
+        explored=read_explorations(file, trajectory),
+    )
 
 
 def _check_format(file: OpenFile, overview: str) -> None:
@@ -95,7 +115,8 @@ def _check_format(file: OpenFile, overview: str) -> None:
         if found > FORMAT_NUMBER:
             raise VersionMismatchError(
                 f"{overview!r} in {file.path!r} has file format {found}, but this version knows "
-                f"formats up to {FORMAT_NUMBER}. Update pypet-storage-hdf5.")
+                f"formats up to {FORMAT_NUMBER}. Update pypet-storage-hdf5."
+            )
 
 
 def _whole_comment(file: OpenFile, trajectory: str, comment: str) -> str:
@@ -124,8 +145,7 @@ def write_explorations(file: OpenFile, overview: str, explored: tuple[str, ...])
         unfinished = path
     width = max(1, int(1.5 * max(map(len, names), default=1)))
     dtype = np.dtype([("explorations", f"S{width}")])
-    create_table(
-        file, unfinished, dtype, np.array([(name,) for name in names], dtype), expected=10)
+    create_table(file, unfinished, dtype, np.array([(name,) for name in names], dtype), expected=10)
     if unfinished != path:
         file.handles.remove(path)
         file.handles.move(unfinished, path)
@@ -138,8 +158,10 @@ def read_explorations(file: OpenFile, trajectory: str) -> tuple[str, ...]:
         rows = file.read_table(path)["explorations"].tolist()
         return tuple(row.decode("utf-8", errors="replace") for row in rows)
     return tuple(
-        name for branch in ("parameters", "derived_parameters")
-        for name in _with_length(file, f"{trajectory}/{branch}", branch))
+        name
+        for branch in ("parameters", "derived_parameters")
+        for name in _with_length(file, f"{trajectory}/{branch}", branch)
+    )
 
 
 def _with_length(file: OpenFile, path: str, full_name: str) -> list[str]:
@@ -149,16 +171,20 @@ def _with_length(file: OpenFile, path: str, full_name: str) -> list[str]:
     if markers.LEAF in names:
         return [full_name] if markers.LENGTH in names else []
     return [
-        found for child in file.handles.children(path).groups
-        for found in _with_length(file, f"{path}/{child}", f"{full_name}.{child}")]
+        found
+        for child in file.handles.children(path).groups
+        for found in _with_length(file, f"{path}/{child}", f"{full_name}.{child}")
+    ]
 
 
 def write_settings(file: OpenFile, overview: str, settings: Settings) -> None:
     """Write the one row of ``hdf5_settings``."""
     replace_single_row(
-        file, f"{overview}/hdf5_settings",
+        file,
+        f"{overview}/hdf5_settings",
         {name: getattr(settings, name) for name in SETTING_NAMES},
-        [(name, _SETTINGS_TYPES.get(name, "?")) for name in SETTING_NAMES])
+        [(name, _SETTINGS_TYPES.get(name, "?")) for name in SETTING_NAMES],
+    )
 
 
 def read_settings(file: OpenFile, overview: str) -> Settings | None:

@@ -24,7 +24,7 @@ def run_names(start: int, stop: int) -> NDArray[np.bytes_]:
         return np.array([(FORMATTED_RUN_NAME % idx).encode() for idx in range(start, stop)])
     width = len(prefix) + FORMAT_ZEROS
     letters = np.empty((stop - start, width), np.uint8)
-    letters[:, :len(prefix)] = np.frombuffer(prefix, np.uint8)
+    letters[:, : len(prefix)] = np.frombuffer(prefix, np.uint8)
     rest = np.arange(start, stop)
     for position in range(width - 1, len(prefix) - 1, -1):
         rest, digit = np.divmod(rest, 10)
@@ -33,7 +33,10 @@ def run_names(start: int, stop: int) -> NDArray[np.bytes_]:
 
 
 def rows_from(
-    names: Callable[[int, int], Any], columns: Mapping[str, NDArray[Any]], start: int, stop: int,
+    names: Callable[[int, int], Any],
+    columns: Mapping[str, NDArray[Any]],
+    start: int,
+    stop: int,
     dtype: np.dtype[Any],
 ) -> NDArray[Any]:
     """Rows `start` to `stop` of a run table as stored; `names` gives those of a range of runs."""
@@ -52,7 +55,7 @@ def rows_from(
 
 def bytes_for(text: str, dtype: np.dtype[Any]) -> bytes:
     """UTF-8 of a text, cut between two characters to the width of a column."""
-    return text.encode("utf-8", "replace")[:dtype.itemsize].decode("utf-8", "ignore").encode()
+    return text.encode("utf-8", "replace")[: dtype.itemsize].decode("utf-8", "ignore").encode()
 
 
 class ColumnCollector:
@@ -96,7 +99,9 @@ class ColumnCollector:
         if self._names_differ:
             names = [
                 name.decode("utf-8", errors="replace")
-                for block in self._names for name in block.tolist()]
+                for block in self._names
+                for name in block.tolist()
+            ]
         table = RunTable(self._length, names)
         for name, blocks in self._blocks.items():
             if blocks:
@@ -112,7 +117,7 @@ class ColumnCollector:
         row = np.zeros(1, dtype).view(np.uint8)
         for name, fresh in self._fresh.items():
             offset = dtype.fields[name][1]  # type: ignore[index]
-            row[offset:offset + len(fresh)] = fresh
+            row[offset : offset + len(fresh)] = fresh
         start: int = dtype.fields[dtype.names[2]][1]  # type: ignore[index]
         return start, row[start:]
 
@@ -139,7 +144,7 @@ class ColumnCollector:
             fresh = FRESH[name]
         column = np.full(self._length, fresh, kept)
         for start, block in blocks.items():
-            column[start:start + len(block)] = block
+            column[start : start + len(block)] = block
         return column
 
 

@@ -38,17 +38,19 @@ from pypet_trajectory.exceptions import DataNotInStorageError, PypetIndexError
 from pypet_trajectory.runs.table import FRESH, RunTable
 from pypet_trajectory.storage.records import RunFailure, RunRows
 
-_DTYPE = np.dtype([
-    ("idx", "<i4"),
-    ("name", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}"),
-    ("time", "S32"),  # pypet 0.7 has 20 bytes, which cut the text of runs that did not start
-    ("timestamp", "<f8"),
-    ("finish_timestamp", "<f8"),
-    ("runtime", f"S{HDF5_STRCOL_MAX_RUNTIME_LENGTH}"),
-    ("parameter_summary", f"S{HDF5_STRCOL_MAX_COMMENT_LENGTH}"),
-    ("short_environment_hexsha", "S7"),
-    ("completed", "<i4"),
-])
+_DTYPE = np.dtype(
+    [
+        ("idx", "<i4"),
+        ("name", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}"),
+        ("time", "S32"),  # pypet 0.7 has 20 bytes, which cut the text of runs that did not start
+        ("timestamp", "<f8"),
+        ("finish_timestamp", "<f8"),
+        ("runtime", f"S{HDF5_STRCOL_MAX_RUNTIME_LENGTH}"),
+        ("parameter_summary", f"S{HDF5_STRCOL_MAX_COMMENT_LENGTH}"),
+        ("short_environment_hexsha", "S7"),
+        ("completed", "<i4"),
+    ]
+)
 _BLOCK = 8192
 #: Rows read at a time: they stay in the processor's cache while they are looked at.
 _READ_BLOCK = 1024
@@ -58,9 +60,18 @@ _LARGE = 10_000
 _CHUNK = 16
 _LARGE_CHUNK = 64
 
-_FAILURE_DTYPE = np.dtype([
-    ("idx", "<i4"), ("attempts", "<i4"), ("timestamp", "<f8"), ("status", "S16"),
-    ("exception", "S128"), ("host", "S128"), ("message", "S4096"), ("traceback", "S32768")])
+_FAILURE_DTYPE = np.dtype(
+    [
+        ("idx", "<i4"),
+        ("attempts", "<i4"),
+        ("timestamp", "<f8"),
+        ("status", "S16"),
+        ("exception", "S128"),
+        ("host", "S128"),
+        ("message", "S4096"),
+        ("traceback", "S32768"),
+    ]
+)
 
 
 class RunsOnDisk:
@@ -103,7 +114,7 @@ class RunsOnDisk:
             block = np.empty(min(length, _READ_BLOCK), node.dtype)
             for start in range(0, length, _READ_BLOCK):
                 stop = min(length, start + _READ_BLOCK)
-                rows = block[:stop - start]
+                rows = block[: stop - start]
                 node.read(start, stop, out=rows)
                 collector.add(start, rows)
         table = collector.table()
@@ -121,8 +132,13 @@ class RunsOnDisk:
         length = len(table)
         if not table_exists(self._file, self._path):
             create_table(
-                self._file, self._path, _DTYPE, expected=length, filters=self._filters(length),
-                chunkshape=_LARGE_CHUNK if length >= _LARGE else _CHUNK)
+                self._file,
+                self._path,
+                _DTYPE,
+                expected=length,
+                filters=self._filters(length),
+                chunkshape=_LARGE_CHUNK if length >= _LARGE else _CHUNK,
+            )
             rows = ()
         self._write_failures(table.failures)
         node = self._node()
@@ -133,8 +149,7 @@ class RunsOnDisk:
             for start in range(stored, length, _BLOCK):
                 stop = min(length, start + _BLOCK)
                 node.append(rows_from(names, columns, start, stop, node.dtype))
-        wanted = range(stored) if rows is None else sorted(
-            idx for idx in rows if idx < stored)
+        wanted = range(stored) if rows is None else sorted(idx for idx in rows if idx < stored)
         if wanted:
             _modify(node, wanted, [self._row_of(table, idx) for idx in wanted])
 
@@ -147,9 +162,9 @@ class RunsOnDisk:
             If a row is not there.
         """
         old = self._read_failures() if changed.failures or self._has_failures() else {}
-        new = {
-            idx: failure for idx, failure in old.items() if idx not in changed.rows
-        } | dict(changed.failures)
+        new = {idx: failure for idx, failure in old.items() if idx not in changed.rows} | dict(
+            changed.failures
+        )
         if new != old:
             self._write_failures(new)
         node = self._node()
@@ -157,10 +172,16 @@ class RunsOnDisk:
         if indices and not 0 <= indices[0] <= indices[-1] < node.nrows:
             raise PypetIndexError(
                 f"{self._path!r} in {self._file.path!r} has {node.nrows} rows, so there is "
-                f"no run {indices[-1] if indices[0] >= 0 else indices[0]}.")
-        _modify(node, indices, [
-            {"name": FORMATTED_RUN_NAME % idx, **changed.rows[idx], "idx": idx}
-            for idx in indices])
+                f"no run {indices[-1] if indices[0] >= 0 else indices[0]}."
+            )
+        _modify(
+            node,
+            indices,
+            [
+                {"name": FORMATTED_RUN_NAME % idx, **changed.rows[idx], "idx": idx}
+                for idx in indices
+            ],
+        )
 
     # -------------------------------------------------------------- internal
 
@@ -170,7 +191,8 @@ class RunsOnDisk:
         if not table_exists(self._file, self._path):
             raise DataNotInStorageError(
                 f"There is no table {self._path!r} in {self._file.path!r}, so the trajectory "
-                "cannot be loaded.")
+                "cannot be loaded."
+            )
         # Opening a table costs more than changing a row of it, so it stays open.
         self._open_node = self._file.tables.get_node(self._path)
         return self._open_node
@@ -179,8 +201,7 @@ class RunsOnDisk:
         """Names of a range of runs as stored."""
         if table.names is None and self.name_of_run is None:
             return run_names
-        return lambda start, stop: [
-            self._name(table, idx).encode() for idx in range(start, stop)]
+        return lambda start, stop: [self._name(table, idx).encode() for idx in range(start, stop)]
 
     def _name(self, table: RunTable, idx: int) -> str:
         if table.names is not None:
@@ -207,7 +228,8 @@ class RunsOnDisk:
         failures = {}
         for row in self._file.read_table(self._failures_path):
             values: dict[str, Any] = {
-                name: plain(row[name]) for name in row.dtype.names if name in known}
+                name: plain(row[name]) for name in row.dtype.names if name in known
+            }
             failures[int(row["idx"])] = RunFailure(**values)
         return failures
 
@@ -221,11 +243,17 @@ class RunsOnDisk:
         if table_exists(self._file, unfinished):
             self._file.handles.remove(unfinished)
         if failures:
-            rows = [{"idx": idx, **_cut_texts(asdict(failure))}
-                    for idx, failure in sorted(failures.items())]
+            rows = [
+                {"idx": idx, **_cut_texts(asdict(failure))}
+                for idx, failure in sorted(failures.items())
+            ]
             create_table(
-                self._file, unfinished, _FAILURE_DTYPE, as_rows(rows, _FAILURE_DTYPE),
-                expected=len(rows))
+                self._file,
+                unfinished,
+                _FAILURE_DTYPE,
+                as_rows(rows, _FAILURE_DTYPE),
+                expected=len(rows),
+            )
         if exists:
             self._file.handles.remove(self._failures_path)
         if failures:
@@ -251,4 +279,5 @@ def _modify(node: Any, indices: Iterable[int], rows: Sequence[Mapping[str, Any]]
 def _cut_texts(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: cut_text(value, _FAILURE_DTYPE[name].itemsize) if isinstance(value, str) else value
-        for name, value in row.items()}
+        for name, value in row.items()
+    }

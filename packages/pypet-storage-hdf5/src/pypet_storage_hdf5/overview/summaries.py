@@ -37,16 +37,26 @@ _VALUE = ("value", f"S{HDF5_STRCOL_MAX_VALUE_LENGTH}")
 _COMMENT = ("comment", f"S{HDF5_STRCOL_MAX_COMMENT_LENGTH}")
 
 _OVERVIEW = np.dtype([_LOCATION, _NAME, _VALUE, _COMMENT])
-_EXPLORED = np.dtype([
-    _LOCATION, _NAME, _VALUE, _COMMENT, ("length", "<i4"),
-    ("range", f"S{HDF5_STRCOL_MAX_RANGE_LENGTH}")])
+_EXPLORED = np.dtype(
+    [
+        _LOCATION,
+        _NAME,
+        _VALUE,
+        _COMMENT,
+        ("length", "<i4"),
+        ("range", f"S{HDF5_STRCOL_MAX_RANGE_LENGTH}"),
+    ]
+)
 _SUMMARY = np.dtype([_LOCATION, _NAME, _VALUE, ("hexdigest", "S64"), _COMMENT])
 
 _TYPES = {
-    "config_overview": _OVERVIEW, "parameters_overview": _OVERVIEW,
-    "derived_parameters_overview": _OVERVIEW, "results_overview": _OVERVIEW,
+    "config_overview": _OVERVIEW,
+    "parameters_overview": _OVERVIEW,
+    "derived_parameters_overview": _OVERVIEW,
+    "results_overview": _OVERVIEW,
     "explored_parameters_overview": _EXPLORED,
-    "derived_parameters_summary": _SUMMARY, "results_summary": _SUMMARY,
+    "derived_parameters_summary": _SUMMARY,
+    "results_summary": _SUMMARY,
 }
 _PARAMETER_BRANCHES = ("parameters", "derived_parameters")
 _MAX_RANGE_VALUES = 351
@@ -75,8 +85,7 @@ class Summaries:
         for name, dtype in _TYPES.items():
             path = f"{self._overview}/{name}"
             if self._file.settings.has_overview(name) and not table_exists(self._file, path):
-                create_table(
-                    self._file, path, dtype, expected=(expected or {}).get(name, 1000))
+                create_table(self._file, path, dtype, expected=(expected or {}).get(name, 1000))
 
     def leaf_created(self, record: NodeRecord) -> str:
         """Note a new leaf and return the comment to store with it, ``''`` if purged."""
@@ -125,14 +134,17 @@ class Summaries:
             self._lengths[name] = length + 1
         location, _, short_name = record.full_name.rpartition(".")
         row: dict[str, Any] = {
-            "location": location, "name": short_name,
+            "location": location,
+            "name": short_name,
             "value": cut_text(_value_text(record), HDF5_STRCOL_MAX_VALUE_LENGTH),
             "comment": cut_text(record.comment, HDF5_STRCOL_MAX_COMMENT_LENGTH),
             "hexdigest": comment_digest(record.comment) if name.endswith("_summary") else None,
         }
         if record.range_length:
-            row |= {"length": record.range_length,
-                    "range": cut_text(_range_text(record), HDF5_STRCOL_MAX_RANGE_LENGTH)}
+            row |= {
+                "length": record.range_length,
+                "range": cut_text(_range_text(record), HDF5_STRCOL_MAX_RANGE_LENGTH),
+            }
         self._waiting.setdefault(name, []).append(row)
 
     def _length(self, name: str) -> int:
@@ -150,7 +162,8 @@ def _value_text(record: NodeRecord) -> str:
     if record.value is not None:
         return record.value
     return ", ".join(
-        f"{name}={_short(value)}" for name, value in islice((record.items or {}).items(), 10))
+        f"{name}={_short(value)}" for name, value in islice((record.items or {}).items(), 10)
+    )
 
 
 def _range_text(record: NodeRecord) -> str:
@@ -168,7 +181,8 @@ def _range_values(record: NodeRecord) -> Iterator[str]:
     table = items.get("explored_data__rr__")
     if table is not None and "idx" in table:
         distinct: Sequence[Any] = [
-            items[name] for name in sorted(items) if name.startswith("explored__rr__.")]
+            items[name] for name in sorted(items) if name.startswith("explored__rr__.")
+        ]
         for idx in table["idx"]:
             yield _short(distinct[idx]) if idx < len(distinct) else "?"
 

@@ -44,8 +44,13 @@ def create_table(
     parent, _, name = path.rpartition("/")
     with file.handles.bare():
         node = file.tables.create_table(
-            parent, name, description=dtype, expectedrows=expected,
-            filters=filters or file.filters(), chunkshape=chunkshape)
+            parent,
+            name,
+            description=dtype,
+            expectedrows=expected,
+            filters=filters or file.filters(),
+            chunkshape=chunkshape,
+        )
     try:
         if rows is not None and len(rows):
             node.append(rows)
@@ -70,7 +75,8 @@ def as_rows(rows: Sequence[Mapping[str, Any]], dtype: np.dtype[Any]) -> NDArray[
             value = row.get(name)
             if value is not None:
                 array[number][name] = (
-                    value.encode("utf-8", "replace") if isinstance(value, str) else value)
+                    value.encode("utf-8", "replace") if isinstance(value, str) else value
+                )
     return array
 
 

@@ -38,7 +38,10 @@ class SharedArray(SharedData):
         return self._call("get_enum")
 
     def read(
-        self, start: int | None = None, stop: int | None = None, step: int | None = None,
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
         out: Any = None,
     ) -> Any:
         """Rows as array, or whatever kind of object was stored."""
@@ -92,7 +95,10 @@ class SharedVLArray(SharedEArray):
     FLAG: ClassVar[str | None] = VLARRAY
 
     def read(
-        self, start: int | None = None, stop: int | None = None, step: int | None = None,
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
         out: Any = None,
     ) -> Any:
         """Rows as list; `out` means nothing here."""

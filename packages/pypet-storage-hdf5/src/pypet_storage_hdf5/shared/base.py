@@ -32,7 +32,10 @@ class SharedData:
     FLAG: ClassVar[str | None] = None
 
     def __init__(
-        self, name: str | None = None, parent: Any = None, trajectory: Any = None,
+        self,
+        name: str | None = None,
+        parent: Any = None,
+        trajectory: Any = None,
         add_to_parent: bool = False,
     ) -> None:
         #: Name of the item.
@@ -76,7 +79,10 @@ class SharedData:
         if "obj" not in kwargs and "data" in kwargs:
             kwargs["obj"] = kwargs.pop("data")
         for keyword, attribute in (
-            ("trajectory", "traj"), ("traj", "traj"), ("parent", "parent"), ("name", "name")
+            ("trajectory", "traj"),
+            ("traj", "traj"),
+            ("parent", "parent"),
+            ("name", "name"),
         ):
             value = kwargs.pop(keyword, None)
             if value is not None:
@@ -91,7 +97,10 @@ class SharedData:
         if not self._is_open():
             warnings.warn(
                 "The storage is closed, so the node you get is closed, too. Open it with a "
-                "StorageContextManager first.", RuntimeWarning, stacklevel=2)
+                "StorageContextManager first.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         return self._request("__thenode__")
 
     # --------------------------------------------------------------- internal
@@ -103,24 +112,33 @@ class SharedData:
     def _check(self) -> None:
         if self.traj is None:
             raise PypetTypeError(
-                f"{self!r} does not know its trajectory; set its attribute `traj`.")
+                f"{self!r} does not know its trajectory; set its attribute `traj`."
+            )
         if self.parent is None:
-            raise PypetTypeError(
-                f"{self!r} does not know its result; put it into a SharedResult.")
+            raise PypetTypeError(f"{self!r} does not know its result; put it into a SharedResult.")
         if self.name is None:
             raise PypetTypeError(f"{self!r} has no name; put it into its SharedResult.")
         if self.name not in self.parent or self.parent.f_get(self.name) is not self:
             raise PypetTypeError(
-                f"{self!r} is not what its result calls {self.name!r}; put it in there.")
+                f"{self!r} is not what its result calls {self.name!r}; put it in there."
+            )
 
     def _request(
-        self, request: str, args: tuple[Any, ...] | None = None,
+        self,
+        request: str,
+        args: tuple[Any, ...] | None = None,
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         self._check()
         return self.traj.v_storage_service.store(
-            ACCESS_DATA, self.parent.v_full_name, self.name, request, args, kwargs,
-            trajectory_name=self.traj.v_name)
+            ACCESS_DATA,
+            self.parent.v_full_name,
+            self.name,
+            request,
+            args,
+            kwargs,
+            trajectory_name=self.traj.v_name,
+        )
 
     def _call(self, request: str, *args: Any, **kwargs: Any) -> Any:
         return self._request(request, args, kwargs)
@@ -133,4 +151,5 @@ class SharedData:
         if not self._is_open():
             raise PypetTypeError(
                 f"`{what}` of {self!r} works only while the storage is open; use it within "
-                "`with StorageContextManager(traj):`.")
+                "`with StorageContextManager(traj):`."
+            )

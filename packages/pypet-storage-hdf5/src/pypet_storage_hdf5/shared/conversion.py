@@ -52,11 +52,13 @@ def make_shared_result(
     if cls is None:
         raise PypetRuntimeError(
             f"There is no shared data class for item {key!r} of {result.v_full_name!r}, a "
-            f"{type(data).__name__}.")
+            f"{type(data).__name__}."
+        )
     if not isinstance(result, SharedResult):
         raise PypetTypeError(
             f"{result.v_full_name!r} is a {type(result).__name__}; only a SharedResult can hold "
-            "shared data.")
+            "shared data."
+        )
     if not result.v_stored:
         trajectory.f_store_item(result)
     _access(result, key, trajectory, "make_shared")
@@ -64,9 +66,7 @@ def make_shared_result(
     return result
 
 
-def make_ordinary_result(
-    result: Any, key: str, trajectory: Any = None, reload: bool = True
-) -> Any:
+def make_ordinary_result(result: Any, key: str, trajectory: Any = None, reload: bool = True) -> Any:
     """Make a shared item ordinary data again.
 
     Parameters
@@ -96,7 +96,8 @@ def make_ordinary_result(
 
 def _access(result: Any, key: str, trajectory: Any, request: str) -> None:
     trajectory.v_storage_service.store(
-        ACCESS_DATA, result.v_full_name, key, request, trajectory_name=trajectory.v_name)
+        ACCESS_DATA, result.v_full_name, key, request, trajectory_name=trajectory.v_name
+    )
 
 
 def _class_for(data: Any) -> type[SharedData] | None:

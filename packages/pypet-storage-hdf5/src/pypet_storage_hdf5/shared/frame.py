@@ -23,20 +23,34 @@ class SharedPandasFrame(SharedData):
     ) -> None:
         """Write a data frame, replacing what is there unless `append`."""
         self._request(
-            "pandas_put", kwargs={"data": data, "format": format, "append": append, **kwargs})
+            "pandas_put", kwargs={"data": data, "format": format, "append": append, **kwargs}
+        )
 
     def append(self, data: Any = None, **kwargs: Any) -> None:
         """Append rows of a data frame."""
         self._request("pandas_put", kwargs={"data": data, "append": True, **kwargs})
 
     def select(
-        self, where: Any = None, start: int | None = None, stop: int | None = None,
-        columns: Any = None, chunksize: int | None = None, **kwargs: Any,
+        self,
+        where: Any = None,
+        start: int | None = None,
+        stop: int | None = None,
+        columns: Any = None,
+        chunksize: int | None = None,
+        **kwargs: Any,
     ) -> Any:
         """Rows that fulfil pandas' conditions."""
-        return self._request("pandas_select", kwargs={
-            "where": where, "start": start, "stop": stop, "columns": columns,
-            "chunksize": chunksize, **kwargs})
+        return self._request(
+            "pandas_select",
+            kwargs={
+                "where": where,
+                "start": start,
+                "stop": stop,
+                "columns": columns,
+                "chunksize": chunksize,
+                **kwargs,
+            },
+        )
 
     def read(self) -> Any:
         """The whole data frame."""

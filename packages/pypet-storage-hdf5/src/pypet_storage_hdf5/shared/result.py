@@ -18,8 +18,16 @@ from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.tree.classes import register_class
 
 SHARED_CLASSES: Final = {
-    str(cls.FLAG): cls for cls in (
-        SharedArray, SharedCArray, SharedEArray, SharedVLArray, SharedTable, SharedPandasFrame)}
+    str(cls.FLAG): cls
+    for cls in (
+        SharedArray,
+        SharedCArray,
+        SharedEArray,
+        SharedVLArray,
+        SharedTable,
+        SharedPandasFrame,
+    )
+}
 
 
 def shared_class(flag: str) -> type[SharedData] | None:
@@ -74,8 +82,8 @@ class SharedResult(Result):
         if name is None:
             if len(self._items) != 1:
                 raise PypetRuntimeError(
-                    f"{self.v_full_name!r} has {len(self._items)} items; say which one to "
-                    "create.")
+                    f"{self.v_full_name!r} has {len(self._items)} items; say which one to create."
+                )
             name = next(iter(self._items))
         elif name not in self:
             cls = SHARED_CLASSES.get(kwargs.get("flag", ""))

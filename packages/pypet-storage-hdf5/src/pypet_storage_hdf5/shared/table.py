@@ -64,8 +64,12 @@ class SharedTable(SharedData):
         return self._call("col", name)
 
     def read(
-        self, start: int | None = None, stop: int | None = None, step: int | None = None,
-        field: str | None = None, out: Any = None,
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
+        field: str | None = None,
+        out: Any = None,
     ) -> Any:
         """Rows as structured array, or one field of them."""
         return self._call("read", start=start, stop=stop, step=step, field=field, out=out)
@@ -75,32 +79,58 @@ class SharedTable(SharedData):
         return self._call("read_coordinates", coords, field=field)
 
     def read_sorted(
-        self, sortby: Any, checkCSI: bool = False, field: str | None = None,
-        start: int | None = None, stop: int | None = None, step: int | None = None,
+        self,
+        sortby: Any,
+        checkCSI: bool = False,
+        field: str | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
     ) -> Any:
         """Rows sorted by an indexed column."""
         return self._call(
-            "read_sorted", sortby, checkCSI=checkCSI, field=field, start=start, stop=stop,
-            step=step)
+            "read_sorted", sortby, checkCSI=checkCSI, field=field, start=start, stop=stop, step=step
+        )
 
     def read_where(
-        self, condition: str, condvars: Mapping[str, Any] | None = None,
-        field: str | None = None, start: int | None = None, stop: int | None = None,
+        self,
+        condition: str,
+        condvars: Mapping[str, Any] | None = None,
+        field: str | None = None,
+        start: int | None = None,
+        stop: int | None = None,
         step: int | None = None,
     ) -> Any:
         """Rows that fulfil a condition."""
         return self._call(
-            "read_where", condition, condvars=condvars, field=field, start=start, stop=stop,
-            step=step)
+            "read_where",
+            condition,
+            condvars=condvars,
+            field=field,
+            start=start,
+            stop=stop,
+            step=step,
+        )
 
     def get_where_list(
-        self, condition: str, condvars: Mapping[str, Any] | None = None, sort: bool = False,
-        start: int | None = None, stop: int | None = None, step: int | None = None,
+        self,
+        condition: str,
+        condvars: Mapping[str, Any] | None = None,
+        sort: bool = False,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
     ) -> Any:
         """Numbers of the rows that fulfil a condition."""
         return self._call(
-            "get_where_list", condition, condvars=condvars, sort=sort, start=start, stop=stop,
-            step=step)
+            "get_where_list",
+            condition,
+            condvars=condvars,
+            sort=sort,
+            start=start,
+            stop=stop,
+            step=step,
+        )
 
     def will_query_use_indexing(
         self, condition: str, condvars: Mapping[str, Any] | None = None
@@ -123,20 +153,30 @@ class SharedTable(SharedData):
         return self._call_open("itersequence", sequence)
 
     def itersorted(
-        self, sortby: Any, checkCSI: bool = False, start: int | None = None,
-        stop: int | None = None, step: int | None = None,
+        self,
+        sortby: Any,
+        checkCSI: bool = False,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
     ) -> Any:
         """Iterate over rows sorted by an indexed column; needs an open storage."""
         return self._call_open(
-            "itersorted", sortby, checkCSI=checkCSI, start=start, stop=stop, step=step)
+            "itersorted", sortby, checkCSI=checkCSI, start=start, stop=stop, step=step
+        )
 
     def where(
-        self, condition: str, condvars: Mapping[str, Any] | None = None,
-        start: int | None = None, stop: int | None = None, step: int | None = None,
+        self,
+        condition: str,
+        condvars: Mapping[str, Any] | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
     ) -> Any:
         """Iterate over rows that fulfil a condition; needs an open storage."""
         return self._call_open(
-            "where", condition, condvars=condvars, start=start, stop=stop, step=step)
+            "where", condition, condvars=condvars, start=start, stop=stop, step=step
+        )
 
     def __getitem__(self, key: Any) -> Any:
         return self._call("__getitem__", key)
@@ -160,40 +200,70 @@ class SharedTable(SharedData):
         self._call("append", rows)
 
     def append_where(
-        self, dstTable: Any, condition: str, condvars: Mapping[str, Any] | None = None,
-        start: int | None = None, stop: int | None = None, step: int | None = None,
+        self,
+        dstTable: Any,
+        condition: str,
+        condvars: Mapping[str, Any] | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
     ) -> Any:
         """Append rows that fulfil a condition to another table; needs an open storage."""
         if isinstance(dstTable, SharedTable):
             dstTable = dstTable.get_data_node()
         return self._call_open(
-            "append_where", dstTable, condition, condvars=condvars, start=start, stop=stop,
-            step=step)
+            "append_where",
+            dstTable,
+            condition,
+            condvars=condvars,
+            start=start,
+            stop=stop,
+            step=step,
+        )
 
     def modify_column(
-        self, start: int | None = None, stop: int | None = None, step: int | None = None,
-        column: Any = None, colname: str | None = None,
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
+        column: Any = None,
+        colname: str | None = None,
     ) -> Any:
         """Replace values of one column."""
         return self._call(
-            "modify_column", start=start, stop=stop, step=step, column=column, colname=colname)
+            "modify_column", start=start, stop=stop, step=step, column=column, colname=colname
+        )
 
     def modify_columns(
-        self, start: int | None = None, stop: int | None = None, step: int | None = None,
-        columns: Any = None, names: Any = None, *, column: Any = None, colname: Any = None,
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
+        columns: Any = None,
+        names: Any = None,
+        *,
+        column: Any = None,
+        colname: Any = None,
     ) -> Any:
         """Replace values of several columns; `column`, `colname` are older names."""
         return self._call(
-            "modify_columns", start=start, stop=stop, step=step,
+            "modify_columns",
+            start=start,
+            stop=stop,
+            step=step,
             columns=column if columns is None else columns,
-            names=colname if names is None else names)
+            names=colname if names is None else names,
+        )
 
     def modify_coordinates(self, coords: Any, rows: Any) -> Any:
         """Replace rows of these numbers."""
         return self._call("modify_coordinates", coords, rows)
 
     def modify_rows(
-        self, start: int | None = None, stop: int | None = None, step: int | None = None,
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int | None = None,
         rows: Any = None,
     ) -> Any:
         """Replace a range of rows."""
@@ -220,24 +290,50 @@ class SharedTable(SharedData):
         return self._call_open("flush_rows_to_index", _lastrow=_lastrow)
 
     def create_index(
-        self, colname: str, optlevel: int = 6, kind: str = "medium", filters: Any = None,
-        tmp_dir: str | None = None, _blocksizes: Any = None, _testmode: bool = False,
+        self,
+        colname: str,
+        optlevel: int = 6,
+        kind: str = "medium",
+        filters: Any = None,
+        tmp_dir: str | None = None,
+        _blocksizes: Any = None,
+        _testmode: bool = False,
         _verbose: bool = False,
     ) -> Any:
         """Create an index for a column."""
         return self._call(
-            "create_index", _col_func=True, colname=colname, optlevel=optlevel, kind=kind,
-            filters=filters, tmp_dir=tmp_dir, _blocksizes=_blocksizes, _testmode=_testmode,
-            _verbose=_verbose)
+            "create_index",
+            _col_func=True,
+            colname=colname,
+            optlevel=optlevel,
+            kind=kind,
+            filters=filters,
+            tmp_dir=tmp_dir,
+            _blocksizes=_blocksizes,
+            _testmode=_testmode,
+            _verbose=_verbose,
+        )
 
     def create_csindex(
-        self, colname: str, filters: Any = None, tmp_dir: str | None = None,
-        _blocksizes: Any = None, _testmode: bool = False, _verbose: bool = False,
+        self,
+        colname: str,
+        filters: Any = None,
+        tmp_dir: str | None = None,
+        _blocksizes: Any = None,
+        _testmode: bool = False,
+        _verbose: bool = False,
     ) -> Any:
         """Create a completely sorted index for a column."""
         return self._call(
-            "create_csindex", _col_func=True, colname=colname, filters=filters, tmp_dir=tmp_dir,
-            _blocksizes=_blocksizes, _testmode=_testmode, _verbose=_verbose)
+            "create_csindex",
+            _col_func=True,
+            colname=colname,
+            filters=filters,
+            tmp_dir=tmp_dir,
+            _blocksizes=_blocksizes,
+            _testmode=_testmode,
+            _verbose=_verbose,
+        )
 
     def reindex(self, colname: str | None = None) -> Any:
         """Compute the index of a column anew, or all indexes."""
