@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(120)
 
 #: An experiment of six runs; run 3 kills its process once, if there is no file ``again``.
 SCRIPT = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 from pypet import Environment
 
@@ -24,6 +24,7 @@ QUIET = {"log_config": None, "report_progress": False}
 def job(traj, factor):
     with open("calls.txt", "a") as calls:
         calls.write(f"{traj.v_idx}\\n")
+    time.sleep(0.01)  # what takes milliseconds is stored when it ends
     traj.f_add_result("z", traj.x * factor)
     if traj.v_idx == 3 and not Path("again").exists():
         Path("again").touch()

@@ -127,8 +127,8 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         self._returned = False
 
     def defer(self, allowed: bool) -> None:
-        """Allow data of runs to wait."""
-        self._may_defer = allowed and self._takes_deltas
+        """Allow data of runs to wait, unless a journal is to know of each run when it ends."""
+        self._may_defer = allowed and self._takes_deltas and not self._keep_deltas
 
     @property
     def _takes_deltas(self) -> bool:

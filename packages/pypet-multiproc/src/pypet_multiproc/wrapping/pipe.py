@@ -7,6 +7,7 @@ started, by any start method, but not be sent to running ones. No lock guards it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
@@ -94,23 +95,13 @@ class PipeStorageServiceWriter(StorageServiceDataHandler):
         self.conn = storage_connection
         self.max_buffer_size = max_buffer_size
 
-    def run(self) -> None:
-        """Store until a message says that this was all, or the pipe ends; errors are logged."""
-        try:
-            while True:
-                try:
-                    message = self.conn.recv()
-                except EOFError:
-                    break
-                if message[0] == DONE:
-                    break
-                try:
-                    self.handle(message)
-                    self.flush_file()
-                except Exception:
-                    self._logger.exception("ERROR occurred during storing!")
-        finally:
-            self.close_file()
+    def messages(self) -> Iterator[Message]:
+        """What comes through the connection until its other end is closed."""
+        while True:
+            try:
+                yield self.conn.recv()
+            except EOFError:
+                return
 
 
 class PipeWrap(WriterWrap):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
@@ -97,20 +97,10 @@ class QueueStorageServiceWriter(StorageServiceDataHandler):
         super().__init__(storage_service, gc_interval)
         self.queue = storage_queue
 
-    def run(self) -> None:
-        """Store until a message says that this was all; errors are logged."""
-        try:
-            while True:
-                message = self.queue.get()
-                if message[0] == DONE:
-                    break
-                try:
-                    self.handle(message)
-                    self.flush_file()
-                except Exception:
-                    self._logger.exception("ERROR occurred during storing!")
-        finally:
-            self.close_file()
+    def messages(self) -> Iterator[Message]:
+        """What is put into the queue."""
+        while True:
+            yield self.queue.get()
 
 
 class QueueWrap(WriterWrap):

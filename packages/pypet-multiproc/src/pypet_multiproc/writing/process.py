@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from selectors import EVENT_READ, DefaultSelector
@@ -23,7 +24,7 @@ from pypet_multiproc.failures import describe
 from pypet_multiproc.garbage import GarbageInterval
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.lifeline import storing
-from pypet_multiproc.wrapping.services import DELTA, ROWS, Message, deliver
+from pypet_multiproc.wrapping.services import DELTA, DONE, ROWS, Message, deliver
 from pypet_multiproc.writing.files import FlushClock, close_file, flush_file, open_file
 from pypet_multiproc.writing.source import Incoming, MessageSource
 from pypet_trajectory.logger import HasLogger
@@ -63,6 +64,24 @@ class StorageServiceDataHandler(HasLogger):
         self._storage_service = storage_service
         self._collector = GarbageInterval(gc_interval)
         self._trajectory_name: str | None = None
+
+    def messages(self) -> Iterator[Message]:
+        """What arrives; subclasses say from where."""
+        return iter(())
+
+    def run(self) -> None:
+        """Store until nothing arrives any more or a message says so; errors are logged."""
+        try:
+            for message in self.messages():
+                if message[0] == DONE:
+                    break
+                try:
+                    self.handle(message)
+                    self.flush_file()
+                except Exception:
+                    self._logger.exception("ERROR occurred during storing!")
+        finally:
+            self.close_file()
 
     def handle(self, message: Message) -> None:
         """Store what a message brings; lets exceptions pass."""

@@ -16,6 +16,7 @@ from pypet_storage_hdf5.shared.table import SharedTable
 from pypet_trajectory.exceptions import PypetRuntimeError
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.tree.classes import register_class
+from pypet_trajectory.tree.nodes import KnowsTrajectory
 
 SHARED_CLASSES: Final = {
     str(cls.FLAG): cls
@@ -36,7 +37,7 @@ def shared_class(flag: str) -> type[SharedData] | None:
 
 
 @register_class
-class SharedResult(Result):
+class SharedResult(Result, KnowsTrajectory):
     """A result that takes shared data besides everything a `Result` takes.
 
     Parameters
@@ -48,8 +49,6 @@ class SharedResult(Result):
     *args, comment, **kwargs
         As for a `Result`.
     """
-
-    KNOWS_TRAJECTORY = True
 
     __slots__ = ("_traj",)
 

@@ -239,13 +239,13 @@ class SharedTable(SharedData):
         start: int | None = None,
         stop: int | None = None,
         step: int | None = None,
-        columns: Any = None,
-        names: Any = None,
-        *,
         column: Any = None,
         colname: Any = None,
+        *,
+        columns: Any = None,
+        names: Any = None,
     ) -> Any:
-        """Replace values of several columns; `column`, `colname` are older names."""
+        """Replace values of several columns; `columns`, `names` are PyTables' own words."""
         return self._call(
             "modify_columns",
             start=start,
