@@ -12,8 +12,13 @@ from typing import TYPE_CHECKING, Any
 from pypet.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from pypet.environment import Environment
+    from pypet.selftest import test
     from pypet_multiproc.context import MultiprocContext
+    from pypet_multiproc.logs import rename_log_file
+    from pypet_multiproc.progress import progressbar
     from pypet_storage_hdf5.compaction import compact_hdf5_file
+    from pypet_storage_hdf5.service import HDF5StorageService
     from pypet_storage_hdf5.shared import (
         SharedArray,
         SharedCArray,
@@ -26,12 +31,6 @@ if TYPE_CHECKING:
         make_ordinary_result,
         make_shared_result,
     )
-
-    from pypet.environment import Environment
-    from pypet.selftest import test
-    from pypet_multiproc.logs import rename_log_file
-    from pypet_multiproc.progress import progressbar
-    from pypet_storage_hdf5.service import HDF5StorageService
     from pypet_trajectory.exceptions import (
         DataNotInStorageError,
         GitDiffError,
