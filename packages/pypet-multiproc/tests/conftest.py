@@ -1,6 +1,5 @@
 """Fixtures: a trajectory with a storage in files, and something that runs it."""
 
-import faulthandler
 import logging
 import os
 from pathlib import Path
@@ -14,8 +13,6 @@ from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.settings import EngineSettings
 from pypet_multiproc.testing import JournalStorageService
 from pypet_trajectory.trajectory import Trajectory
-
-faulthandler.enable()
 
 
 @pytest.fixture

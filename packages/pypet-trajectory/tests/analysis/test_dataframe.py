@@ -78,7 +78,7 @@ def test_what_is_not_in_memory_is_loaded_and_let_go_again(traj, service):
     traj.f_store()
     loaded = Trajectory("T", storage_service=service)
     loaded.f_load(load_results=1)
-    frame = loaded.f_to_dataframe(["z", "odd"])
+    frame = loaded.f_to_dataframe(["z", "odd"], auto_load=True)
     assert list(frame["z"]) == [0, 10, 20, 30, 40, 50]
     assert loaded.f_get("results.runs.run_00000003.z").f_is_empty()
 
@@ -90,6 +90,11 @@ def test_results_whose_nodes_are_missing_can_be_loaded_too(traj, service):
     assert "z" not in loaded.f_to_dataframe("z")
     loaded.f_load_skeleton()
     assert list(loaded.f_to_dataframe("z", auto_load=True)["z"]) == [0, 10, 20, 30, 40, 50]
+
+
+def test_a_result_that_is_nowhere_is_reported(traj, caplog):
+    assert "nowhere" not in traj.f_to_dataframe("nowhere")
+    assert "nowhere" in caplog.text
 
 
 def test_a_service_with_columns_is_asked_first(traj):

@@ -99,6 +99,28 @@ def test_missing_items_can_be_loaded_on_the_way():
     assert values(loaded, "z", auto_load=True) == {0: 0, 1: 1}
 
 
+@pytest.mark.parametrize("known", [1, 2])
+def test_loading_from_all_runs_opens_the_store_once(tmp_path, monkeypatch, known):
+    filename = str(tmp_path / "runs.traj")
+    traj = Trajectory("T", filename=filename)
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": list(range(20))})
+    for idx in range(20):
+        traj.f_add_result(f"runs.run_{idx:08d}.z", idx)
+    traj.f_store()
+    loaded = Trajectory("T", filename=filename)
+    loaded.f_load(load_results=1, max_depth=2 + known)  # without and with the results
+    backend = loaded.v_storage_service.backend
+    openings = []
+    opened = backend.open
+    monkeypatch.setattr(
+        backend, "open", lambda *, writable: openings.append(writable) or opened(writable=writable)
+    )
+    assert len(values(loaded, "z", auto_load=True)) == 20
+    assert openings == [False]
+    assert not loaded.v_storage_service.is_open
+
+
 def test_runs_are_found_by_their_parameters(traj):
     assert list(traj.f_find_idx("x", lambda x: x >= 6)) == [1, 2]
     assert list(traj.f_find_idx(["x", "y"], lambda x, y: x == 2 * y)) == [1]

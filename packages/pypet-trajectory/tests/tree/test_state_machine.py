@@ -223,3 +223,11 @@ class Trees(RuleBasedStateMachine):
 
 TestTrees = Trees.TestCase
 TestTrees.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+class TestTreesForLong(Trees.TestCase):
+    """The same with many more and longer histories."""
+
+    settings = settings(max_examples=2000, stateful_step_count=80, deadline=None)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pypet_trajectory.exceptions import PypetTypeError
+from pypet_trajectory.tree.storage_calls import reading_session
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
@@ -139,23 +140,41 @@ def result_columns(
         found = service.run_columns(traj._name, name)
         if found is not None:
             return {_joined(name, item): column for item, column in found.items()}
-    nodes = traj.f_get_from_runs(
-        name, use_indices=True, include_default_run=include_default_run, auto_load=auto_load
-    )
     collected: dict[str, tuple[list[int], list[Any]]] = {}
     notes: dict[str, dict[str, Any]] = {}
-    for idx, leaf, relative_name in _loaded(traj, _leaves(nodes)):
-        for item, value in _items(traj, leaf, idx):
-            column = _joined(_joined(name, relative_name), item)
-            runs, values = collected.setdefault(column, ([], []))
-            runs.append(idx)
-            values.append(value)
-            if column not in notes:
-                notes[column] = notes_of(leaf)
+    with reading_session(traj):
+        nodes = _nodes(traj, name, auto_load, include_default_run)
+        for idx, leaf, relative_name in _loaded(traj, _leaves(nodes)):
+            for item, value in _items(traj, leaf, idx):
+                column = _joined(_joined(name, relative_name), item)
+                runs, values = collected.setdefault(column, ([], []))
+                runs.append(idx)
+                values.append(value)
+                if column not in notes:
+                    notes[column] = notes_of(leaf)
+    if not collected:
+        traj._logger.warning(
+            "No run of trajectory `%s` has a result `%s` in memory, so there is no column of it. "
+            "If it is in the store, load its nodes with `f_load_skeleton()` before.",
+            traj._name,
+            name,
+        )
     return {
         column: Column(np.array(runs, dtype=np.int64), values, notes[column])
         for column, (runs, values) in collected.items()
     }
+
+
+def _nodes(
+    traj: Trajectory, name: str, auto_load: bool, include_default_run: bool
+) -> Mapping[int, Any]:
+    """Nodes called `name` by run; those in memory stay empty, for they are loaded in batches."""
+    nodes = traj.f_get_from_runs(name, use_indices=True, include_default_run=False)
+    if len(nodes) < len(traj) and (auto_load or include_default_run):
+        nodes = traj.f_get_from_runs(
+            name, use_indices=True, include_default_run=include_default_run, auto_load=auto_load
+        )
+    return nodes
 
 
 def _joined(name: str, part: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import (
@@ -19,6 +19,7 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
 )
 from pypet_trajectory.names import translate
+from pypet_trajectory.tree.storage_calls import reading_session
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
@@ -44,7 +45,7 @@ def get_from_runs(
     search = _Search(traj, name, fast_access, with_links, shortcuts, max_depth, auto_load)
     dummy = traj.f_wildcard("$", -1)
     found: OrderedDict[Any, Any] = OrderedDict()
-    with _restored_run_context(traj):
+    with _restored_run_context(traj), reading_session(traj) if auto_load else nullcontext():
         groups_of = _all_parents(traj, parents) if auto_load else _run_groups(traj, parents)
         stand_ins = [
             parent

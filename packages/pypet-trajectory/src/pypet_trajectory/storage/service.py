@@ -8,6 +8,7 @@ raise :class:`~pypet_trajectory.exceptions.NoSuchServiceError` for the rest.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from pypet_trajectory.storage.records import RunDelta, RunRows
@@ -51,6 +52,24 @@ class StorageService:
             If what is asked for was never stored.
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement load().")
+
+
+@runtime_checkable
+class SupportsSessions(Protocol):
+    """A service that can be held open, so that many small calls share one opening."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the store is open."""
+
+    def opened(self, name: str | None, *, writable: bool) -> AbstractContextManager[Any]:
+        """Hold the store open, with the trajectory `name` selected.
+
+        Raises
+        ------
+        ValueError
+            If there is no such store or trajectory.
+        """
 
 
 @runtime_checkable

@@ -6,11 +6,13 @@ Invariant: a service is told the trajectory's name with every call, because it m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.constants import GROUP, LEAF, LIST, LOAD_DATA, TREE
 from pypet_trajectory.exceptions import PypetAttributeError
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.storage.service import StorageService, SupportsSessions
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
@@ -33,6 +35,22 @@ def service_of(root: Any) -> StorageService:
             "`v_storage_service`."
         )
     return service
+
+
+@contextmanager
+def reading_session(root: Any) -> Iterator[None]:
+    """Let loads that follow share one opening of the store, as far as the service can.
+
+    Opening costs time that grows with what is stored; done for every run it would be quadratic.
+    """
+    service = root._storage_service
+    with ExitStack() as stack:
+        if root._stored and isinstance(service, SupportsSessions) and not service.is_open:
+            try:
+                stack.enter_context(service.opened(root._name, writable=False))
+            except ValueError:
+                pass  # nothing may have to be loaded; if it has, that load says what is missing
+        yield
 
 
 def store_group(
