@@ -41,6 +41,8 @@ class RunTask:
     args: tuple[Any, ...] | None = None
     #: Keyword arguments of this run, instead of the experiment's.
     kwargs: Mapping[str, Any] | None = None
+    #: Whether the run may have been tried before; what it stores replaces what is there.
+    repeated: bool = False
 
 
 @dataclass(slots=True)

@@ -86,7 +86,7 @@ def run_single(
     start_run(trajectory, None if trajectory.v_idx == idx else idx)
     trajectory._run_by_environment = True
     if observer is not None:
-        observer.overwrite = attempt.number > 1
+        observer.overwrite = attempt.repeated
         observer.begin_run(idx, attempt.token)
     _logger.info("Starting single run #%d of %d.", idx, len(trajectory))
     try:
@@ -97,7 +97,7 @@ def run_single(
                 observer.function_returned()
             with storing:
                 # An earlier try may have stored something that this one has other values for.
-                mode = STORE_DATA if attempt.number == 1 else OVERWRITE_DATA
+                mode = OVERWRITE_DATA if attempt.repeated else STORE_DATA
                 trajectory.f_store(store_data=mode)
         finalize_run(trajectory, completed=True, clean_up=policy.clean_up)
         outcome.row = trajectory._run_table.row(idx)

@@ -27,6 +27,11 @@ class Attempt:
     #: Distinguishes this try from all others, also those of other processes.
     token: int
 
+    @property
+    def repeated(self) -> bool:
+        """Whether an earlier try may have stored something."""
+        return self.number > 1 or self.task.repeated
+
 
 class TaskSource:
     """Hands out tasks.

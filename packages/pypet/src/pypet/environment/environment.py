@@ -439,6 +439,7 @@ class Environment(HasLogger):
         self._plan = make_plan(traj)
         engines.check_plan(arguments, self._plan)
         record = begin_record(arguments, traj)
+        known_runs = len(traj) if traj.v_stored else 0
         store = ExperimentStore(traj, arguments.automatic_storing)
         store.before_runs()
         engine = engines.engine_for(arguments, self._logging_manager, self._url)
@@ -452,6 +453,7 @@ class Environment(HasLogger):
                 engine,
                 store,
                 first_index=self._current_idx,
+                known_runs=known_runs,
                 mapped=mapped,
                 immediate=arguments.immediate_postproc,
                 clean_up=arguments.clean_up_runs,

@@ -53,6 +53,8 @@ class BatchLoop:
         Stores the trajectory between batches.
     first_index : int
         Runs below are left alone.
+    known_runs : int
+        Runs below may have been tried by an earlier call or by a process that died.
     mapped : bool
         Whether the plan's arguments are iterables with one value per run.
     immediate : bool
@@ -75,6 +77,7 @@ class BatchLoop:
         store: ExperimentStore,
         *,
         first_index: int = 0,
+        known_runs: int = 0,
         mapped: bool = False,
         immediate: bool = False,
         clean_up: bool = True,
@@ -92,6 +95,7 @@ class BatchLoop:
         self._recorder = recorder
         self._keeper = RunTableKeeper(trajectory, engine)
         self._completed = 0
+        self._known_runs = known_runs
         #: Which functions are called with what; post-processing may change arguments.
         self.plan = plan
         #: Index of the next run to look at.
@@ -157,12 +161,12 @@ class BatchLoop:
         """Tasks in order; with `own_arguments` the plan's replace those of the experiment."""
         for idx in map(int, indices):
             self.next_index = idx + 1
+            arguments: tuple[Any, ...] = (None, None)
             if self._mapped is not None:
-                yield RunTask(idx, *self._mapped.take(idx))
+                arguments = self._mapped.take(idx)
             elif own_arguments:
-                yield RunTask(idx, tuple(self.plan.args), dict(self.plan.kwargs))
-            else:
-                yield RunTask(idx)
+                arguments = tuple(self.plan.args), dict(self.plan.kwargs)
+            yield RunTask(idx, *arguments, repeated=idx < self._known_runs)
 
     def _take(self, outcome: RunOutcome) -> None:
         """Take notice of a run that ended."""
