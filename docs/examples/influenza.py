@@ -120,7 +120,7 @@ def main(output: Path, points: int) -> Path:
         multiproc=True,
         use_pool=True,
         ncores=os.cpu_count() or 1,
-        wrap_mode="QUEUE",
+        wrap_mode="LOCAL",
     ) as env:
         traj = env.trajectory
         traj.f_add_parameter("school.boys", BOYS, comment="Number of boys in the school")
