@@ -50,6 +50,7 @@ def draw(traj: Trajectory, best: dict[str, float], picture: Path) -> None:
     fit.plot(days, in_bed, "ko", label="boys in bed (BMJ, 4 March 1978)")
     fit.plot(days, curve, "r-", label=f"SIR model, R₀ = {best['beta'] / best['gamma']:.2f}")
     fit.set(xlabel="day of January 1978 (32: 1 February)", ylabel="boys", title="Best fit")
+    fit.set_ylim(top=1.25 * in_bed.max())  # room for the legend above the peak
     fit.legend(loc="upper right")
     figure.savefig(picture, dpi=120)
 
