@@ -30,6 +30,7 @@ from pypet_storage_hdf5.overview.meta import (
 from pypet_storage_hdf5.overview.runs import RunsOnDisk
 from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_storage_hdf5.overview.tables import ensure_group
+from pypet_storage_hdf5.progress import Progress
 from pypet_storage_hdf5.recovery import recover
 from pypet_storage_hdf5.session_journal import (
     Change,
@@ -70,6 +71,8 @@ class HDF5Backend(TreeBackend):
         Title of the file if it is created.
     allow_pickle : bool, optional
         Whether pickles in the file may be loaded.
+    display_time : float, optional
+        Seconds between two messages on progress.
     """
 
     def __init__(
@@ -79,11 +82,14 @@ class HDF5Backend(TreeBackend):
         title: str = "Experiments",
         *,
         allow_pickle: bool = True,
+        display_time: float = 20,
     ) -> None:
         self.location = location
         self.settings = settings
         self.title = title
         self.allow_pickle = allow_pickle
+        #: Counts what is stored and loaded while the file is open.
+        self.progress = Progress(display_time)
         self._file: OpenFile | None = None
         self._borrowed = False
         self._trajectory = ""
@@ -140,6 +146,7 @@ class HDF5Backend(TreeBackend):
         )
         if os.path.exists(journal_path(self.location)):
             self._recover(writable)
+        self.progress.start()
         if writable:
             self._file.mark_writing()
             self._journal = SessionJournal(self.location, self._file.token)
@@ -293,6 +300,7 @@ class HDF5Backend(TreeBackend):
         load_flags: Mapping[str, str] | None = None,
     ) -> NodeRecord:
         """One node as record."""
+        self.progress.node_done()
         return self.layout.read(
             full_name,
             items=items,
@@ -310,6 +318,7 @@ class HDF5Backend(TreeBackend):
         self._unflushed = True
         self.layout.write(request)
         self._note(Change.NODE, request)
+        self.progress.node_done()
 
     def write_delta(self, delta: RunDelta) -> None:
         """Write the nodes of one run and flush once."""

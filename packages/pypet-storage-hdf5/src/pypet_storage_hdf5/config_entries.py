@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pypet_storage_hdf5.setting_values import checked
 from pypet_storage_hdf5.settings import OVERVIEW_SWITCHES, SETTING_NAMES, Settings
-from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
+from pypet_trajectory.exceptions import PypetRuntimeError, PypetTypeError, PypetValueError
 
 _COMMENTS = {
     "config_overview": "Whether the file has a table of all config parameters",
@@ -51,6 +52,8 @@ def settings_from_config(traj: Any, settings: Settings) -> None:
 
     Raises
     ------
+    TypeError, ValueError
+        If a setting cannot have the value of its parameter.
     RuntimeError
         If the trajectory's settings contradict each other.
     """
@@ -58,9 +61,14 @@ def settings_from_config(traj: Any, settings: Settings) -> None:
     for name in SETTING_NAMES:
         parameter = _parameter(traj, name)
         if parameter is not None and not parameter.f_is_empty():
-            setattr(wanted, name, parameter.f_get())
+            try:
+                setattr(wanted, name, checked(name, parameter.f_get()))
+            except (PypetTypeError, PypetValueError) as error:
+                raise type(error)(
+                    f"{parameter.v_full_name!r} of {traj.v_name!r}: {error}"
+                ) from None
     try:
-        wanted.checked()
+        wanted.without_contradiction()
     except PypetValueError as error:
         raise PypetRuntimeError(f"config.hdf5 of {traj.v_name!r}: {error}") from error
     assign(settings, wanted)

@@ -14,7 +14,8 @@ def resolved_filename(filename: str | os.PathLike[str] | None, name: str | None)
     ----------
     filename : str or path, optional
         A file, or a folder (one that exists, or a path with a separator at its end). A bare name
-        lies in the current folder; a relative path with folders stays relative.
+        lies in the current folder, which an empty one means; a relative path with folders stays
+        relative.
     name : str, optional
         Name of the trajectory, which gives the file its name where `filename` does not.
 
@@ -28,7 +29,7 @@ def resolved_filename(filename: str | os.PathLike[str] | None, name: str | None)
     if filename is None:
         folder = os.path.join(os.getcwd(), "hdf5") if name else os.getcwd()
         return os.path.join(folder, f"{name or DEFAULT_NAME}.hdf5")
-    path = os.fspath(filename)
+    path = os.fsdecode(filename) or os.getcwd()
     head, tail = os.path.split(path)
     if os.path.isdir(path) or not tail:
         return os.path.join(path, f"{name or DEFAULT_NAME}.hdf5")

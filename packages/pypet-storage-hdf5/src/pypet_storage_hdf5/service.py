@@ -24,7 +24,8 @@ from pypet_storage_hdf5.config_entries import (
 )
 from pypet_storage_hdf5.file_names import DEFAULT_NAME, resolved_filename
 from pypet_storage_hdf5.session_journal import remove_journal
-from pypet_storage_hdf5.settings import Settings, pandas_format
+from pypet_storage_hdf5.setting_values import checked, seconds
+from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.storage.tree_service import TreeStorageService
@@ -66,8 +67,11 @@ class HDF5StorageService(TreeStorageService):
 
     Raises
     ------
+    TypeError
+        If a setting has a wrong type.
     ValueError
-        If duplicate comments shall be purged without summary tables.
+        If there is no such compression, encoding or pandas format, a number is out of range, or
+        duplicate comments shall be purged without summary tables. Nothing is on disk then.
     """
 
     ADD_ROW: ClassVar = "ADD"
@@ -165,15 +169,19 @@ class HDF5StorageService(TreeStorageService):
             purge_duplicate_comments=bool(purge_duplicate_comments),
             results_per_run=results_per_run,
             derived_parameters_per_run=derived_parameters_per_run,
-        ).checked()
+        )
+        settings.checked().without_contradiction()
         name = None if trajectory is None else trajectory.v_name
         location = resolved_filename(filename, name)
         backend = HDF5Backend(
-            location, settings, file_title or name or DEFAULT_NAME, allow_pickle=allow_pickle
+            location,
+            settings,
+            file_title or name or DEFAULT_NAME,
+            allow_pickle=allow_pickle,
+            display_time=seconds("display_time", display_time),
         )
         super().__init__(backend, allow_pickle=allow_pickle, unknown_classes=unknown_classes)
         self._backend: HDF5Backend = backend
-        self._display_time = display_time
         if overwrite_file:
             remove_journal(location)
             if os.path.exists(location):
@@ -214,16 +222,16 @@ class HDF5StorageService(TreeStorageService):
 
     @encoding.setter
     def encoding(self, encoding: str) -> None:
-        self.settings.encoding = encoding
+        self.settings.encoding = checked("encoding", encoding)
 
     @property
     def display_time(self) -> float:
         """Seconds between two messages on progress."""
-        return self._display_time
+        return self._backend.progress.interval
 
     @display_time.setter
     def display_time(self, display_time: float) -> None:
-        self._display_time = display_time
+        self._backend.progress.interval = seconds("display_time", display_time)
 
     @property
     def complib(self) -> str:
@@ -232,7 +240,7 @@ class HDF5StorageService(TreeStorageService):
 
     @complib.setter
     def complib(self, complib: str) -> None:
-        self.settings.complib = complib
+        self.settings.complib = checked("complib", complib)
 
     @property
     def complevel(self) -> int:
@@ -241,7 +249,7 @@ class HDF5StorageService(TreeStorageService):
 
     @complevel.setter
     def complevel(self, complevel: int) -> None:
-        self.settings.complevel = complevel
+        self.settings.complevel = checked("complevel", complevel)
 
     @property
     def shuffle(self) -> bool:
@@ -268,12 +276,22 @@ class HDF5StorageService(TreeStorageService):
 
     @pandas_format.setter
     def pandas_format(self, name: str) -> None:
-        self.settings.pandas_format = pandas_format(name)
+        self.settings.pandas_format = checked("pandas_format", name)
 
     # -------------------------------------------------------------- messages
 
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
-        """Store as inherited; a file that is held open is flushed after each call."""
+        """Store as inherited; a file that is held open is flushed after each call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``config.hdf5`` of a trajectory says something impossible; the file is not touched.
+        RuntimeError
+            If it contradicts itself, likewise.
+        """
+        if msg in (constants.TRAJECTORY, constants.PREPARE_MERGE):
+            settings_from_config(stuff_to_store, self.settings)
         if msg == constants.ACCESS_DATA:
             return self._access_data(stuff_to_store, *args, **kwargs)
         answer = super().store(msg, stuff_to_store, *args, **kwargs)
@@ -301,6 +319,10 @@ class HDF5StorageService(TreeStorageService):
                 self._backend.file.flush()
             return answer
 
+    def _keep_open(self, msg: str, nothing: Any) -> None:
+        super()._keep_open(msg, nothing)
+        self._backend.progress.stop()
+
     def _flush(self, _msg: str, _nothing: Any) -> None:
         # Whoever works on tables of the open file may have rows waiting in PyTables' buffers.
         self._backend.file.tables.flush()
@@ -324,7 +346,6 @@ class HDF5StorageService(TreeStorageService):
             self._backend.title = title
 
     def _before_trajectory_store(self, traj: Any) -> None:
-        settings_from_config(traj, self.settings)
         name_of_run = traj._wildcards.run_function
         self._backend.name_of_run = None if name_of_run is make_run_name else name_of_run
 

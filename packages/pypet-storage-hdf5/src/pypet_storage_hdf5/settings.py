@@ -15,14 +15,8 @@ from typing import Any, Final
 
 import tables
 
-from pypet_trajectory.exceptions import PypetValueError
-
-PANDAS_FORMATS: Final[Mapping[str, str]] = {
-    "f": "fixed",
-    "fixed": "fixed",
-    "t": "table",
-    "table": "table",
-}
+from pypet_storage_hdf5 import setting_values
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 
 #: Options of a store call that choose filters; all others go to the data.
 FILTER_OPTIONS: Final = frozenset(("complib", "complevel", "shuffle", "fletcher32", "filters"))
@@ -69,25 +63,39 @@ class Settings:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If the compression library or level is not one PyTables knows.
         """
         options = options or {}
         given = options.get("filters")
-        if given is not None:
+        if isinstance(given, tables.Filters):
             return given
-        level = int(options.get("complevel", self.complevel))
+        if given is not None:
+            raise PypetTypeError(f"filters= takes PyTables' Filters, not {given!r}.")
+        level = setting_values.compression_level(options.get("complevel", self.complevel))
         with warnings.catch_warnings():
             # A library that is missing here falls back to zlib; the file tells which it was.
             warnings.simplefilter("ignore", tables.FiltersWarning)
             return tables.Filters(
                 complevel=level,
-                complib=usable_complib(options.get("complib", self.complib)),
+                complib=setting_values.compression_library(options.get("complib", self.complib)),
                 shuffle=bool(options.get("shuffle", self.shuffle)) and level > 0,
                 fletcher32=bool(options.get("fletcher32", self.fletcher32)),
             )
 
     def checked(self) -> Settings:
+        """These settings, each value in the type its place in the file has.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a setting cannot have its value.
+        """
+        for name in SETTING_NAMES:
+            setattr(self, name, setting_values.checked(name, getattr(self, name)))
+        return self
+
+    def without_contradiction(self) -> Settings:
         """These settings, once they do not contradict each other.
 
         Raises
@@ -111,30 +119,3 @@ class Settings:
 
 #: Names of all settings.
 SETTING_NAMES: Final = tuple(field.name for field in fields(Settings))
-
-
-def pandas_format(name: str) -> str:
-    """The full name of a pandas format.
-
-    Raises
-    ------
-    ValueError
-        If pandas has no such format.
-    """
-    try:
-        return PANDAS_FORMATS[name]
-    except (KeyError, TypeError):
-        raise PypetValueError(
-            f"pandas_format must be one of {', '.join(PANDAS_FORMATS)}, not {name!r}."
-        ) from None
-
-
-def usable_complib(name: str) -> str:
-    """The library a name means; names that 0.7 cut to seven bytes become whole again."""
-    if name in tables.filters.all_complibs:
-        return name
-    if len(name) == 7 and name.startswith("blosc"):
-        whole = [lib for lib in tables.filters.all_complibs if lib.startswith(name)]
-        if whole:
-            return str(whole[0])
-    return name

@@ -20,7 +20,8 @@ from pypet_storage_hdf5.overview.tables import (
     replace_single_row,
     table_exists,
 )
-from pypet_storage_hdf5.settings import SETTING_NAMES, Settings, usable_complib
+from pypet_storage_hdf5.setting_values import restored
+from pypet_storage_hdf5.settings import SETTING_NAMES, Settings
 from pypet_trajectory.constants import (
     HDF5_STRCOL_MAX_COMMENT_LENGTH,
     HDF5_STRCOL_MAX_LOCATION_LENGTH,
@@ -32,12 +33,12 @@ from pypet_trajectory.storage.records import TrajectoryMeta
 #: Grows when an older version of this library could no longer read the files.
 FORMAT_NUMBER = 1
 
-#: Columns of ``hdf5_settings`` that are no switches; ``complib`` is wide enough for every name.
+#: Columns of ``hdf5_settings`` that are no switches; texts are wide enough for every name.
 _SETTINGS_TYPES = {
     "complib": "S16",
     "complevel": "<i4",
     "pandas_format": "S7",
-    "encoding": "S11",
+    "encoding": "S32",
     "results_per_run": "<i4",
     "derived_parameters_per_run": "<i4",
 }
@@ -192,7 +193,12 @@ def read_settings(file: OpenFile, overview: str) -> Settings | None:
     row = read_single_row(file, f"{overview}/hdf5_settings")
     if row is None:
         return None
-    known: dict[str, Any] = {name: row[name] for name in SETTING_NAMES if name in row}
-    if "complib" in known:
-        known["complib"] = usable_complib(known["complib"])
+    usual = Settings()
+    known: dict[str, Any] = {
+        name: restored(
+            name, row[name], getattr(usual, name), f"{name!r} in {overview!r} of {file.path!r}"
+        )
+        for name in SETTING_NAMES
+        if name in row
+    }
     return Settings(**known)

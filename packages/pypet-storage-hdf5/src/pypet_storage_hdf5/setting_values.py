@@ -1,0 +1,183 @@
+"""What each setting of an HDF5 file may be.
+
+Wrong settings would be met when the first array is compressed, with half of a trajectory on disk.
+Invariant: whatever comes from a caller passes one of these functions first, which give back the
+value in the type its place in the file has, or say what is possible. What comes from a file passes
+:func:`restored`, which never fails: a file of strangers may name a library that is not known here.
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import operator
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import tables
+
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
+
+_logger = logging.getLogger(__name__)
+
+_PANDAS_FORMATS: Final[Mapping[str, str]] = {
+    "f": "fixed",
+    "fixed": "fixed",
+    "t": "table",
+    "table": "table",
+}
+
+
+def pandas_format(name: Any) -> str:
+    """The full name of a pandas format.
+
+    Raises
+    ------
+    ValueError
+        If pandas has no such format.
+    """
+    try:
+        return _PANDAS_FORMATS[name]
+    except (KeyError, TypeError):
+        raise PypetValueError(
+            f"pandas_format must be one of {', '.join(_PANDAS_FORMATS)}, not {name!r}."
+        ) from None
+
+
+def compression_library(name: Any) -> str:
+    """The name of a compression library, whole again if pypet 0.7 cut it to seven bytes.
+
+    Raises
+    ------
+    TypeError
+        If it is no text.
+    ValueError
+        If PyTables knows no such library.
+    """
+    known = tables.filters.all_complibs
+    text = _text("complib", name)
+    if text in known:
+        return text
+    if len(text) == 7 and text.startswith("blosc"):
+        whole = [library for library in known if library.startswith(text)]
+        if whole:
+            return str(whole[0])
+    raise PypetValueError(f"complib must be one of {', '.join(known)}, not {name!r}.")
+
+
+def compression_level(level: Any) -> int:
+    """A compression level.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number.
+    ValueError
+        If it is not between 0 and 9.
+    """
+    number = _whole_number("complevel", level)
+    if not 0 <= number <= 9:
+        raise PypetValueError(f"complevel must be between 0 and 9, not {level!r}.")
+    return number
+
+
+def text_encoding(name: Any) -> str:
+    """The name of a text encoding.
+
+    Raises
+    ------
+    TypeError
+        If it is no text.
+    ValueError
+        If Python knows no such encoding.
+    """
+    text = _text("encoding", name)
+    try:
+        codecs.lookup(text)
+    except (LookupError, ValueError):
+        raise PypetValueError(f"encoding: Python knows no text encoding {name!r}.") from None
+    return text
+
+
+def expected_number(setting: str, number: Any) -> int:
+    """How many leaves are expected per run, 0 if nobody knows.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number.
+    ValueError
+        If it is negative or has more than 31 bits.
+    """
+    found = _whole_number(setting, number)
+    if not 0 <= found < 1 << 31:
+        raise PypetValueError(f"{setting} must be 0 (unknown) or a number of leaves, not {number}.")
+    return found
+
+
+def seconds(setting: str, value: Any) -> float:
+    """A span of time.
+
+    Raises
+    ------
+    TypeError
+        If it is no number.
+    ValueError
+        If it is negative or not a number.
+    """
+    try:
+        found = float(operator.pos(value))
+    except (TypeError, ValueError):
+        raise PypetTypeError(f"{setting} must be a number of seconds, not {value!r}.") from None
+    if not found >= 0:
+        raise PypetValueError(f"{setting} must not be negative, but is {value!r}.")
+    return found
+
+
+#: What a setting may be, by its name; switches are missing here and may be anything.
+CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "complib": compression_library,
+    "complevel": compression_level,
+    "pandas_format": pandas_format,
+    "encoding": text_encoding,
+    "results_per_run": partial(expected_number, "results_per_run"),
+    "derived_parameters_per_run": partial(expected_number, "derived_parameters_per_run"),
+}
+
+
+def checked(setting: str, value: Any) -> Any:
+    """The value of any setting in its own type.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the setting cannot have this value.
+    """
+    return CHECKS.get(setting, bool)(value)
+
+
+def restored(setting: str, value: Any, default: Any, place: str) -> Any:
+    """The value that a file gives for a setting, or the default if it cannot be used here."""
+    try:
+        return checked(setting, value)
+    except (PypetTypeError, PypetValueError) as error:
+        _logger.warning("%s cannot be used, so it is %r from now on: %s", place, default, error)
+        return default
+
+
+def _whole_number(setting: str, value: Any) -> int:
+    try:
+        number = int(value) if isinstance(value, (float, np.floating)) else operator.index(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or number != value:
+        raise PypetTypeError(f"{setting} must be a whole number, not {value!r}.")
+    return number
+
+
+def _text(setting: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise PypetTypeError(f"{setting} must be a text, not {value!r}.")
+    return str(value)
