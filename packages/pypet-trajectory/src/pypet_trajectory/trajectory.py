@@ -334,6 +334,14 @@ class Trajectory(TrajectoryState):
         copy : bool
             Whether to make a dictionary of all runs; if not, a view makes each row on demand.
 
+        Returns
+        -------
+        mapping
+            What is known about the run, by name; for a run that failed there is also
+            ``'failure'``, a :class:`~pypet_trajectory.storage.records.RunFailure` with status,
+            exception, traceback and number of attempts. Or such a mapping for each run, by its
+            name.
+
         Raises
         ------
         KeyError
@@ -378,7 +386,8 @@ class Trajectory(TrajectoryState):
         fast_access : bool
             Whether to return values rather than leaves.
         with_links, shortcuts, max_depth, auto_load
-            As for ``f_get``; `max_depth` counts from the group above the runs.
+            As for ``f_get``; `max_depth` counts from the group above the runs. With `auto_load`
+            runs that are only in the store are loaded as well.
 
         Returns
         -------
@@ -877,8 +886,12 @@ class Trajectory(TrajectoryState):
             Further parameters.
         run_information : bool
             Whether to tell name, status, times (seconds since the epoch) and run time (seconds).
-        include_default_run, auto_load
+        include_default_run : bool
             As for :meth:`f_get_from_runs`.
+        auto_load : bool
+            Whether to read from the store what is not in memory: explored values, and results
+            of runs, as paths below the groups of the runs. Results are read one by one and do
+            not stay in memory, so a trajectory of many runs needs no skeleton for this.
 
         Returns
         -------

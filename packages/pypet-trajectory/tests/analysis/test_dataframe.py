@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pypet_trajectory import Trajectory
-from pypet_trajectory.analysis.columns import Column
+from pypet_trajectory.storage.service import StorageService
 
 pd = pytest.importorskip("pandas")
 
@@ -83,36 +83,83 @@ def test_what_is_not_in_memory_is_loaded_and_let_go_again(traj, service):
     assert loaded.f_get("results.runs.run_00000003.z").f_is_empty()
 
 
-def test_results_whose_nodes_are_missing_can_be_loaded_too(traj, service):
+def skeleton_free(service):
+    """The trajectory with its run table and the names of what it explored, and nothing else."""
+    traj = Trajectory("T", storage_service=service)
+    traj.f_load(load_data=0)
+    return traj
+
+
+def test_explored_values_that_are_not_in_memory_are_loaded(traj, service, caplog):
     traj.f_store()
-    loaded = Trajectory("T", storage_service=service)
-    loaded.f_load(load_results=1, max_depth=2)
+    for modes in ({"load_data": 1}, {"load_data": 0}):
+        loaded = Trajectory("T", storage_service=service)
+        loaded.f_load(**modes)
+        assert "x" not in loaded.f_to_dataframe()
+        assert "`parameters.x`" in caplog.text
+        frame = loaded.f_to_dataframe(auto_load=True)
+        assert list(frame["x"]) == [1, 1, 1, 2, 2, 2]
+        assert list(frame["y"]) == [0.0, 0.5, 1.0] * 2
+
+
+def test_a_copy_that_lost_its_ranges_reads_them_from_the_store(traj, service):
+    traj.f_store()
+    copied = traj.f_copy()
+    frame = copied.f_to_dataframe(auto_load=True)
+    assert list(frame["x"]) == [1, 1, 1, 2, 2, 2]
+    assert not copied.f_get("x").f_has_range()
+
+
+def test_results_come_from_the_store_without_a_node_in_memory(traj, service):
+    traj.f_store()
+    loaded = skeleton_free(service)
     assert "z" not in loaded.f_to_dataframe("z")
-    loaded.f_load_skeleton()
+    frame = loaded.f_to_dataframe(["z", "odd", "many", "sub"], auto_load=True)
+    assert list(frame["z"]) == [0, 10, 20, 30, 40, 50]
+    assert frame["odd"].isna().tolist() == [True, False] * 3
+    assert list(frame["many.b"]) == ["b0", "b1", "b2", "b3", "b4", "b5"]
+    assert frame["sub.array"][2].tolist() == [2.0, 2.0, 2.0]
+    assert set(loaded.f_to_dict()) == {"parameters.x", "parameters.g.y"}
+
+
+def test_what_is_in_memory_counts_before_what_is_in_the_store(traj, service):
+    traj.f_store()
+    loaded = skeleton_free(service)
+    loaded.f_add_result("results.runs.run_00000002.z", 7)
+    loaded.f_add_result("results.runs.run_00000001.sub.new", 8)
+    frame = loaded.f_to_dataframe(["z", "sub"], auto_load=True)
+    assert list(frame["z"]) == [0, 10, 7, 30, 40, 50]
+    assert frame["sub.new"].dropna().tolist() == [8]
+    assert frame["sub.array"].isna().sum() == 0
+
+
+def test_results_of_no_run_in_the_store_stand_in_for_runs_without_one(traj, service):
+    traj.f_add_result("results.runs.run_ALL.odd", -1)
+    traj.f_store()
+    loaded = skeleton_free(service)
+    assert list(loaded.f_to_dataframe("odd", auto_load=True)["odd"]) == [-1, 1, -1, 3, -1, 5]
+    without = loaded.f_to_dataframe("odd", auto_load=True, include_default_run=False)["odd"]
+    assert without.isna().tolist() == [True, False] * 3
+
+
+def test_a_service_that_only_loads_nodes_serves_as_well(traj):
+    class Plain(StorageService):
+        def store(self, msg, stuff_to_store, *args, **kwargs):
+            return inner.store(msg, stuff_to_store, *args, **kwargs)
+
+        def load(self, msg, stuff_to_load, *args, **kwargs):
+            return inner.load(msg, stuff_to_load, *args, **kwargs)
+
+    inner = traj.v_storage_service
+    traj.f_store()
+    loaded = Trajectory("T", storage_service=Plain())
+    loaded.f_load(load_results=1, max_depth=3)
     assert list(loaded.f_to_dataframe("z", auto_load=True)["z"]) == [0, 10, 20, 30, 40, 50]
 
 
 def test_a_result_that_is_nowhere_is_reported(traj, caplog):
     assert "nowhere" not in traj.f_to_dataframe("nowhere")
     assert "nowhere" in caplog.text
-
-
-def test_a_service_with_columns_is_asked_first(traj):
-    class WithColumns:
-        def run_columns(self, trajectory_name, name):
-            assert trajectory_name == "T"
-            if name == "q":
-                return {"": Column(np.array([0, 2]), np.array([1.5, 2.5]))}
-            return None
-
-    traj.v_storage_service = WithColumns()
-    traj._stored = True
-    nodes = len(traj.f_to_dict())
-    frame = traj.f_to_dataframe(["q", "z"])
-    assert frame["q"].tolist()[0] == 1.5
-    assert frame["q"].isna().tolist() == [False, True, False, True, True, True]
-    assert list(frame["z"]) == [0, 10, 20, 30, 40, 50]
-    assert len(traj.f_to_dict()) == nodes
 
 
 def test_many_runs_need_no_loop_in_the_way():

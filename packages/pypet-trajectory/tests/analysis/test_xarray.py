@@ -85,6 +85,18 @@ def test_an_array_parameter_is_no_dimension():
     assert dataset["w"].values.tolist() == [[0.0, 0.0], [1.0, 1.0]]
 
 
+def test_parameters_and_results_come_from_the_store_if_they_are_not_in_memory(traj, service):
+    traj.f_store()
+    loaded = Trajectory("T", storage_service=service)
+    loaded.f_load(load_data=0)
+    assert dict(loaded.f_to_xarray("z").sizes) == {"run": 6}
+    dataset = loaded.f_to_xarray(["z", "sub.array"], "parameters.fixed", auto_load=True)
+    assert dict(dataset.sizes) == {"x": 2, "y": 3, "sub.array_dim_0": 3}
+    assert dataset["z"].sel(x=2, y=0.5).item() == 40
+    assert dataset["z"].attrs == {"comment": "a z", "unit": "mV"}
+    assert dataset["fixed"].sel(x=1, y=0.0).item() == "text"
+
+
 def test_without_exploration_there_is_one_run():
     traj = Trajectory("T")
     traj.f_add_result("runs.run_00000000.z", 3)

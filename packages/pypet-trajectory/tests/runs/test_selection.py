@@ -141,3 +141,18 @@ def test_a_run_can_search_only_with_full_copy(traj):
     traj.f_start_run(0)
     with pytest.raises(TypeError, match="full_copy"):
         list(traj.f_find_idx("x", lambda x: True))
+
+
+def test_runs_that_are_only_in_the_store_are_loaded():
+    service = InMemoryStorageService()
+    traj = Trajectory("T", storage_service=service)
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": range(4)})
+    for idx in range(4):
+        traj.f_add_result(f"results.runs.run_set_00000.run_{idx:08d}.sub.z", idx)
+    traj.f_store()
+    loaded = Trajectory("T", storage_service=service)
+    loaded.f_load(load_data=0)
+    assert loaded.f_get_from_runs("sub.z") == {}
+    found = loaded.f_get_from_runs("sub.z", auto_load=True, fast_access=True, use_indices=True)
+    assert found == {0: 0, 1: 1, 2: 2, 3: 3}

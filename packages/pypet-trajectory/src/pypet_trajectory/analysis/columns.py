@@ -1,22 +1,26 @@
 """Parameters, run information and results as columns: one value per run.
 
 Data frames and xarray data sets both start here. A column knows for which runs it has values, so
-that missing runs stay missing instead of becoming zeros. Leaves that are not in memory are loaded
-in batches and emptied again; a service that keeps run data as columns is asked first, and no node
-comes into being then.
+that missing runs stay missing instead of becoming zeros. What is in memory comes first; leaves
+there without data are loaded in batches and emptied again. What is not in memory is read from
+the store if asked for, and then no node comes into being.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pypet_trajectory.constants import LEAF
 from pypet_trajectory.exceptions import PypetTypeError
-from pypet_trajectory.tree.storage_calls import reading_session
+from pypet_trajectory.storage.run_leaves import NO_RUN, RunLeaf
+from pypet_trajectory.storage.service import SupportsRunLeaves
+from pypet_trajectory.tree.adding import construct
+from pypet_trajectory.tree.storage_calls import reading_session, service_of
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
@@ -35,29 +39,21 @@ class Column:
     values: Sequence[Any] | NDArray[Any]
     #: Comment and annotations of what the values come from.
     notes: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether these are the values of an explored parameter.
+    explored: bool = False
 
     def covers(self, length: int) -> bool:
         """Whether every run has a value."""
         return len(self.runs) == length
 
 
-@runtime_checkable
-class SupportsRunColumns(Protocol):
-    """A storage service that can hand out a result of all runs at once."""
-
-    def run_columns(self, trajectory_name: str, name: str) -> Mapping[str, Column] | None:
-        """Columns of the result called `name` below the groups of the runs.
-
-        Keys are item names, ``''`` for the single item of a result named like it. ``None`` means
-        that the service keeps the result in another way, or not at all.
-        """
-
-
-def parameter_columns(traj: Trajectory, names: Iterable[str]) -> dict[str, Column]:
+def parameter_columns(
+    traj: Trajectory, names: Iterable[str], auto_load: bool = False
+) -> dict[str, Column]:
     """Columns of the explored parameters and of further ones asked for.
 
     Columns are called by short names, or by full names where these would clash. Explored
-    parameters whose range is not in memory are left out.
+    parameters whose range is not in memory are loaded with `auto_load`, and left out otherwise.
 
     Raises
     ------
@@ -66,13 +62,9 @@ def parameter_columns(traj: Trajectory, names: Iterable[str]) -> dict[str, Colum
     AttributeError
         If a name is not found.
     """
-    parameters = {
-        full_name: parameter
-        for full_name, parameter in traj._explored_parameters.items()
-        if parameter is not None and parameter.f_has_range()
-    }
+    parameters = _explored_with_range(traj, auto_load)
     for name in names:
-        node: Any = traj.f_get(name)
+        node: Any = traj.f_get(name, auto_load=auto_load)
         if not node.v_is_leaf or not node.v_is_parameter:
             raise PypetTypeError(
                 f"`{name}` stands for `{node.v_full_name}`, a {type(node).__name__}; ask for "
@@ -83,10 +75,43 @@ def parameter_columns(traj: Trajectory, names: Iterable[str]) -> dict[str, Colum
     runs = np.arange(len(traj))
     return {
         full_name if short_names.count(parameter.v_name) > 1 else parameter.v_name: Column(
-            runs, _values_of(parameter, len(traj)), notes_of(parameter)
+            runs,
+            _values_of(parameter, len(traj)),
+            notes_of(parameter),
+            full_name in traj._explored_parameters and parameter.f_has_range(),
         )
         for full_name, parameter in parameters.items()
     }
+
+
+def _explored_with_range(traj: Trajectory, auto_load: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    missing = []
+    for full_name, parameter in traj._explored_parameters.items():
+        if auto_load and traj._stored and (parameter is None or not parameter.f_has_range()):
+            parameter = _with_stored_range(traj, full_name, parameter)
+        if parameter is not None and parameter.f_has_range():
+            found[full_name] = parameter
+        else:
+            missing.append(full_name)
+    if missing:
+        traj._logger.warning(
+            "There is no column of %s: the values that trajectory `%s` explored are not in "
+            "memory. Load them, or pass `auto_load=True`.",
+            ", ".join(f"`{name}`" for name in missing),
+            traj._name,
+        )
+    return found
+
+
+def _with_stored_range(traj: Trajectory, full_name: str, parameter: Any) -> Any:
+    """The parameter with its range, as it is in the store."""
+    if parameter is None or parameter.f_is_empty():
+        return traj.f_load_child(full_name)
+    # Copies keep their value but not the range. The one in the tree may be locked or at a run.
+    twin: Any = construct(type(parameter), full_name, traj, (), {})
+    service_of(traj).load(LEAF, twin, trajectory_name=traj._name)
+    return twin
 
 
 def _values_of(parameter: Any, length: int) -> Sequence[Any] | NDArray[Any]:
@@ -135,17 +160,11 @@ def result_columns(
     A result with one item that is named like it gives one column, called as it was asked for;
     items of other results are appended to that name, and so are leaves below a group.
     """
-    service = traj._storage_service
-    if isinstance(service, SupportsRunColumns) and traj._stored:
-        found = service.run_columns(traj._name, name)
-        if found is not None:
-            return {_joined(name, item): column for item, column in found.items()}
     collected: dict[str, tuple[list[int], list[Any]]] = {}
     notes: dict[str, dict[str, Any]] = {}
     with reading_session(traj):
-        nodes = _nodes(traj, name, auto_load, include_default_run)
-        for idx, leaf, relative_name in _loaded(traj, _leaves(nodes)):
-            for item, value in _items(traj, leaf, idx):
+        for idx, relative_name, leaf in _leaves_by_run(traj, name, auto_load, include_default_run):
+            for item, value in _items(leaf, idx):
                 column = _joined(_joined(name, relative_name), item)
                 runs, values = collected.setdefault(column, ([], []))
                 runs.append(idx)
@@ -154,49 +173,91 @@ def result_columns(
                     notes[column] = notes_of(leaf)
     if not collected:
         traj._logger.warning(
-            "No run of trajectory `%s` has a result `%s` in memory, so there is no column of it. "
-            "If it is in the store, load its nodes with `f_load_skeleton()` before.",
+            "No run of trajectory `%s` has a result `%s` %s, so there is no column of it.%s",
             traj._name,
             name,
+            "in memory or in the store" if auto_load else "in memory",
+            "" if auto_load else " If it is in the store, pass `auto_load=True`.",
         )
     return {
-        column: Column(np.array(runs, dtype=np.int64), values, notes[column])
+        column: _sorted_column(runs, values, notes[column])
         for column, (runs, values) in collected.items()
     }
 
 
-def _nodes(
+def _leaves_by_run(
     traj: Trajectory, name: str, auto_load: bool, include_default_run: bool
-) -> Mapping[int, Any]:
-    """Nodes called `name` by run; those in memory stay empty, for they are loaded in batches."""
-    nodes = traj.f_get_from_runs(name, use_indices=True, include_default_run=False)
-    if len(nodes) < len(traj) and (auto_load or include_default_run):
-        nodes = traj.f_get_from_runs(
-            name, use_indices=True, include_default_run=include_default_run, auto_load=auto_load
-        )
-    return nodes
+) -> Iterator[RunLeaf]:
+    """Leaves called `name` with their data: those in memory, in the store, of no run."""
+    nodes: Mapping[int, Any] = traj.f_get_from_runs(
+        name, use_indices=True, include_default_run=False
+    )
+    yield from _loaded(traj, _leaves(nodes))
+    missing = set(range(len(traj))).difference(nodes)
+    of_no_run: list[RunLeaf] = []
+    if auto_load and traj._stored:
+        incomplete = (idx for idx, node in nodes.items() if node.v_is_group)
+        for found in _stored_leaves(traj, name, {*missing, *incomplete, NO_RUN}):
+            if found.idx == NO_RUN:
+                of_no_run.append(found)
+            else:
+                missing.discard(found.idx)
+                yield found
+    if include_default_run and missing:
+        yield from _of_no_run(traj, name, sorted(missing), of_no_run)
+
+
+def _stored_leaves(traj: Trajectory, name: str, runs: set[int]) -> Iterator[RunLeaf]:
+    """Leaves in the store that are not in memory."""
+    service = traj._storage_service
+    if isinstance(service, SupportsRunLeaves):
+        for found in service.run_leaves(traj, name, runs):
+            if found.leaf.v_full_name not in traj._index.leaves:
+                yield found
+        return
+    nodes = traj.f_get_from_runs(name, use_indices=True, include_default_run=False, auto_load=True)
+    yield from _loaded(traj, _leaves({idx: node for idx, node in nodes.items() if idx in runs}))
+
+
+def _of_no_run(
+    traj: Trajectory, name: str, runs: Sequence[int], stored: Iterable[RunLeaf]
+) -> Iterator[RunLeaf]:
+    """What is kept for no particular run, once for each of these runs."""
+    stored = list(stored)
+    if not stored:
+        nodes = traj.f_get_from_runs(name, use_indices=True)
+        yield from _loaded(traj, _leaves({idx: nodes[idx] for idx in runs if idx in nodes}))
+    for idx in runs:
+        for found in stored:
+            yield found._replace(idx=idx)
+
+
+def _sorted_column(runs: list[int], values: list[Any], notes: Mapping[str, Any]) -> Column:
+    indices = np.array(runs, dtype=np.int64)
+    if np.any(indices[1:] < indices[:-1]):
+        order = np.argsort(indices, kind="stable")
+        indices, values = indices[order], [values[position] for position in order]
+    return Column(indices, values, notes)
 
 
 def _joined(name: str, part: str) -> str:
     return f"{name}.{part}" if part else name
 
 
-def _leaves(nodes: Mapping[int, Any]) -> Iterator[tuple[int, Any, str]]:
+def _leaves(nodes: Mapping[int, Any]) -> Iterator[RunLeaf]:
     for idx, node in nodes.items():
         if node.v_is_leaf:
-            yield idx, node, ""
+            yield RunLeaf(idx, "", node)
         else:
             start = len(node.v_full_name) + 1
             for leaf in node.f_iter_leaves(with_links=False):
-                yield idx, leaf, leaf.v_full_name[start:]
+                yield RunLeaf(idx, leaf.v_full_name[start:], leaf)
 
 
-def _loaded(
-    traj: Trajectory, leaves: Iterable[tuple[int, Any, str]]
-) -> Iterator[tuple[int, Any, str]]:
+def _loaded(traj: Trajectory, leaves: Iterable[RunLeaf]) -> Iterator[RunLeaf]:
     """The same leaves with their data; what was empty before is empty again afterwards."""
     for batch in _batches(leaves):
-        empty = [leaf for _, leaf, _ in batch if leaf.f_is_empty() and leaf.v_stored]
+        empty = [leaf for _, _, leaf in batch if leaf.f_is_empty() and leaf.v_stored]
         if empty:
             traj.f_load_items(list({id(leaf): leaf for leaf in empty}.values()))
         yield from batch
@@ -217,7 +278,7 @@ def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def _items(traj: Trajectory, leaf: Any, idx: int) -> Iterator[tuple[str, Any]]:
+def _items(leaf: Any, idx: int) -> Iterator[tuple[str, Any]]:
     """Names and values of what a leaf holds for one run; the main item has no name."""
     if leaf.f_is_empty():
         return

@@ -35,7 +35,7 @@ def to_dataframe(
 ) -> pd.DataFrame:
     """A trajectory as a data frame; see :meth:`Trajectory.f_to_dataframe`."""
     pandas = import_optional("pandas", "pandas", "Data frames")
-    found = columns.parameter_columns(traj, as_names(parameters))
+    found = columns.parameter_columns(traj, as_names(parameters), auto_load)
     if run_information:
         for name, column in columns.run_information_columns(traj).items():
             found[f"run.{name}" if name in found else name] = column

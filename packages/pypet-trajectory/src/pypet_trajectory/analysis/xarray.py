@@ -53,7 +53,8 @@ def to_xarray(
     """A trajectory as an xarray data set; see :meth:`Trajectory.f_to_xarray`."""
     xarray = import_optional("xarray", "xarray", "Data sets")
     length = len(traj)
-    explored = columns.parameter_columns(traj, ())
+    columns_of = columns.parameter_columns(traj, as_names(parameters), auto_load)
+    explored = {name: column for name, column in columns_of.items() if column.explored}
     frame = grid(explored, length) or Frame(
         (RUN,), (length,), np.arange(length), {RUN: np.arange(length)}
     )
@@ -61,8 +62,7 @@ def to_xarray(
         name: (name, values, explored[name].notes if name in explored else {})
         for name, values in frame.axes.items()
     }
-    extra = columns.parameter_columns(traj, as_names(parameters))
-    for name, column in extra.items():
+    for name, column in columns_of.items():
         if name not in coords:
             coords[name] = variable(name, column, frame)
     if run_information:

@@ -1,7 +1,8 @@
 """Run information as users know it: nested dictionaries, made when asked for.
 
 The truth is the :class:`~pypet_trajectory.runs.table.RunTable`; what stands here are views on
-it. Changing a dictionary got from a view changes nothing, unlike in pypet 0.7.
+it. Changing a dictionary got from a view changes nothing, unlike in pypet 0.7. A run that failed
+has one entry more than those of pypet 0.7, ``'failure'``, and only such a run has it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class RunInformation(Mapping[str, dict[str, Any]]):
         return f"<RunInformation of {len(self)} runs>"
 
     def row(self, idx: int) -> dict[str, Any]:
-        """What is known about the run of index `idx`, including its name.
+        """What is known about the run of index `idx`, including its name and why it failed.
 
         Raises
         ------
@@ -67,6 +68,8 @@ class RunInformation(Mapping[str, dict[str, Any]]):
             )
         row = self._table.row(idx)
         row["name"] = self._names.name(idx)
+        if idx in self._table.failures:
+            row["failure"] = self._table.failures[idx]
         return row
 
     def _knows(self, idx: int) -> bool:

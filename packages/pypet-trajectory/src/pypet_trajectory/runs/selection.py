@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from pypet_trajectory.constants import LOAD_SKELETON
 from pypet_trajectory.exceptions import (
     DataNotInStorageError,
     PypetAttributeError,
     PypetTypeError,
 )
 from pypet_trajectory.names import translate
+from pypet_trajectory.storage.service import SupportsRunLeaves
 from pypet_trajectory.tree.storage_calls import reading_session
 
 if TYPE_CHECKING:
@@ -41,11 +43,13 @@ def get_from_runs(
     auto_load: bool,
 ) -> OrderedDict[Any, Any]:
     """One item from every run where it is found; see :meth:`Trajectory.f_get_from_runs`."""
-    parents = list(traj._run_parent_groups.values())
     search = _Search(traj, name, fast_access, with_links, shortcuts, max_depth, auto_load)
     dummy = traj.f_wildcard("$", -1)
     found: OrderedDict[Any, Any] = OrderedDict()
     with _restored_run_context(traj), reading_session(traj) if auto_load else nullcontext():
+        parents = list(traj._run_parent_groups.values())
+        if auto_load:
+            parents += _stored_parents(traj)
         groups_of = _all_parents(traj, parents) if auto_load else _run_groups(traj, parents)
         stand_ins = [
             parent
@@ -181,6 +185,19 @@ def _all_parents(
 ) -> dict[int, tuple[str, list[NNGroupNode]]]:
     """Every run with all groups: a run that is not in memory may be in the storage."""
     return {idx: (name, parents) for idx, name in enumerate(traj._run_names)}
+
+
+def _stored_parents(traj: Trajectory) -> list[NNGroupNode]:
+    """Groups that hold runs in the store but not in memory; they come into memory, empty."""
+    service = traj._storage_service
+    if not (traj._stored and isinstance(service, SupportsRunLeaves)):
+        return []
+    known = traj._run_parent_groups
+    return [
+        traj.f_load_child(name, load_data=LOAD_SKELETON)
+        for name in service.run_parents(traj)
+        if name not in known
+    ]
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from pypet_trajectory.exceptions import (
 from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import NodeKind, NodeRecord, TrajectoryMeta
+from pypet_trajectory.tree.adding import construct
 from pypet_trajectory.tree.links import add_link_from_storage
 
 _logger = logging.getLogger(__name__)
@@ -239,6 +240,21 @@ class TreeLoader:
             remaining = None if max_depth is None else max_depth - len(components)
             self._load_below(node, load_data, with_links, remaining)
         self._load_links(load_data)
+
+    def loose_leaf(self, traj: Any, record: NodeRecord) -> Any:
+        """A leaf with the data of a record that hangs in no tree.
+
+        Raises
+        ------
+        ImportError
+            If its class cannot be found.
+        """
+        cls = self._class_of(traj, record)
+        assert cls is not None, "only groups may do without a class"
+        leaf: Any = construct(cls, record.full_name, traj, (), {})
+        self._describe(leaf, record, overwrite=False)
+        self._give_items(leaf, record)
+        return leaf
 
     # ------------------------------------------------------------ meta data
 

@@ -8,10 +8,14 @@ raise :class:`~pypet_trajectory.exceptions.NoSuchServiceError` for the rest.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pypet_trajectory.storage.records import RunDelta, RunRows
+
+if TYPE_CHECKING:
+    from pypet_trajectory.storage.run_leaves import RunLeaf
 
 
 class StorageService:
@@ -81,7 +85,30 @@ class SupportsDeltas(Protocol):
     """
 
     def store_delta(self, delta: RunDelta) -> None:
-        """Write everything in `delta`; a failed request removes only what it added itself."""
+        """Write everything in `delta`; a failed request removes only what it added itself.
+
+        Where the store is held open, what was written survives the death of this process only
+        after the message ``FLUSH``, so that many deltas need just one.
+        """
 
     def store_run_rows(self, rows: RunRows) -> None:
         """Rewrite the rows of runs whose state changed."""
+
+
+@runtime_checkable
+class SupportsRunLeaves(Protocol):
+    """A service that reads what runs have in common without making them nodes of the tree."""
+
+    def run_parents(self, traj: Any) -> Collection[str]:
+        """Full names of the stored groups that hold groups of runs."""
+
+    def run_leaves(self, traj: Any, name: str, runs: Collection[int]) -> Iterable[RunLeaf]:
+        """Leaves called `name` of these runs, by ascending index; -1 is no particular run.
+
+        Raises
+        ------
+        ValueError
+            If there is no such store or trajectory.
+        ImportError
+            If the class of a leaf cannot be found.
+        """

@@ -32,8 +32,10 @@ from pypet_trajectory.exceptions import (
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.copying import copy_to_backend
 from pypet_trajectory.storage.delta import REQUESTS, unpacked
+from pypet_trajectory.storage.leftovers import remove_leftovers
 from pypet_trajectory.storage.loading import TreeLoader
 from pypet_trajectory.storage.records import NodeKind, RunDelta, RunRows, WriteRequest
+from pypet_trajectory.storage.run_leaves import RunLeaf, run_leaves, run_parents
 from pypet_trajectory.storage.service import StorageService
 from pypet_trajectory.storage.storing import below, meta_of, record_of
 
@@ -72,6 +74,7 @@ class TreeStorageService(StorageService):
         constants.LIST: "_store_list",
         constants.DELETE: "_delete",
         constants.DELETE_LINK: "_delete_link",
+        constants.DELETE_RUNS: "_delete_runs",
         constants.PREPARE_MERGE: "_prepare_merge",
         constants.MERGE: "_merge",
         constants.BACKUP: "_backup",
@@ -211,6 +214,19 @@ class TreeStorageService(StorageService):
         """
         with self._session(name, None, writable=writable):
             yield self._backend
+
+    def run_parents(self, traj: Any) -> Collection[str]:
+        """Full names of the stored groups that hold groups of runs."""
+        with self._session(traj.v_name, None, writable=False):
+            return run_parents(self._backend, traj)
+
+    def run_leaves(self, traj: Any, name: str, runs: Collection[int]) -> Iterator[RunLeaf]:
+        """Leaves called `name` of these runs, in no tree; see `SupportsRunLeaves`."""
+        with self._session(traj.v_name, None, writable=False):
+            loader = self._loader()
+            yield from run_leaves(
+                self._backend, traj, name, runs, lambda record: loader.loose_leaf(traj, record)
+            )
 
     # ----------------------------------------------------------------- hooks
 
@@ -434,6 +450,11 @@ class TreeStorageService(StorageService):
             raise PypetValueError(f"{full_name!r} is no link in the store but a {kind.value}.")
         self._backend.delete_node(full_name)
 
+    def _delete_runs(
+        self, _msg: str, run_names: Collection[str], prepared: Collection[str] = ()
+    ) -> None:
+        remove_leftovers(self._backend, run_names, prepared)
+
     def _kind_of(self, full_name: str) -> NodeKind:
         kind = self._backend.kind_of(full_name)
         if kind is None:
@@ -526,11 +547,7 @@ class TreeStorageService(StorageService):
                 with _entry_noted("loading", entry_msg, item):
                     self._dispatch_load(entry_msg, item, own_args, own_kwargs)
             return
-        loader = TreeLoader(
-            self._backend,
-            allow_pickle=self._allow_pickle,
-            generic_classes=self._unknown_classes == "generic",
-        )
+        loader = self._loader()
         if msg == constants.TRAJECTORY:
             loader.load_trajectory(
                 stuff, *args, **{**kwargs, "after_meta": lambda: self._after_meta_load(stuff)}
@@ -546,6 +563,13 @@ class TreeStorageService(StorageService):
                 f"{type(self).__name__} cannot load a {msg!r}, only TRAJECTORY, LEAF, GROUP, "
                 "TREE and LIST."
             )
+
+    def _loader(self) -> TreeLoader:
+        return TreeLoader(
+            self._backend,
+            allow_pickle=self._allow_pickle,
+            generic_classes=self._unknown_classes == "generic",
+        )
 
 
 @contextmanager

@@ -63,7 +63,9 @@ def _add(group: NNGroupNode, key: str, node: NNTreeNode) -> None:
     root = group._index.root
     name = names.translate(key, root._wildcards, root._idx)
     old_name = node._full_name
-    if old_name and old_name != name and not old_name.startswith(f"{name}."):
+    # Both may be written with wildcards, `group['$'] = Result('$', 1)`.
+    first = names.translate(old_name.partition(".")[0], root._wildcards, root._idx)
+    if old_name and first != name:
         raise PypetAttributeError(
             f"A {type(node).__name__} called `{old_name}` cannot be assigned to `{name}` below "
             f"`{group._full_name}`: its name must be empty, `{name}`, or begin with `{name}.`."

@@ -117,9 +117,10 @@ def contains(
     if isinstance(item, NNTreeNode):
         return _contains_node(start, item, max_depth)
     try:
-        return find(start, item, with_links, shortcuts, max_depth) is not None
+        node = find(start, item, with_links, shortcuts, max_depth)
     except AttributeError:
         return False
+    return node is not None and node is not start._index.root  # which `''` stands for
 
 
 def get_all(
@@ -265,6 +266,8 @@ def _search(
     for name in path:
         if node._is_leaf:
             return None
+        if name == node._full_name and name not in node._children:  # type: ignore[attr-defined]
+            continue  # `traj.par.par` is `traj.par`: a full name may start anywhere
         hit = _shallowest(index, node, name, with_links, max_depth)  # type: ignore[arg-type]
         if hit is None:
             return None

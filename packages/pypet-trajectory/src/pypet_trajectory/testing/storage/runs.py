@@ -9,7 +9,7 @@ import pytest
 
 from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.records import RunFailure, RunRows
-from pypet_trajectory.storage.service import SupportsDeltas
+from pypet_trajectory.storage.service import SupportsDeltas, SupportsRunLeaves
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.testing.examples import loaded
 from pypet_trajectory.testing.storage.store import Connect, StoreTests
@@ -67,3 +67,30 @@ class RunTests(StoreTests):
         again = loaded(connect(), "example", load_data=0)
         assert again._run_table.row(1) == table.row(1)
         assert again._run_table.failures == {2: failure}
+
+    def test_leaves_of_runs_can_be_read_without_becoming_nodes(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
+        service = connect()
+        if not isinstance(service, SupportsRunLeaves):
+            pytest.skip("the service reads nodes into trees only")
+        for idx in range(2):
+            place = f"results.$set.run_{idx:08d}"
+            traj.f_add_result(f"{place}.sub.seen", np.arange(idx, 4), comment=f"seen {idx}")
+            traj.f_add_result(f"{place}.sub.named", idx).f_set_annotations(unit="mV")
+        traj.f_add_link("results.$set.run_00000002.sub", "results.$set.run_00000001.sub")
+        traj.f_add_result("results.$set.run_ALL.sub.seen", "by all")
+        traj.f_store()
+        again = loaded(connect(), "example", load_data=0)
+        nodes = set(again.f_to_dict())
+        assert "results.run_set_ALL" in service.run_parents(again)
+        found = list(service.run_leaves(again, "sub", (0, 1, 2, -1)))
+        assert [leaf.idx for leaf in found] == [-1, 0, 0, 1, 1, 2, 2]
+        assert sorted(leaf.relative_name for leaf in found) == ["named"] * 3 + ["seen"] * 4
+        (seen,) = service.run_leaves(again, "sub.seen", (1,))
+        assert_same(seen.leaf.f_get(), np.arange(1, 4))
+        assert seen.leaf.v_comment == "seen 1"
+        (named,) = service.run_leaves(again, "sub.named", (0,))
+        assert named.leaf.v_annotations.unit == "mV"
+        assert list(service.run_leaves(again, "sub.absent", (0, 1, 2, -1))) == []
+        assert set(again.f_to_dict()) == nodes

@@ -1,0 +1,76 @@
+"""Removing what earlier tries of runs left in a store.
+
+Everything below the name of a run belongs to that run, wherever in the tree the name stands. Only
+what was prepared for it before its first try is told apart, by a *pattern*: the full name of the
+node with ``$`` in place of the run's name. Invariant: nodes that are prepared, and everything that
+is not below one of the given names, stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from pypet_trajectory.constants import FORMAT_ZEROS, RUN_NAME
+from pypet_trajectory.storage.backend import TreeBackend
+from pypet_trajectory.storage.records import NodeKind
+
+#: Branches to which runs add.
+RUN_BRANCHES = ("derived_parameters", "results")
+
+#: Stands for the name of the run in a pattern.
+ANY_RUN = "$"
+
+_STANDARD_NAME = re.compile(rf"{re.escape(RUN_NAME)}\d{{{FORMAT_ZEROS},}}")
+
+
+def pattern_of(full_name: str, run_name: str) -> str:
+    """The full name of a node with ``$`` for the run it belongs to.
+
+    Examples
+    --------
+    >>> pattern_of("derived_parameters.seeds.run_00000003", "run_00000003")
+    'derived_parameters.seeds.$'
+    """
+    parts = full_name.split(".")
+    return ".".join(ANY_RUN if part == run_name else part for part in parts)
+
+
+def remove_leftovers(
+    backend: TreeBackend, run_names: Collection[str], prepared: Collection[str]
+) -> None:
+    """Remove what is below the names of runs and was not prepared for them.
+
+    Parameters
+    ----------
+    backend : TreeBackend
+        Open for writing, with a trajectory selected.
+    run_names : collection of str
+        Runs that are executed anew.
+    prepared : collection of str
+        Patterns of nodes that stay.
+    """
+    names = frozenset(run_names)
+    waiting = [branch for branch in RUN_BRANCHES if backend.kind_of(branch) is NodeKind.GROUP]
+    while waiting:
+        group = waiting.pop()
+        for child, kind in list(backend.children(group)):
+            full_name = f"{group}.{child}"
+            if child in names:
+                _remove(backend, full_name, kind, f"{group}.{ANY_RUN}", prepared)
+            elif kind is NodeKind.GROUP and not _STANDARD_NAME.fullmatch(child):
+                waiting.append(full_name)
+
+
+def _remove(
+    backend: TreeBackend, full_name: str, kind: NodeKind, pattern: str, prepared: Collection[str]
+) -> None:
+    if pattern in prepared:
+        return
+    below = f"{pattern}."
+    if not any(name.startswith(below) for name in prepared):
+        backend.delete_node(full_name)
+        return
+    if kind is NodeKind.GROUP:
+        for child, child_kind in list(backend.children(full_name)):
+            _remove(backend, f"{full_name}.{child}", child_kind, below + child, prepared)
