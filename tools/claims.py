@@ -100,7 +100,10 @@ def main(arguments: list[str] | None = None) -> int:
     pytest_arguments = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-q"]
     if options.collect_only:
         pytest_arguments += ["--collect-only", "-qq"]
-    pytest.main([*pytest_arguments, *options.paths], plugins=[recorder])
+    outcome = pytest.main([*pytest_arguments, *options.paths], plugins=[recorder])
+    if outcome not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        print("The tests could not be collected, so nothing can be said of the claims.")
+        return int(outcome)
 
     shown = recorder.tests_of_claim()
     marked = {number for numbers in recorder.claims_of_test.values() for number in numbers}
