@@ -75,7 +75,7 @@ def _encode(value: Any) -> Any:
 def _encode_array(array: np.ndarray[Any, Any]) -> Any:
     if array.dtype.hasobject:
         return {
-            "dtype": "O",
+            "dtype": describe_dtype(array.dtype),
             "shape": list(array.shape),
             "elements": [_encode(element) for element in array.ravel().tolist()],
         }
@@ -89,7 +89,7 @@ def _encode_array(array: np.ndarray[Any, Any]) -> Any:
 def _decode_array(parts: Mapping[str, Any]) -> np.ndarray[Any, Any]:
     shape = tuple(parts["shape"])
     if "elements" in parts:
-        array = np.empty(math.prod(shape), dtype=object)
+        array = np.empty(math.prod(shape), dtype=parse_dtype(parts["dtype"]))
         for position, element in enumerate(parts["elements"]):
             array[position] = _decode(element)
         return array.reshape(shape)
@@ -102,26 +102,52 @@ def _decode_array(parts: Mapping[str, Any]) -> np.ndarray[Any, Any]:
 
 def describe_dtype(dtype: np.dtype[Any]) -> str:
     """Text from which `parse_dtype` makes an equal numpy type."""
-    return dtype.str if dtype.names is None else json.dumps(np.lib.format.dtype_to_descr(dtype))
+    if dtype.names is None:
+        return dtype.str.replace("|O", "O")
+    try:
+        return json.dumps(np.lib.format.dtype_to_descr(dtype))
+    except ValueError:  # fields that overlap, lie in another order, or have titles
+        return json.dumps(_layout_of(dtype))
 
 
 def parse_dtype(text: str) -> np.dtype[Any]:
     """The numpy type that `describe_dtype` described."""
-    return (
-        np.lib.format.descr_to_dtype(_field_lists(json.loads(text)))
-        if text.startswith("[")
-        else np.dtype(text)
-    )
+    if text.startswith("["):
+        return np.lib.format.descr_to_dtype(_field_lists(json.loads(text)))
+    return _dtype_of(json.loads(text)) if text.startswith("{") else np.dtype(text)
+
+
+def _layout_of(dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Names, types, places and titles of fields."""
+    assert dtype.names is not None
+    assert dtype.fields is not None
+    fields = [dtype.fields[name] for name in dtype.names]
+    return {
+        "names": dtype.names,
+        "formats": [[describe_dtype(field[0].base), field[0].shape] for field in fields],
+        "offsets": [field[1] for field in fields],
+        "titles": [field[2] if len(field) > 2 else None for field in fields],
+        "itemsize": dtype.itemsize,
+    }
+
+
+def _dtype_of(layout: Mapping[str, Any]) -> np.dtype[Any]:
+    formats = [(parse_dtype(text), tuple(shape)) for text, shape in layout["formats"]]
+    return np.dtype({**layout, "formats": formats})  # type: ignore[call-overload,no-any-return]
 
 
 def _field_lists(descr: Any) -> Any:
-    """JSON has no tuples, but numpy wants a list of tuples of fields."""
+    """JSON has no tuples, but numpy wants a list of tuples of fields, with titles as tuples."""
     if not isinstance(descr, list):
         return descr
     return [
-        (field[0], _field_lists(field[1]), *(tuple(shape) for shape in field[2:]))
+        (_tuple(field[0]), _field_lists(field[1]), *(tuple(shape) for shape in field[2:]))
         for field in descr
     ]
+
+
+def _tuple(name: Any) -> Any:
+    return tuple(name) if isinstance(name, list) else name
 
 
 _ENCODERS: Mapping[type, Callable[[Any], Any]] = {
