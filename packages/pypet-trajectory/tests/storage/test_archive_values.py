@@ -58,7 +58,7 @@ def through_archive(value, allow_pickle=False):
         (),
         {},
         set(),
-        {3, "a"},
+        {3, 4},
         frozenset({1}),
         [1, 2.5, None, "a"],
         ((1, (2,)), []),
@@ -189,7 +189,9 @@ def test_any_nesting_comes_back_the_same(value):
     assert_same(through_archive(value), value)
 
 
-@pytest.mark.parametrize("value", [object(), range(3), type, np.ma.array([1])], ids=repr)
+@pytest.mark.parametrize(
+    "value", [object(), range(3), type, np.ma.array([1])], ids=lambda value: type(value).__name__
+)
 def test_anything_else_is_refused_by_name(value):
     with pytest.raises(NoSuchServiceError, match="here"):
         through_archive([value])
