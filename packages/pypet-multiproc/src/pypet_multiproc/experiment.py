@@ -29,6 +29,9 @@ class Experiment:
     args: tuple[Any, ...] = ()
     #: Keyword arguments, the same for each run.
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    #: What was prepared for runs, as patterns of :mod:`pypet_trajectory.storage.leftovers`; it
+    #: stays when a run is tried again.
+    prepared: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

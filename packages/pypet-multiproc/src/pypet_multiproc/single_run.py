@@ -53,6 +53,8 @@ class RunPolicy:
     clean_up: bool = True
     #: Seconds after which the run is given up from within its process; ``None``: never.
     time_limit: float | None = None
+    #: What stays in the storage when a run is tried again.
+    prepared: frozenset[str] = frozenset()
 
 
 def run_single(
@@ -90,6 +92,9 @@ def run_single(
         observer.begin_run(idx, attempt.token)
     _logger.info("Starting single run #%d of %d.", idx, len(trajectory))
     try:
+        if observer is not None and attempt.number > 1:
+            with storing:
+                observer.clear_run(trajectory, policy.prepared)
         with time_limit(policy.time_limit):
             outcome.result = runfunc(trajectory, *args, **kwargs)
         if policy.automatic_storing:

@@ -46,6 +46,7 @@ class BackendContext:
             automatic_storing=self.settings.automatic_storing,
             clean_up=clean_up,
             time_limit=time_limit,
+            prepared=self.experiment.prepared,
         )
 
 

@@ -8,6 +8,7 @@ process while another process is started, for a forked child would inherit the l
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
@@ -55,6 +56,10 @@ class ReferenceWrapper(StoringOnly):
     def free_references(self) -> None:
         """Forget everything that was noted."""
         self.references = {}
+
+    def clear_run(self, trajectory: Any, prepared: Collection[str]) -> None:
+        """Nothing to clear: what a try noted that is followed by another was never stored."""
+        return None
 
     def begin_run(self, idx: int, token: int) -> None:
         """Forget what earlier runs noted."""

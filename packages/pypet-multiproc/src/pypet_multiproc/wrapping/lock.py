@@ -128,10 +128,11 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
 
     def defer(self, allowed: bool) -> None:
         """Allow data of runs to wait, unless a journal is to know of each run when it ends."""
-        self._may_defer = allowed and self._takes_deltas and not self._keep_deltas
+        self._may_defer = allowed and self.takes_records and not self._keep_deltas
 
     @property
-    def _takes_deltas(self) -> bool:
+    def takes_records(self) -> bool:
+        """Whether the wrapped service does."""
         return isinstance(self._storage_service, SupportsDeltas)
 
     @property
@@ -167,7 +168,7 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
         """Store under the lock."""
         waits = self._returned and msg == constants.SINGLE_RUN
-        if self._keep_deltas or waits or (self.overwrite and self._takes_deltas):
+        if self._keep_deltas or waits or (self.overwrite and self.takes_records):
             try:
                 delta = delta_from_message(
                     msg, stuff_to_store, args, kwargs, run_index=self._run_index

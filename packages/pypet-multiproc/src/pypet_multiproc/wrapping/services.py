@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pypet_multiproc.experiment import RunOutcome
@@ -46,6 +46,25 @@ class MultiprocWrapper(StorageService):
     def begin_run(self, idx: int, token: int) -> None:
         """Told by the worker that a run begins; what is stored from now on belongs to it."""
         return None
+
+    def clear_run(self, trajectory: Any, prepared: Collection[str]) -> None:
+        """Told by the worker that the run was tried before: what it stored then goes.
+
+        Parameters
+        ----------
+        trajectory : Trajectory
+            At the run.
+        prepared : collection of str
+            Patterns of what stays.
+        """
+        if self.takes_records:
+            names = (trajectory.v_crun,)
+            self.store(constants.DELETE_RUNS, names, prepared, trajectory_name=trajectory.v_name)
+
+    @property
+    def takes_records(self) -> bool:
+        """Whether what stores in the end is a service of pypet, which takes records."""
+        return False
 
     def end_run(self, outcome: RunOutcome) -> None:
         """Told by the worker that the run has ended; adds what only the wrapper knows."""
@@ -178,6 +197,11 @@ class StoringOnly(MultiprocWrapper, HasLogger):
         self._keep_deltas = False
         self._deltas: list[RunDelta] = []
 
+    @property
+    def takes_records(self) -> bool:
+        """Whether the service at the other end does."""
+        return self._by_delta
+
     def keep_deltas(self) -> None:
         """Let outcomes carry what their runs stored."""
         self._keep_deltas = True
@@ -247,6 +271,11 @@ class RecordingService(MultiprocWrapper):
         if name.startswith("__") or name == "_service":
             raise AttributeError(name)
         return getattr(self._service, name)
+
+    @property
+    def takes_records(self) -> bool:
+        """Whether the real service does, as it must to be recorded."""
+        return True
 
     @property
     def is_open(self) -> bool:

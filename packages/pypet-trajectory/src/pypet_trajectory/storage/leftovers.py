@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from pypet_trajectory.constants import FORMAT_ZEROS, RUN_NAME
+from pypet_trajectory.constants import FORMAT_ZEROS, RUN_NAME, SET_FORMAT_ZEROS, SET_NAME
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import NodeKind
 
@@ -21,6 +21,7 @@ RUN_BRANCHES = ("derived_parameters", "results")
 #: Stands for the name of the run in a pattern.
 ANY_RUN = "$"
 
+_OF_RUNS = re.compile(rf"runs|{re.escape(SET_NAME)}\d{{{SET_FORMAT_ZEROS},}}")
 _STANDARD_NAME = re.compile(rf"{re.escape(RUN_NAME)}\d{{{FORMAT_ZEROS},}}")
 
 
@@ -54,12 +55,22 @@ def remove_leftovers(
     waiting = [branch for branch in RUN_BRANCHES if backend.kind_of(branch) is NodeKind.GROUP]
     while waiting:
         group = waiting.pop()
-        for child, kind in list(backend.children(group)):
+        for child, kind in _children(backend, group, names):
             full_name = f"{group}.{child}"
             if child in names:
                 _remove(backend, full_name, kind, f"{group}.{ANY_RUN}", prepared)
             elif kind is NodeKind.GROUP and not _STANDARD_NAME.fullmatch(child):
                 waiting.append(full_name)
+
+
+def _children(
+    backend: TreeBackend, group: str, names: Collection[str]
+) -> list[tuple[str, NodeKind]]:
+    """Nodes below a group; of the groups that pypet makes for runs only the runs in question."""
+    if not _OF_RUNS.fullmatch(group.rpartition(".")[2]):
+        return list(backend.children(group))
+    kinds = ((name, backend.kind_of(f"{group}.{name}")) for name in names)
+    return [(name, kind) for name, kind in kinds if kind is not None]
 
 
 def _remove(

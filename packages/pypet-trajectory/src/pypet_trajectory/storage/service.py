@@ -81,7 +81,9 @@ class SupportsDeltas(Protocol):
     """A service that writes the nodes of a run from records, without the trajectory.
 
     Wrap modes that carry data between processes use this where it is there, and send leaves
-    through :meth:`StorageService.store` where it is not.
+    through :meth:`StorageService.store` where it is not. Such a service also understands the
+    message ``DELETE_RUNS``: names of runs, and patterns of what stays of them
+    (:mod:`~pypet_trajectory.storage.leftovers`).
     """
 
     def store_delta(self, delta: RunDelta) -> None:

@@ -18,6 +18,7 @@ from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.identity import Identity, moment_for
 from pypet.environment.lab_book import begin_record, finish_record
 from pypet.environment.pipelines import Plan, plan_from_pipeline
+from pypet.environment.run_data import RunData
 from pypet.environment.running import BatchLoop
 from pypet.environment.storing import ExperimentStore
 from pypet.environment.summary import failed_runs, first_open_index, log_summary
@@ -434,12 +435,15 @@ class Environment(HasLogger):
         results = [] if results is None else results
         arguments, traj = self._arguments, self._traj
         resuming.refuse_mapped(arguments, mapped)
+        tried_here = self._start_timestamp is not None
         if self._start_timestamp is None:
             self._start_timestamp = time.time()
         self._plan = make_plan(traj)
         engines.check_plan(arguments, self._plan)
         record = begin_record(arguments, traj)
         known_runs = len(traj) if traj.v_stored else 0
+        run_data = RunData(traj, self.name, known_runs, tried_here)
+        run_data.note_prepared()
         store = ExperimentStore(traj, arguments.automatic_storing)
         store.before_runs()
         engine = engines.engine_for(arguments, self._logging_manager, self._url)
@@ -453,7 +457,7 @@ class Environment(HasLogger):
                 engine,
                 store,
                 first_index=self._current_idx,
-                known_runs=known_runs,
+                run_data=run_data,
                 mapped=mapped,
                 immediate=arguments.immediate_postproc,
                 clean_up=arguments.clean_up_runs,

@@ -1,37 +1,146 @@
-"""Data of runs that is in memory although nobody needs it there.
+"""Data below the names of runs: what was prepared for a run, and what an earlier try of it left.
 
-Run data is dropped only if it is in storage, and only below groups named by runs; what hangs
-elsewhere belongs to the user. So dropping loses nothing: it can be loaded again.
+Two kinds of data may be there before a run is executed. What somebody prepared for it, inputs added
+while iterating over runs for instance, stays. What an earlier try stored, one that failed or whose
+process died, goes from memory and from the storage, for the run begins anew. No storage tells one
+from the other, so the names of prepared data are written down before the first try. Where nothing
+tells whether there was a try, everything stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
+
+from pypet_trajectory import constants
+from pypet_trajectory.storage.leftovers import pattern_of
+from pypet_trajectory.storage.service import SupportsDeltas
+
+_ENTRY = "prepared_for_runs"
+_COMMENT = "Data that was there before the runs it belongs to began; $ stands for the run"
+
+
+class RunData:
+    """Data below the names of those runs of a trajectory that are not completed.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        Whose runs they are.
+    environment_name : str
+        Below which prepared data is written down.
+    known_runs : int
+        Runs below may have been tried by an earlier call or by a process that died.
+    tried_here : bool
+        Whether this environment has executed runs before.
+    """
+
+    def __init__(
+        self, trajectory: Any, environment_name: str, known_runs: int, tried_here: bool
+    ) -> None:
+        self._trajectory = trajectory
+        self._environment_name = environment_name
+        self._known_runs = known_runs
+        table = trajectory._run_table
+        self._tried = tried_here or bool(table.failures) or table.any_completed()
+        # Runs done by hand, or by pypet 0.7, left no record of what was prepared.
+        self._recorded = tried_here or bool(table.failures)
+        if self._recorded and not tried_here:
+            trajectory.f_load_child("config", recursive=True, load_data=constants.LOAD_DATA)
+        #: Patterns of what is prepared, as in :mod:`pypet_trajectory.storage.leftovers`.
+        self.prepared = frozenset(_written_down(trajectory))
+
+    def may_be_tried(self, idx: int) -> bool:
+        """Whether an earlier try of the run may have stored something."""
+        return idx < self._known_runs
+
+    def note_prepared(self) -> None:
+        """Write down what is prepared for runs; called before it is stored with the rest."""
+        found = {
+            pattern_of(node.v_full_name, run_name)
+            for idx, run_name, child in self._open_children()
+            for node in _ends(child)
+            if idx >= self._known_runs or not node.v_stored or not self._tried
+        }
+        new = found - self.prepared
+        if new:
+            self.prepared |= new
+            group = f"environment.{self._environment_name}.{_ENTRY}"
+            number = _count(self._trajectory, f"config.{group}")
+            self._trajectory.f_add_config(
+                f"{group}.names_{number}", sorted(new), comment=_COMMENT
+            ).f_lock()
+
+    def drop_leftovers(self) -> None:
+        """Remove what earlier tries left of the runs that are to be executed."""
+        if self._tried:
+            for _, run_name, child in list(self._open_children()):
+                self._drop(child, run_name)
+        service = self._trajectory.v_storage_service
+        if self._recorded and isinstance(service, SupportsDeltas):
+            open_indices = self._trajectory._run_table.open_indices()
+            names = [
+                self._trajectory._run_name(idx)
+                for idx in open_indices[open_indices < self._known_runs].tolist()
+            ]
+            if names:
+                self._trajectory.v_storage_service.store(
+                    constants.DELETE_RUNS,
+                    names,
+                    self.prepared,
+                    trajectory_name=self._trajectory.v_name,
+                )
+
+    def _open_children(self) -> Iterator[tuple[int, str, Any]]:
+        """Index and name of runs that are not completed, with what is in memory below the name."""
+        table = self._trajectory._run_table
+        for idx, name, child in _children(self._trajectory):
+            if not table.is_completed(idx):
+                yield idx, name, child
+
+    def _drop(self, child: Any, run_name: str) -> None:
+        """Remove from memory what is stored and was not prepared."""
+        stays = [
+            node
+            for node in _ends(child)
+            if not node.v_stored or pattern_of(node.v_full_name, run_name) in self.prepared
+        ]
+        goes = [node for node in _ends(child) if node not in stays] if stays else [child]
+        for node in goes:
+            self._trajectory.f_remove_item(node, recursive=True)
 
 
 def drop_all_run_data(trajectory: Any) -> None:
-    """Drop data of all runs, so that further runs start lean.
+    """Drop data of all runs that is stored from memory, so that further runs start lean.
 
-    Post-processing may have loaded much of it.
+    Post-processing may have loaded much of it; it can be loaded again.
     """
-    _drop(trajectory, lambda idx: True)
+    for _, _, child in list(_children(trajectory)):
+        if all(node.v_stored for node in _ends(child) if node.v_is_leaf):
+            trajectory.f_remove_item(child, recursive=True)
 
 
-def drop_open_run_data(trajectory: Any) -> None:
-    """Drop data of runs that have not completed, so that they can be executed again.
-
-    It is there if a half-done trajectory was loaded with its data: a run that was stored and
-    whose process died before the run table said so counts as not done.
-    """
-    _drop(trajectory, lambda idx: not trajectory._run_table.is_completed(idx))
-
-
-def _drop(trajectory: Any, is_meant: Callable[[int], bool]) -> None:
+def _children(trajectory: Any) -> Iterator[tuple[int, str, Any]]:
     for parent in list(trajectory._run_parent_groups.values()):
         for name, child in parent.f_get_children().items():
-            if not trajectory._run_names.contains(name):
-                continue
-            leaves = [child] if child.v_is_leaf else child.f_iter_leaves(with_links=False)
-            if is_meant(trajectory._run_index(name)) and all(leaf.v_stored for leaf in leaves):
-                parent.f_remove_child(name, recursive=True)
+            if trajectory._run_names.contains(name):
+                yield trajectory._run_index(name), name, child
+
+
+def _ends(child: Any) -> list[Any]:
+    """The leaves at and below a node; a group without any stands for itself."""
+    if child.v_is_leaf:
+        return [child]
+    return list(child.f_iter_leaves(with_links=False)) or [child]
+
+
+def _written_down(trajectory: Any) -> Iterator[str]:
+    for leaf in trajectory.f_get_config(copy=False).values():
+        if f".{_ENTRY}." in leaf.v_full_name:
+            yield from leaf.f_get()
+
+
+def _count(trajectory: Any, group: str) -> int:
+    if not trajectory.f_contains(group, shortcuts=False):
+        return 0
+    return len(trajectory.f_get(group, shortcuts=False).f_get_children())

@@ -19,7 +19,7 @@ from pypet.environment.mapping import MappedArguments
 from pypet.environment.pipelines import Plan
 from pypet.environment.postprocessing import call_postprocessing
 from pypet.environment.results import result_sort
-from pypet.environment.run_data import drop_all_run_data, drop_open_run_data
+from pypet.environment.run_data import RunData, drop_all_run_data
 from pypet.environment.run_table import RunTableKeeper
 from pypet.environment.storing import ExperimentStore
 from pypet_multiproc.experiment import Experiment, RunOutcome, RunTask
@@ -53,8 +53,8 @@ class BatchLoop:
         Stores the trajectory between batches.
     first_index : int
         Runs below are left alone.
-    known_runs : int
-        Runs below may have been tried by an earlier call or by a process that died.
+    run_data : RunData
+        What is there of the runs already.
     mapped : bool
         Whether the plan's arguments are iterables with one value per run.
     immediate : bool
@@ -77,7 +77,7 @@ class BatchLoop:
         store: ExperimentStore,
         *,
         first_index: int = 0,
-        known_runs: int = 0,
+        run_data: RunData,
         mapped: bool = False,
         immediate: bool = False,
         clean_up: bool = True,
@@ -95,7 +95,7 @@ class BatchLoop:
         self._recorder = recorder
         self._keeper = RunTableKeeper(trajectory, engine)
         self._completed = 0
-        self._known_runs = known_runs
+        self._run_data = run_data
         #: Which functions are called with what; post-processing may change arguments.
         self.plan = plan
         #: Index of the next run to look at.
@@ -114,6 +114,7 @@ class BatchLoop:
             if len(self._traj) == length or self._engine.interrupted:
                 return
             self._begin_expansion(length)
+            self._run_data.note_prepared()
             self._store.before_runs()
             if self._recorder is not None:
                 self._recorder.proceed(self.plan)
@@ -124,12 +125,16 @@ class BatchLoop:
         if self.plan.runfunc is None:
             return
         experiment = Experiment(
-            self._traj, self.plan.runfunc, tuple(self.plan.args), dict(self.plan.kwargs)
+            self._traj,
+            self.plan.runfunc,
+            tuple(self.plan.args),
+            dict(self.plan.kwargs),
+            self._run_data.prepared,
         )
         if self._mapped is not None:
             self._mapped.follow(self.plan.args, self.plan.kwargs)
             experiment.args, experiment.kwargs = (), {}
-        drop_open_run_data(self._traj)
+        self._run_data.drop_leftovers()
         indices = self._open_indices()
         self._completed = len(self._traj) - len(indices)
         self._progress(self._completed - 1, len(self._traj))
@@ -166,7 +171,7 @@ class BatchLoop:
                 arguments = self._mapped.take(idx)
             elif own_arguments:
                 arguments = tuple(self.plan.args), dict(self.plan.kwargs)
-            yield RunTask(idx, *arguments, repeated=idx < self._known_runs)
+            yield RunTask(idx, *arguments, repeated=self._run_data.may_be_tried(idx))
 
     def _take(self, outcome: RunOutcome) -> None:
         """Take notice of a run that ended."""
@@ -219,6 +224,7 @@ class BatchLoop:
         if len(self._traj) == length or self._engine.interrupted:
             return None
         self._begin_expansion(length)
+        self._run_data.note_prepared()
         if self._mapped is not None:
             self._mapped.follow(self.plan.args, self.plan.kwargs)
         return self._tasks(self._open_indices(), own_arguments=True)

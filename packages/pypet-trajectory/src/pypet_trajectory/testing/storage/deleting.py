@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pypet_trajectory import constants
 from pypet_trajectory.exceptions import DataNotInStorageError
+from pypet_trajectory.storage.service import SupportsDeltas
 from pypet_trajectory.testing.examples import loaded
 from pypet_trajectory.testing.storage.store import Connect, StoreTests
 from pypet_trajectory.trajectory import Trajectory
@@ -55,3 +57,23 @@ class DeletingTests(StoreTests):
             connect().store(
                 "DELETE", traj.parameters.cells, trajectory_name="example", delete_only="size"
             )
+
+    def test_runs_are_deleted_except_for_what_was_prepared(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
+        service = connect()
+        if not isinstance(service, SupportsDeltas):
+            pytest.skip("the service takes no deltas")
+        first, second = traj.f_get_run_names()[:2]
+        for run in (first, second):
+            traj.f_add_derived_parameter(f"seeds.{run}", 1)
+            traj.f_add_result(f"runs.{run}.prepared.z", 2)
+            traj.f_add_result(f"runs.{run}.prepared.left", 3)
+            traj.f_add_result(f"own.{run}", 4)
+        traj.f_store()
+        prepared = ("derived_parameters.seeds.$", "results.runs.$.prepared.z")
+        service.store(constants.DELETE_RUNS, [second], prepared, trajectory_name="example")
+        again = loaded(connect(), "example")
+        names = {leaf.v_full_name for leaf in again.f_iter_leaves() if second in leaf.v_full_name}
+        assert names == {name.replace("$", second) for name in prepared}
+        assert again.f_get(f"results.own.{first}").f_get() == 4
