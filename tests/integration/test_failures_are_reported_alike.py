@@ -46,5 +46,9 @@ def test_twelve_runs_with_three_kinds_of_trouble_give_one_report(
     assert [bool(traj.f_is_completed(index)) for index in range(12)] == [
         index in GOOD for index in range(12)
     ]
+    for run, failure in failures.items():
+        assert env.trajectory.f_get_run_information(run)["failure"] == failure
+        assert traj.f_get_run_information(run)["failure"] == failure
+    assert "failure" not in traj.f_get_run_information(0)
     stored = traj.f_get_from_runs("z", fast_access=True, use_indices=True)
     assert dict(stored) == {index: index for index in GOOD}
