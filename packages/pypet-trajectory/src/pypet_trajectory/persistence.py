@@ -35,10 +35,9 @@ Request = tuple[str, Any, tuple[Any, ...], dict[str, Any]]
 
 def store(traj: TrajectoryState, only_init: bool, store_data: int, max_depth: int | None) -> None:
     """Store a trajectory, or what was added during the current run."""
-    service = service_of(traj)
     if traj._is_run:
         if traj._new_nodes or traj._new_links:
-            service.store(
+            service_of(traj).store(
                 constants.SINGLE_RUN,
                 traj,
                 trajectory_name=traj.v_name,
@@ -47,6 +46,7 @@ def store(traj: TrajectoryState, only_init: bool, store_data: int, max_depth: in
                 max_depth=max_depth,
             )
         return
+    service = service_of(traj)
     _replace_outdated(traj, service)
     service.store(
         constants.TRAJECTORY,

@@ -362,6 +362,7 @@ class Trajectory(TrajectoryState):
 
     @not_in_run
     @kwargs_api_change("where")
+    @kwargs_api_change("backwards_search")
     def f_get_from_runs(
         self,
         name: str,

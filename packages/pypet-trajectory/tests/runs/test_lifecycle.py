@@ -263,3 +263,17 @@ def test_the_run_table_is_stored_at_the_end_of_a_run():
     loaded.f_load(load_data=2)
     assert [loaded.f_is_completed(idx) for idx in range(2)] == [0, 1]
     assert dict(loaded.f_get_from_runs("z", fast_access=True)) == {"run_00000001": 3}
+
+
+def test_iterating_does_not_leave_a_run_that_was_started(traj):
+    runs = traj.f_iter_runs()
+    next(runs)
+    traj.f_start_run()
+    with pytest.raises(TypeError, match="f_finalize_run"):
+        next(runs)
+    assert traj.v_idx == 0
+
+
+def test_storing_in_a_run_that_added_nothing_needs_no_service(traj):
+    traj.f_start_run(1)
+    traj.f_store()

@@ -156,3 +156,8 @@ def test_runs_that_are_only_in_the_store_are_loaded():
     assert loaded.f_get_from_runs("sub.z") == {}
     found = loaded.f_get_from_runs("sub.z", auto_load=True, fast_access=True, use_indices=True)
     assert found == {0: 0, 1: 1, 2: 2, 3: 3}
+
+
+def test_the_old_keyword_for_backwards_search_is_swallowed(traj):
+    with pytest.warns(DeprecationWarning, match="backwards_search"):
+        assert traj.f_get_from_runs("z", backwards_search=True) == traj.f_get_from_runs("z")

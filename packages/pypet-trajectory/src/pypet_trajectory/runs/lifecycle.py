@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pypet_trajectory.exceptions import PresettingError, PypetValueError
+from pypet_trajectory.exceptions import NotInRunError, PresettingError, PypetValueError
 from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.wildcards import RUN_WILDCARD
 
@@ -94,9 +94,19 @@ def iter_runs(
             f"`stop={stop}` lies beyond the {len(traj)} runs of trajectory `{traj.v_name}`."
         )
     for idx in range(start, stop, step):
+        _check_at_no_started_run(traj)
         set_run(traj, idx)
         yield view()
+    _check_at_no_started_run(traj)
     restore_default(traj)
+
+
+def _check_at_no_started_run(traj: TrajectoryState) -> None:
+    if traj._is_run:
+        raise NotInRunError(
+            f"Cannot go on to the next run: trajectory `{traj.v_name}` is in the middle of "
+            f"`{traj._crun}`. Call `f_finalize_run` first."
+        )
 
 
 # --------------------------------------------------------------------- one run's life
