@@ -3,7 +3,8 @@
 Each trajectory is a group below the root. How its nodes lie in it is a layout's affair
 (:mod:`~pypet_storage_hdf5.layout.tree`), its meta data and run table that of
 :mod:`~pypet_storage_hdf5.overview`. Invariant: after every writing call of the service the file
-is flushed, so that a killed process loses nothing that was confirmed.
+is flushed, so that a killed process loses nothing that was confirmed. Only deltas and rows that
+arrive while the file is held open wait for the flush that their sender asks for.
 """
 
 from __future__ import annotations
@@ -45,7 +46,6 @@ from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import (
     NodeKind,
     NodeRecord,
-    RunDelta,
     RunRows,
     TrajectoryMeta,
     WriteRequest,
@@ -169,13 +169,16 @@ class HDF5Backend(TreeBackend):
                 if journal is not None:
                     journal.close()
 
-    def flush(self) -> None:
-        """Bring everything to the operating system."""
-        if self._unflushed:
+    def flush(self, *, buffers: bool = False) -> None:
+        """Bring everything to the operating system, with `buffers` also what PyTables holds back.
+
+        PyTables has buffers for those who work on tables of the open file.
+        """
+        if self._unflushed or buffers:
             self._write_summaries()
             if self._journal is not None:
                 self._journal.write()
-            self.file.flush()
+            self.file.flush(buffers=buffers)
             self._unflushed = False
             if self._journal is not None and self._journal.is_full:
                 self._journal.start_anew()
@@ -319,13 +322,6 @@ class HDF5Backend(TreeBackend):
         self.layout.write(request)
         self._note(Change.NODE, request)
         self.progress.node_done()
-
-    def write_delta(self, delta: RunDelta) -> None:
-        """Write the nodes of one run and flush once."""
-        try:
-            super().write_delta(delta)
-        finally:
-            self.flush()
 
     def delete_node(self, full_name: str) -> None:
         """Remove a node."""

@@ -158,10 +158,17 @@ class OpenFile:
             rows: NDArray[Any] = self.read_node(path)
         return rows
 
-    def flush(self) -> None:
-        """Bring everything to the operating system, so that a killed process loses nothing."""
-        if self.writable:
-            # PyTables' own flush visits every node it remembers; we write no buffered rows.
+    def flush(self, *, buffers: bool = False) -> None:
+        """Bring everything to the operating system, so that a killed process loses nothing.
+
+        What is written here is never in PyTables' buffers; `buffers` flushes these as well.
+        """
+        if not self.writable:
+            return
+        if buffers:
+            self.tables.flush()
+        else:
+            # PyTables' own flush visits every node it remembers.
             self.tables._flush_file(1)
 
     def close(self) -> None:

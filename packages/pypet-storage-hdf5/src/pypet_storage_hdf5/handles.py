@@ -4,7 +4,9 @@ PyTables wraps every HDF5 object into a node that reads the object's attributes,
 and remembers its children; creating or opening one costs a quarter of a millisecond. A
 trajectory has two such objects or more per run. This module calls the same compiled functions
 that PyTables' nodes call, but keeps nothing except the HDF5 identifier, which is ten times
-cheaper. It is the only module here that knows these functions.
+cheaper. It is the only module here that knows these functions. HDF5 gets names relative to the
+group around them wherever that group is open already, so that it need not walk down the whole
+path for each object.
 
 Invariant: paths are absolute, and every handle is closed before its file is, for HDF5 keeps a
 file open as long as one identifier in it lives. PyTables' own nodes may be used on the same file
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tables
-from tables import hdf5extension
+from tables import hdf5extension, tableextension
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +39,7 @@ LINK = "SoftLink"
 _ATTRIBUTES = hdf5extension.AttributeSet()
 _NO_FILTERS = tables.Filters()
 #: Groups kept open. Moving and removing looks through them all, so a file that changes keeps few.
-_CACHED_WHEN_WRITING = 128
+_CACHED_WHEN_WRITING = 32
 _CACHED_WHEN_READING = 4096
 _NATIVE = sys.byteorder
 
@@ -117,9 +120,29 @@ class ArrayHandle(hdf5extension.Array, AttributeOwner):  # type: ignore[misc]
         return data
 
 
+class TableHandle(tableextension.Table, AttributeOwner):  # type: ignore[misc]
+    """An open table that was just written; appending to tables is left to PyTables' own nodes."""
+
+    _c_classid = "TABLE"
+    _want_track_times = False
+    _v_wdflts = None
+    byteorder = sys.byteorder
+
+    def __init__(self, file: tables.File) -> None:
+        self._v_file = file
+
+
 @functools.lru_cache(maxsize=256)
 def _atom(dtype: np.dtype[Any]) -> tables.Atom:
     return tables.Atom.from_dtype(dtype)
+
+
+@functools.lru_cache(maxsize=256)
+def _description(dtype: np.dtype[Any]) -> tables.Description:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tables.NaturalNameWarning)
+        description: tables.Description = tables.description.descr_from_dtype(dtype)[0]
+    return description
 
 
 class Handles:
@@ -143,7 +166,8 @@ class Handles:
         """`GROUP`, `DATASET`, `LINK` or ``None``; does not follow the link itself."""
         if path == "/":
             return GROUP
-        kind: str = self._root._g_get_objinfo(path[1:])
+        where, name = self._around(path)
+        kind: str = where._g_get_objinfo(name)
         if kind == "ExternalLink":
             return LINK
         return None if kind == "NoSuchNode" else kind
@@ -153,7 +177,8 @@ class Handles:
         if path == "/":
             names = self._root._g_list_group(self._root._v_parent)
         else:
-            names = self.group(path)._g_list_group(self._root)
+            group = self.group(path)
+            names = group._g_list_group(group)
         return Children(*map(list, names[:3]))
 
     def link_target(self, path: str) -> str:
@@ -176,7 +201,8 @@ class Handles:
             self._groups.move_to_end(path)
             return handle
         handle = GroupHandle(self.file, path[1:])
-        handle._g_new(self._root, path[1:] or ".", False)
+        where, name = self._around(path)
+        handle._g_new(where, name or ".", False)
         try:
             handle._v_objectid = handle._g_open()
         except tables.HDF5ExtError as error:
@@ -189,7 +215,7 @@ class Handles:
     def dataset(self, path: str) -> Iterator[DatasetHandle]:
         """An open dataset whose attributes are wanted."""
         handle = DatasetHandle(self.file)
-        handle._g_new(self._root, path[1:], False)
+        handle._g_new(*self._around(path), False)
         handle._v_objectid = handle._open_unimplemented()[2]
         try:
             yield handle
@@ -217,7 +243,7 @@ class Handles:
             If it is a table or another type that is no array of numbers or bytes.
         """
         handle = ArrayHandle(self.file)
-        handle._g_new(self._root, path[1:], False)
+        handle._g_new(*self._around(path), False)
         try:
             identifier, handle.atom, handle.shape, chunkshape = handle._open_array()
             handle._v_objectid = identifier
@@ -246,7 +272,7 @@ class Handles:
     def create_group(self, path: str) -> GroupHandle:
         """Create a group whose parent is there."""
         handle = GroupHandle(self.file, path[1:])
-        handle._g_new(self._root, path[1:], True)
+        handle._g_new(*self._around(path), True)
         handle._v_objectid = handle._g_create()
         return self._keep(path, handle)
 
@@ -254,7 +280,7 @@ class Handles:
     def create_array(self, path: str, data: NDArray[Any]) -> Iterator[ArrayHandle]:
         """Create a contiguous dataset that holds `data`, and keep it open for its attributes."""
         handle = ArrayHandle(self.file)
-        handle._g_new(self._root, path[1:], True)
+        handle._g_new(*self._around(path), True)
         handle.byteorder = _NATIVE
         data = np.ascontiguousarray(data).reshape(data.shape)
         handle.shape = data.shape
@@ -279,7 +305,7 @@ class Handles:
         """Create a chunked dataset that holds `data`, and keep it open for its attributes."""
         handle = ArrayHandle(self.file)
         handle._c_classid = "EARRAY" if growing else "CARRAY"
-        handle._g_new(self._root, path[1:], True)
+        handle._g_new(*self._around(path), True)
         handle.byteorder = _NATIVE
         handle.atom = _atom(data.dtype)
         handle.chunkshape = chunkshape
@@ -306,6 +332,25 @@ class Handles:
         finally:
             handle._g_close()
 
+    @contextmanager
+    def create_table(
+        self, path: str, rows: NDArray[Any], rows_per_chunk: int, filters: tables.Filters
+    ) -> Iterator[TableHandle]:
+        """Create a table that consists of `rows`, and keep it open for its attributes."""
+        handle = TableHandle(self.file)
+        handle._g_new(*self._around(path), True)
+        handle.description = _description(rows.dtype)
+        handle.chunkshape = (rows_per_chunk,)
+        handle.filters = filters
+        handle.nrows = len(rows)
+        handle._v_recarray = np.ascontiguousarray(rows) if len(rows) else None
+        with self.bare():
+            handle._v_objectid = handle._create_table("", filters.complib or "", "")
+        try:
+            yield handle
+        finally:
+            handle._g_close()
+
     def create_link(self, path: str, target: str) -> None:
         """Create a soft link with an absolute target."""
         parent, _, name = path.rpartition("/")
@@ -315,15 +360,17 @@ class Handles:
     def move(self, old: str, new: str) -> None:
         """Give an object another path; the new one must be free and its parent there."""
         self.forget(old)
-        root = self._root
-        root._g_move_node(root._v_objectid, old[1:], root._v_objectid, new[1:], old, new)
+        where, name = self._around(old)
+        target, new_name = self._around(new)
+        self._root._g_move_node(where._v_objectid, name, target._v_objectid, new_name, old, new)
 
     def remove(self, path: str) -> None:
         """Remove an object with everything below it."""
         self.forget(path)
+        where, name = self._around(path)
         handle = hdf5extension.Node()
-        handle._g_new(self._root, path[1:], False)
-        handle._g_delete(self._root)
+        handle._g_new(where, name, False)
+        handle._g_delete(where)
 
     def forget(self, path: str) -> None:
         """Close whatever is open at or below `path`, here and in PyTables' cache."""
@@ -331,17 +378,28 @@ class Handles:
         for name in [key for key in self._groups if key == path or key.startswith(below)]:
             self._groups.pop(name)._g_close_group()
         nodes = self.file._node_manager
-        nodes.close_subtree(path)
-        node = nodes.registry.get(path)
-        if node is not None and node._v_isopen:
-            node._f_close()
+        if any(key == path or key.startswith(below) for key in nodes.registry):
+            nodes.close_subtree(path)
+            node = nodes.registry.get(path)
+            if node is not None and node._v_isopen:
+                node._f_close()
 
     def close(self) -> None:
         """Close every group that is still open."""
         while self._groups:
             self._groups.popitem()[1]._g_close_group()
 
+    def _around(self, path: str) -> tuple[Any, str]:
+        """An open group above `path` and the name that it gives to what is there."""
+        parent, _, name = path.rpartition("/")
+        handle = self._groups.get(parent)
+        if handle is None:
+            return self._root, path[1:]
+        self._groups.move_to_end(parent)
+        return handle, name
+
     def _keep(self, path: str, handle: GroupHandle) -> GroupHandle:
+        handle._g_new(handle, ".", False)  # what it is asked from now on concerns itself
         if len(self._groups) >= self._capacity:
             self._groups.popitem(last=False)[1]._g_close_group()
         self._groups[path] = handle

@@ -325,8 +325,7 @@ class HDF5StorageService(TreeStorageService):
 
     def _flush(self, _msg: str, _nothing: Any) -> None:
         # Whoever works on tables of the open file may have rows waiting in PyTables' buffers.
-        self._backend.file.tables.flush()
-        self._backend.flush()
+        self._backend.flush(buffers=True)
 
     def _backup(self, _msg: str, traj: Any, backup_filename: str | None = None) -> None:
         name = traj.v_name

@@ -21,7 +21,7 @@ from pypet_multiproc.wrapping.services import (
     StoringOnly,
     deliver,
 )
-from pypet_multiproc.writing.files import close_file, open_file
+from pypet_multiproc.writing.files import close_file, flush_file, open_file
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetRuntimeError
 from pypet_trajectory.logger import HasLogger
@@ -97,6 +97,7 @@ class ReferenceStore(HasLogger):
         for messages in references.values():
             for message in messages:
                 deliver(message, self._storage_service)
+        flush_file(self._storage_service)
         self._collector.count()
 
 
@@ -169,6 +170,8 @@ class LocalWrap(WrapMode):
         finally:
             if opened:
                 close_file(service)
+            else:
+                flush_file(service)
 
     def _store(self, outcome: RunOutcome, service: StorageService) -> None:
         try:

@@ -16,7 +16,7 @@ from pypet_multiproc.lifeline import storing
 from pypet_multiproc.locks import OwnerLock
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, joined, store_rows
 from pypet_multiproc.wrapping.services import MultiprocWrapper, overwriting
-from pypet_multiproc.writing.files import close_file, open_file
+from pypet_multiproc.writing.files import close_file, flush_file, open_file, store_delta
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.logger import HasLogger
@@ -160,6 +160,8 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
                 finally:
                     if opened:
                         close_file(service)
+                    else:
+                        flush_file(service)
         errors, self._errors = self._errors, {}
         return errors
 
@@ -181,8 +183,7 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
             if waits:
                 self._deferred.append((self._token, delta))
                 return None
-            service: Any = self._storage_service
-            return self.call(service.store_delta, delta)
+            return self.call(store_delta, self._storage_service, delta)
         return self.call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.writing.files import store_delta
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.logger import HasLogger
@@ -311,7 +312,8 @@ class RecordingService(MultiprocWrapper):
         if self.overwrite:
             delta = overwriting(delta)
         self._deltas.append(delta)
-        return self._service.store_delta(delta)  # type: ignore[attr-defined]
+        store_delta(self._service, delta)
+        return None
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load from the real service."""

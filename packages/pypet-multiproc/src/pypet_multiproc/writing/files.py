@@ -8,9 +8,11 @@ whatever it needs.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError
+from pypet_trajectory.storage.records import RunDelta
 from pypet_trajectory.storage.service import StorageService
 
 
@@ -32,6 +34,12 @@ def flush_file(service: StorageService) -> None:
             service.store(constants.FLUSH, None)
         except NoSuchServiceError:
             return
+
+
+def store_delta(service: Any, delta: RunDelta) -> None:
+    """Store the records of a run at once, also in a file that somebody holds open."""
+    service.store_delta(delta)
+    flush_file(service)
 
 
 def close_file(service: StorageService) -> None:

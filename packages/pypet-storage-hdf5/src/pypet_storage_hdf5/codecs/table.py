@@ -8,8 +8,8 @@ marks of all columns. A dictionary whose keys cannot be columns is one text inst
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from pypet_storage_hdf5.codecs.array import write_encoded
 from pypet_storage_hdf5.codecs.base import Codec, data_options, finish, full_marks, text_of
 from pypet_storage_hdf5.codecs.columns import decode_column, encode_column
 from pypet_storage_hdf5.codecs.recall import Encoded, encode, encode_as_text
-from pypet_storage_hdf5.handles import GROUP
+from pypet_storage_hdf5.handles import GROUP, AttributeOwner
 from pypet_trajectory.constants import ARRAY, DICT, TABLE
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetValueError
 from pypet_trajectory.leaves.column_table import ColumnTable
@@ -97,11 +97,10 @@ class TableCodec(Codec):
             raise PypetValueError(f"{path!r} cannot be stored: the table has no columns.")
         parts = list(_split(columns))
         if len(columns) <= _MAX_MARKED_COLUMNS and len(parts) == 1:
-            _write_table(file, path, parts[0].rows(), options)
-            with file.handles.dataset(path) as owner:
+            with _new_table(file, path, parts[0].rows(), options) as table:
                 for name, text in (parts[0].marks() | marks).items():
-                    owner.set_raw_attribute(name, np.array(text))
-                finish(owner, kind)
+                    table.set_raw_attribute(name, np.array(text))
+                finish(table, kind)
         else:
             _write_split(file, path, parts, kind, marks, options)
 
@@ -207,27 +206,13 @@ def _split(columns: Mapping[str, Encoded]) -> Iterator[_Part]:
     yield _Part(part)
 
 
-def _write_table(file: OpenFile, path: str, rows: NDArray[Any], options: Mapping[str, Any]) -> None:
-    parent, _, name = path.rpartition("/")
+def _new_table(
+    file: OpenFile, path: str, rows: NDArray[Any], options: Mapping[str, Any]
+) -> AbstractContextManager[AttributeOwner]:
     per_chunk = options.get("chunkshape") or min(
         max(1, len(rows)), max(1, _CHUNK_BYTES // max(1, rows.dtype.itemsize))
     )
-    with file.handles.bare(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", tables.NaturalNameWarning)
-        node = file.tables.create_table(
-            parent,
-            name,
-            description=rows.dtype,
-            filters=file.filters(options),
-            chunkshape=per_chunk,
-            expectedrows=max(1, len(rows)),
-        )
-    try:
-        if len(rows):
-            node.append(rows)
-    finally:
-        # Closing need not flush the file: the caller does so when everything is written.
-        node.close(flush=False)
+    return file.handles.create_table(path, rows, int(per_chunk), file.filters(options))
 
 
 def _write_split(
@@ -243,8 +228,8 @@ def _write_split(
     types: dict[str, str] = {}
     for number, part in enumerate(parts):
         part_path = f"{path}/{name}_{number}" if number else f"{path}/{name}"
-        _write_table(file, part_path, part.rows(), options)
-        types.update(part.marks())
+        with _new_table(file, part_path, part.rows(), options):
+            types.update(part.marks())
     types_path = f"{path}/{name}{_TYPES_SUFFIX}"
     width = max(len(mark.encode()) for mark in types)
     value_width = max(len(text.encode()) for text in types.values())
@@ -252,9 +237,8 @@ def _write_split(
         [(text.encode(), mark.encode()) for mark, text in types.items()],
         dtype=[("data_type", f"S{value_width}"), ("field_name", f"S{width}")],
     )
-    _write_table(file, types_path, rows, options)
-    with file.handles.dataset(types_path) as owner:
-        owner.set_raw_attribute(markers.DATATYPE_TABLE, np.array(1))
+    with _new_table(file, types_path, rows, options) as table:
+        table.set_raw_attribute(markers.DATATYPE_TABLE, np.array(1))
     group = file.handles.group(path)
     group.set_raw_attribute(markers.SPLIT_TABLE, np.array(1))
     for mark, text in marks.items():
