@@ -1,18 +1,17 @@
 """`NNGroupNode`: the face of a tree. What a group can do is said here and done next door.
 
 Children are attributes of their group, so every public member carries a prefix, ``f_`` for
-methods and ``v_`` for properties. Invariant: a group owns nothing but the dictionaries of its
-children; what spans the tree is in the index, which a group without a tree does not have.
+methods and ``v_`` for properties. Invariant: a group has no state but what `ParentNode` keeps,
+its children; what spans the tree is in the index, which a group without a tree does not have.
 """
 
 from __future__ import annotations
 
 import copy as copying
-import inspect
 import itertools
 import sys
 from collections.abc import Callable, Collection, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.constants import LOAD_DATA, LOAD_SKELETON, STORE_DATA
 from pypet_trajectory.deprecation import kwargs_api_change
@@ -32,9 +31,9 @@ from pypet_trajectory.tree import (
     removal,
     storage_calls,
 )
+from pypet_trajectory.tree.children import ParentNode
 from pypet_trajectory.tree.kinds import ELSEWHERE, group_class
-from pypet_trajectory.tree.nodes import KnowsTrajectory, NNLeafNode, NNTreeNode
-from pypet_trajectory.tree.proxies import NNTreeNodeKids
+from pypet_trajectory.tree.nodes import KnowsTrajectory, NNTreeNode
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.index import TreeIndex
@@ -44,29 +43,8 @@ MAX_CHILDREN_SHOWN = 6
 _NOT_THERE = object()
 
 
-class NoNodes(dict[str, Any]):
-    """The children of groups without children, one object for all of them."""
-
-    def __setitem__(self, name: str, node: Any) -> NoReturn:
-        raise PypetTypeError(f"{name!r} was put into the dictionary that all groups share.")
-
-    def __reduce__(self) -> str:
-        return "NO_NODES"  # pickles and copies as this very object
-
-
-NO_NODES = NoNodes()
-
-
-class InitSignature:
-    """``__signature__`` of classes whose ``__new__`` says nothing about their arguments."""
-
-    def __get__(self, instance: object, owner: type) -> inspect.Signature:
-        of_init = inspect.signature(owner.__init__)  # type: ignore[misc]
-        return of_init.replace(parameters=list(of_init.parameters.values())[1:])
-
-
 @group_class(ELSEWHERE)
-class NNGroupNode(NNTreeNode, KnowsTrajectory):
+class NNGroupNode(ParentNode, KnowsTrajectory):
     """A group: a node with children.
 
     Parameters
@@ -79,28 +57,7 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
         Any text.
     """
 
-    __slots__ = ("_children", "_groups", "_leaves", "_links", "_nn_interface")
-    __signature__ = InitSignature()
-
-    #: Name to node, links included, in order of adding; the other three are parts of it.
-    _children: dict[str, NNTreeNode]
-    _groups: dict[str, NNGroupNode]
-    _leaves: dict[str, NNLeafNode]
-    _links: dict[str, NNTreeNode]
-    #: The index of the tree; None outside of one.
-    _nn_interface: TreeIndex | None
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> NNGroupNode:
-        # Set here and not in __init__, because unpickling fills them before any state is set,
-        # and because __getattr__ must never meet a group without them.
-        self: NNGroupNode = super().__new__(cls)
-        object.__setattr__(self, "_full_name", "")
-        object.__setattr__(self, "_nn_interface", None)
-        object.__setattr__(self, "_children", NO_NODES)
-        object.__setattr__(self, "_groups", NO_NODES)
-        object.__setattr__(self, "_leaves", NO_NODES)
-        object.__setattr__(self, "_links", NO_NODES)
-        return self
+    __slots__ = ()
 
     def __init__(self, full_name: str = "", trajectory: Any = None, comment: str = "") -> None:
         super().__init__(full_name, comment, is_leaf=False)
@@ -115,23 +72,10 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
             raise PypetTypeError(str(lookup.no_tree(self)))
         return index
 
-    def _own(self, register: str) -> Any:
-        """Return one of the four dictionaries of children for changing."""
-        nodes = getattr(self, register)
-        if nodes is NO_NODES:
-            nodes = {}
-            object.__setattr__(self, register, nodes)
-        return nodes
-
     @property
     def v_root(self) -> Any:
         """The root of the tree, None outside of one."""
         return None if self._nn_interface is None else self._nn_interface.root
-
-    @property
-    def kids(self) -> NNTreeNodeKids:
-        """Direct children as attributes, always the nodes themselves."""
-        return NNTreeNodeKids(self)
 
     # ----------------------------------------------------------------- natural naming
 
@@ -293,56 +237,6 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
         if index.root is self:
             raise PypetTypeError(f"Trajectory `{index.root._name}` is the root and has no parent.")
         return index.parent(self)
-
-    # ------------------------------------------------------------------ direct children
-
-    def f_children(self) -> int:
-        """Return the number of direct children, links included."""
-        return len(self._children)
-
-    def f_has_children(self) -> bool:
-        """Whether there are direct children, links included."""
-        return bool(self._children)
-
-    def f_get_children(self, copy: bool = True) -> dict[str, Any]:
-        """Return name to child, links included; the live dictionary if not `copy`."""
-        return dict(self._children) if copy else self._own("_children")
-
-    def f_groups(self) -> int:
-        """Return the number of direct groups, without links."""
-        return len(self._groups)
-
-    def f_has_groups(self) -> bool:
-        """Whether there are direct groups, not counting links."""
-        return bool(self._groups)
-
-    def f_get_groups(self, copy: bool = True) -> dict[str, Any]:
-        """Return name to group, without links; the live dictionary if not `copy`."""
-        return dict(self._groups) if copy else self._own("_groups")
-
-    def f_leaves(self) -> int:
-        """Return the number of direct leaves, without links."""
-        return len(self._leaves)
-
-    def f_has_leaves(self) -> bool:
-        """Whether there are direct leaves, not counting links."""
-        return bool(self._leaves)
-
-    def f_get_leaves(self, copy: bool = True) -> dict[str, Any]:
-        """Return name to leaf, without links; the live dictionary if not `copy`."""
-        return dict(self._leaves) if copy else self._own("_leaves")
-
-    def f_links(self) -> int:
-        """Return the number of direct links."""
-        return len(self._links)
-
-    def f_has_links(self) -> bool:
-        """Whether there are direct links."""
-        return bool(self._links)
-
-    def f_get_links(self, copy: bool = True) -> dict[str, Any]:
-        """Return name of link to the node it points to; the live dictionary if not `copy`."""
-        return dict(self._links) if copy else self._own("_links")
 
     # ---------------------------------------------------------------- everything below
 
@@ -697,16 +591,6 @@ class NNGroupNode(NNTreeNode, KnowsTrajectory):
 
     def __repr__(self) -> str:
         return f"<{self}>"
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        # Protocols 0 and 1 would go past __new__, which makes the dictionaries of children.
-        return super().__reduce_ex__(max(protocol, 2))
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        for register in ("_children", "_groups", "_leaves", "_links"):
-            state.pop(register, None)  # the index carries them, without recursion
-        return state
 
     def __copy__(self) -> Any:
         """Copy the whole tree and return this group of the copy."""
