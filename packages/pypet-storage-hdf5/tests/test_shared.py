@@ -156,6 +156,18 @@ def test_ordinary_data_becomes_shared_and_ordinary_again(new):
     assert result.a.tolist() == [7, 1, 2]
 
 
+def test_a_structured_array_becomes_a_shared_table_and_an_array_again(new):
+    traj = new()
+    array = np.array([(1, 0.5), (2, 1.5)], [("n", "i4"), ("v", "f8")])
+    result = traj.f_add_result(SharedResult, "r", a=array)
+    traj.f_store()
+    make_shared_result(result, "a", traj)
+    assert type(result.a) is SharedTable
+    result.a.append([(3, 2.5)])
+    make_ordinary_result(result, "a", traj)
+    assert (result.a.dtype, result.a["n"].tolist()) == (array.dtype, [1, 2, 3])
+
+
 def test_an_unstored_result_keeps_its_data_when_made_shared(new):
     traj = new()
     traj.f_store()

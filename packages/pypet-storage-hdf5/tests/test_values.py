@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +74,25 @@ VALUES: dict[str, Any] = {
     "dates": np.array(["2020-01-01", "2021-02-03"], "M8[D]"),
     "structured": np.array([(1, 2.5, "é")], [("i", "i4"), ("f", "f8"), ("s", "U3")]),
     "structured 2-d": np.zeros((2, 3), [("i", "i2"), ("v", "f4", (2,))]),
+    "nested fields": np.array(
+        [((1, (2.5, "ü")), "2020-01-01"), ((2, (3.5, "")), "1999-12-31")],
+        [("n", [("a", "i2"), ("m", [("f", ">f4"), ("s", "U4")])]), ("d", "M8[D]")],
+    ),
+    "structured 0-d": np.array((1, 2.5), [("a", "i4"), ("b", "f8")]),
+    "structured scalar": np.array((1, 2.5), [("a", "i4"), ("b", "f8")])[()],
+    "no structured rows": np.zeros((3, 0, 2), [("a", "i4")]),
+    "no fields": np.zeros(3, []),
+    "fields with gaps": np.ones(
+        2, {"names": ["a", "b"], "formats": ["i4", "f8"], "offsets": [8, 0], "itemsize": 20}
+    ),
+    "fields with titles": np.array([(1, 2)], [(("first", "a"), "i4"), (("second", "b"), "i8")]),
+    "impossible field names": np.array([(1, 2)], [("a/b", "i4"), ("_v_x", "i4")]),
+    "fields of objects": np.array([("a", 1)], [("a", "O"), ("b", "i4")]),
+    "six hundred fields": np.ones(2, [(f"column {number}", "f8") for number in range(600)]),
+    "thousand fields": np.ones(2, [(f"column {number}", "f8") for number in range(1000)]),
+    "field with surrogate": np.array([("\ud800",)], [("a", "U2")]),
+    "fields of void": np.zeros(3, [("a", "V5")]),
+    "field with NULs": np.array([(b"a\0\0", b"\0b")], [("a", "S4"), ("b", "S2")]),
     "0-d text": np.array("word"),
     "long": np.arange(100_000),
 }
@@ -112,6 +132,26 @@ def test_an_array_comes_back_from_every_kind_of_array(backend, flag):
 @pytest.mark.parametrize("flag", ["ARRAY", "CARRAY", "EARRAY", "VLARRAY"])
 def test_a_list_comes_back_from_every_kind_of_array(backend, flag):
     assert_same(round_trip(backend, [1, 2, 3], flag), [1, 2, 3])
+
+
+@pytest.mark.parametrize("name", ["structured", "structured 2-d", "nested fields"])
+def test_fields_of_a_structured_array_are_columns_of_a_table(backend, name):
+    round_trip(backend, VALUES[name])
+    node = backend.file.tables.get_node(f"{backend.layout.path_of('results.value')}/item")
+    assert isinstance(node, tables.Table)
+    assert node.colnames == list(VALUES[name].dtype.names)
+    assert node.nrows == VALUES[name].size
+
+
+def test_rows_appended_to_the_table_of_a_structured_array_are_read(backend):
+    array = np.zeros((2, 2), [("a", "i4"), ("s", "U3")])
+    round_trip(backend, array)
+    node = backend.file.tables.get_node(f"{backend.layout.path_of('results.value')}/item")
+    node.append([(7, b"new")])
+    node.flush()
+    found = backend.read_node("results.value", items=True).items["item"]
+    assert found.shape == (5,)
+    assert found[4].tolist() == (7, "new")
 
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")

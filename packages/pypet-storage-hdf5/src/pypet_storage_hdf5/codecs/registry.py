@@ -80,6 +80,8 @@ def storage_kind(value: Any, flag: str | None = None) -> str:
     if found is not None:
         return found
     if kind is np.ndarray:
+        if value.dtype.names is not None:
+            return TABLE
         return CARRAY if value.size and value.shape else ARRAY
     if kind is dict:
         return DICT if value else ARRAY

@@ -2,13 +2,13 @@
 
 A dictionary is a table of one row whose columns are in the order of its keys. HDF5 limits how long
 the description of a table may be; a wider one becomes a group of tables plus one that lists the
-marks of all columns. A dictionary whose keys cannot be columns is one text instead.
+marks of all columns. A dictionary whose keys cannot be columns is one text instead. An array with
+named fields is a table, too, see :mod:`~pypet_storage_hdf5.codecs.structured`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,9 +18,24 @@ from numpy.typing import NDArray
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.codecs.array import write_encoded
-from pypet_storage_hdf5.codecs.base import Codec, data_options, finish, full_marks, text_of
+from pypet_storage_hdf5.codecs.base import (
+    Codec,
+    data_options,
+    finish,
+    full_marks,
+    read_marks,
+    text_of,
+    write_marks,
+)
 from pypet_storage_hdf5.codecs.columns import decode_column, encode_column
 from pypet_storage_hdf5.codecs.recall import Encoded, encode, encode_as_text
+from pypet_storage_hdf5.codecs.structured import (
+    BYTES_PER_COLUMN,
+    MAX_DESCRIPTION_BYTES,
+    as_rows,
+    from_rows,
+    is_column_name,
+)
 from pypet_storage_hdf5.handles import GROUP, AttributeOwner
 from pypet_trajectory.constants import ARRAY, DICT, TABLE
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetValueError
@@ -29,9 +44,6 @@ from pypet_trajectory.leaves.column_table import ColumnTable
 if TYPE_CHECKING:
     from pypet_storage_hdf5.file import OpenFile
 
-#: Bytes HDF5 allows for the description of a table, with some room to spare.
-_DESCRIPTION_BYTES = 50_000
-_BYTES_PER_COLUMN = 72
 _CHUNK_BYTES = 1 << 16
 #: With more columns their marks go into a table: HDF5 is slow with many attributes.
 _MAX_MARKED_COLUMNS = 64
@@ -81,6 +93,15 @@ class TableCodec(Codec):
         self, file: OpenFile, path: str, value: Any, kind: str, options: Mapping[str, Any]
     ) -> None:
         data_options(options, _OPTIONS, kind, path)
+        if isinstance(value, np.ndarray):
+            encoded = as_rows(value)
+            if encoded is None:
+                write_encoded(file, path, encode(value) or encode_as_text(value), ARRAY)
+                return
+            with _new_table(file, path, encoded.data, options) as table:
+                write_marks(table, encoded.marks)
+                finish(table, kind)
+            return
         if isinstance(value, dict):
             if not value:
                 write_encoded(file, path, encode(value) or encode_as_text(value), ARRAY)
@@ -106,18 +127,31 @@ class TableCodec(Codec):
 
     def read(self, file: OpenFile, path: str, kind: str) -> Any:
         if file.handles.kind(path) == GROUP:
-            columns = _read_split(file, path)
-        else:
-            with file.handles.dataset(path) as owner:
-                marks = {
-                    name: text_of(owner.raw_attribute(name))
-                    for name in owner.attribute_names()
-                    if name.startswith(_MARK_PREFIXES)
-                }
-            columns = _decoded(file.read_table(path), marks, file.settings.encoding)
-        if kind == DICT:
-            return {name: column[0] for name, column in columns.items()}
-        return ColumnTable(columns)
+            return _table_or_dict(_read_split(file, path), kind)
+        rows = file.read_table(path)
+        with file.handles.dataset(path) as owner:
+            return table_value(rows, owner, owner.attribute_names(), kind, file.settings.encoding)
+
+
+def table_value(
+    rows: NDArray[Any], owner: AttributeOwner, names: Collection[str], kind: str, encoding: str
+) -> Any:
+    """What the rows of one table stand for; `names` are those of all attributes of `owner`."""
+    own_marks = read_marks(owner, names)
+    if markers.DTYPE in own_marks:
+        return from_rows(rows, own_marks)
+    marks = {
+        name: text_of(owner.raw_attribute(name))
+        for name in names
+        if name.startswith(_MARK_PREFIXES)
+    }
+    return _table_or_dict(_decoded(rows, marks, encoding), kind)
+
+
+def _table_or_dict(columns: Mapping[str, Sequence[Any]], kind: str) -> Any:
+    if kind == DICT:
+        return {name: column[0] for name, column in columns.items()}
+    return ColumnTable(columns)
 
 
 def describe_table(row: Mapping[str, Any]) -> np.dtype[Any]:
@@ -167,7 +201,7 @@ def _columns_of(table: Any, path: str) -> Iterator[tuple[str, Sequence[Any] | ND
             f"{path!r} is to be stored as a table, but is a {type(table).__name__}."
         )
     for name in names:
-        if not _is_column_name(name) or names.count(name) > 1:
+        if not is_column_name(name) or names.count(name) > 1:
             raise PypetValueError(
                 f"The table {path!r} cannot be stored: {name!r} is no possible or no unique "
                 "name of a column."
@@ -176,28 +210,16 @@ def _columns_of(table: Any, path: str) -> Iterator[tuple[str, Sequence[Any] | ND
 
 
 def _can_be_columns(mapping: Mapping[Any, Any]) -> bool:
-    return all(type(key) is str and _is_column_name(key) for key in mapping)
-
-
-def _is_column_name(name: str) -> bool:
-    """Whether PyTables takes the name for a column; its own check warns about spaces and such."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return not _IMPOSSIBLE_COLUMN.search(name)
-
-
-_IMPOSSIBLE_COLUMN = re.compile(r"^$|^\.$|[/\0]|^_[cfgiv]_|^__members__$|^__methods__$")
+    return all(type(key) is str and is_column_name(key) for key in mapping)
 
 
 def _split(columns: Mapping[str, Encoded]) -> Iterator[_Part]:
     part: dict[str, Encoded] = {}
     size = 0
     for name, column in columns.items():
-        cost = _BYTES_PER_COLUMN + len(name.encode())
+        cost = BYTES_PER_COLUMN + len(name.encode())
         if part and (
-            len(part) >= tables.parameters.MAX_COLUMNS or size + cost > _DESCRIPTION_BYTES
+            len(part) >= tables.parameters.MAX_COLUMNS or size + cost > MAX_DESCRIPTION_BYTES
         ):
             yield _Part(part)
             part, size = {}, 0

@@ -104,6 +104,8 @@ def _class_for(data: Any) -> type[SharedData] | None:
     if isinstance(data, (list, tuple)):
         return SharedArray
     if isinstance(data, np.ndarray):
+        if data.dtype.names is not None and data.size:
+            return SharedTable
         return SharedCArray
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(data, pandas.DataFrame):
