@@ -7,12 +7,12 @@ are, psutil is not needed.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
+from pypet_trajectory.logger import module_logger
 
 _MEGABYTE = 1024.0**2
 #: Seconds for which one measurement of the CPU is used; shorter ones are noise.
@@ -60,7 +60,7 @@ class CapMonitor:
 
     def __post_init__(self) -> None:
         self._memory_cap, self._estimate = split_memory_cap(self.memory_cap)
-        self._logger = logging.getLogger("pypet_multiproc.caps")
+        self._logger = module_logger(__name__)
         #: Whether there is anything to look at.
         self.active = min(self.cpu_cap, self._memory_cap, self.swap_cap) < 100.0
         if self.active:

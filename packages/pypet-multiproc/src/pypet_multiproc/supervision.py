@@ -16,7 +16,6 @@ over another run. That holds for workers that are killed at any moment.
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import time
@@ -53,6 +52,7 @@ from pypet_multiproc.workers import (
     WorkerSetup,
     worker_main,
 )
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.records import RunFailure
 
 #: Batches up to this size fit into a pipe that its reader has not emptied yet.
@@ -62,7 +62,7 @@ _MAX_FAILED_STARTS = 3
 #: Seconds after which a killed process is left to the system.
 _UNKILLABLE = 30.0
 
-_logger = logging.getLogger("pypet_multiproc.supervision")
+_logger = module_logger(__name__)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,6 @@ afterwards; the main process relies on it and gives those runs to others meanwhi
 from __future__ import annotations
 
 import gc
-import logging
 import pickle
 import signal
 import time
@@ -31,6 +30,7 @@ from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.threads import limit_threads
 from pypet_multiproc.wrapping.direct import note_error
 from pypet_multiproc.wrapping.services import MultiprocWrapper
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.service import StorageService
 
 # First byte of what a worker sends.
@@ -100,7 +100,7 @@ def worker_main(setup: WorkerSetup, pipes: WorkerPipes) -> None:
         _work(setup, pipes)
     except (KeyboardInterrupt, BrokenPipeError):
         # Stopped together with the main process, or it no longer listens: nothing left to say.
-        logging.getLogger("pypet_multiproc.workers").debug("Stopped before the end.")
+        module_logger(__name__).debug("Stopped before the end.")
 
 
 def _handle_signals(graceful_exit: bool) -> None:

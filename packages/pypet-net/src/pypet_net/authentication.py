@@ -8,8 +8,9 @@ neither a thread nor an event loop: the server polls its socket along with the o
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
+
+from pypet_trajectory.logger import module_logger
 
 if TYPE_CHECKING:
     import zmq
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _ADDRESS = "inproc://zeromq.zap.01"
 _VERSION = b"1.0"
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 
 class Doorkeeper:

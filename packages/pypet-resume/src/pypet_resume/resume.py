@@ -8,7 +8,6 @@ first. Unlike a checkpoint, it needs not be written "at a good moment": every mo
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 from pypet_resume.records import FinishedRun, RunJournal
 from pypet_resume.snapshot import ExperimentSnapshot, sync_folder, write_atomically
 from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.runs.table import FRESH, RunTable
 from pypet_trajectory.storage.records import RunDelta
 from pypet_trajectory.storage.service import SupportsDeltas
@@ -28,7 +28,7 @@ SNAPSHOT_NAME = "environment.ecnt"
 JOURNAL_NAME = "runs.rcnt"
 COPY_NAME = "storage.before"
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

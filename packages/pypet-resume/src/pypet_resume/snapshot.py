@@ -13,7 +13,6 @@ only from folders that nobody else can write to.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import sys
 import types
@@ -23,12 +22,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from pypet_trajectory.exceptions import PypetOSError, PypetRuntimeError, PypetTypeError
+from pypet_trajectory.logger import module_logger
 
 #: Begins every snapshot; the digit is the number of the format.
 MAGIC = b"pypet snapshot 1\n"
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 
 class NoSnapshotError(PypetOSError, FileNotFoundError):

@@ -9,7 +9,6 @@ arrive while the file is held open wait for the flush that their sender asks for
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
@@ -42,6 +41,7 @@ from pypet_storage_hdf5.session_journal import (
 )
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.exceptions import PypetKeyError, PypetRuntimeError
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import (
     NodeKind,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from pypet_trajectory.runs.table import RunTable
 
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 
 class HDF5Backend(TreeBackend):

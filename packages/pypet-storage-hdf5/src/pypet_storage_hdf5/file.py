@@ -8,7 +8,6 @@ HDF5 locks files; who holds the lock is looked up where the operating system tel
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import uuid
 import warnings
@@ -32,8 +31,9 @@ from pypet_storage_hdf5.truncation import (
     open_image,
 )
 from pypet_trajectory.exceptions import PypetError, PypetOSError
+from pypet_trajectory.logger import module_logger
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 
 class HDF5FileError(PypetError, tables.HDF5ExtError):  # type: ignore[misc]

@@ -7,19 +7,19 @@ them.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.copying import copy_tree
 from pypet_trajectory.exceptions import DataNotInStorageError
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.records import NodeKind
 
 if TYPE_CHECKING:
     from pypet_storage_hdf5.backend import HDF5Backend
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 
 def copy_nodes(

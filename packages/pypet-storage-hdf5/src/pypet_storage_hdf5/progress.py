@@ -8,11 +8,12 @@ by call, as pypet 0.7 is silent then too.
 
 from __future__ import annotations
 
-import logging
 import time
 from datetime import timedelta
 
-_logger = logging.getLogger(__name__)
+from pypet_trajectory.logger import module_logger
+
+_logger = module_logger(__name__)
 
 
 class Progress:

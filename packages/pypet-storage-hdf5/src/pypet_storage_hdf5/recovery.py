@@ -10,7 +10,6 @@ no harm.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from pypet_storage_hdf5.session_journal import Change, Entry
 from pypet_trajectory.comparisons import nested_equal
 from pypet_trajectory.constants import OVERWRITE_DATA
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetError
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.storage.modes import merged
 from pypet_trajectory.storage.records import (
@@ -34,7 +34,7 @@ from pypet_trajectory.storage.records import (
 if TYPE_CHECKING:
     from pypet_storage_hdf5.backend import HDF5Backend
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 _DAMAGE = (tables.HDF5ExtError, tables.NodeError, PypetError, ValueError, RuntimeError, OSError)
 

@@ -14,7 +14,6 @@ archive.
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 from collections.abc import Iterator
@@ -23,9 +22,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.journal import Journal
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 #: From this size on a journal starts anew: the file was flushed often since its beginning.
 _MAX_BYTES = 256 << 20

@@ -9,7 +9,6 @@ value in the type its place in the file has, or say what is possible. What comes
 from __future__ import annotations
 
 import codecs
-import logging
 import operator
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -19,8 +18,9 @@ import numpy as np
 import tables
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
+from pypet_trajectory.logger import module_logger
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 _PANDAS_FORMATS: Final[Mapping[str, str]] = {
     "f": "fixed",

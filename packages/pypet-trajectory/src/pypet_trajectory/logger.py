@@ -1,16 +1,80 @@
-"""Loggers that cost an instance nothing and survive pickling.
+"""Loggers that cost an instance nothing, survive pickling and all hang below ``pypet``.
 
-Every object logs as ``<module>.<Class>`` unless told otherwise. That logger is looked up when
-something is logged; only an object with a logger of its own carries one, and when pickled
-carries its name instead.
+Logging is configured by names of loggers, and names outlive modules. Whichever distribution a
+module is in, its records come from the logger ``pypet`` or one below it, and classes log under the
+names they have had since pypet 0.7, such as ``pypet.trajectory.Trajectory``. So one setting for
+``pypet`` governs everything, and logging configurations need not know how the code is arranged.
+Classes of users log as ``<module>.<Class>``.
+
+The logger of an object is looked up when something is logged; only an object with a logger of its
+own carries one, and when pickled carries its name instead.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pypet_trajectory.slots import HasSlots
+
+#: Modules, or packages with all below them, and what their classes have always been logged under.
+_KNOWN_AS: Mapping[str, str] = MappingProxyType(
+    {
+        "pypet_multiproc": "pypet.utils.mpwrappers",
+        "pypet_multiproc.context": "pypet.environment",
+        "pypet_multiproc.logs": "pypet.pypetlogging",
+        "pypet_net": "pypet.utils.mpwrappers",
+        "pypet_storage_hdf5": "pypet.storageservice.HDF5StorageService",
+        "pypet_storage_hdf5.shared": "pypet.shareddata",
+        "pypet_trajectory.annotations": "pypet.annotations",
+        "pypet_trajectory.leaves": "pypet.parameter",
+        "pypet_trajectory.storage": "pypet.storageservice",
+        "pypet_trajectory.trajectory": "pypet.trajectory",
+        "pypet_trajectory.tree": "pypet.naturalnaming",
+    }
+)
+_DISTRIBUTION = "pypet_"
+
+
+def logger_name(module: str, class_name: str | None = None) -> str:
+    """Name of the logger of a module or of a class in it.
+
+    Parameters
+    ----------
+    module : str
+        Its ``__name__``, or the ``__module__`` of the class.
+    class_name : str, optional
+        Name of the class.
+
+    Examples
+    --------
+    >>> logger_name("pypet_trajectory.leaves.result", "Result")
+    'pypet.parameter.Result'
+    >>> logger_name("pypet_trajectory.exploration.kinds")
+    'pypet.trajectory.exploration.kinds'
+    >>> logger_name("mymodel", "MyParameter")
+    'mymodel.MyParameter'
+    """
+    if module.startswith(_DISTRIBUTION):
+        module = _below_pypet(module, with_rest=class_name is None)
+    return module if class_name is None else f"{module}.{class_name}"
+
+
+def module_logger(module: str) -> logging.Logger:
+    """The logger of a module; called with its ``__name__``."""
+    return logging.getLogger(logger_name(module))
+
+
+def _below_pypet(module: str, with_rest: bool) -> str:
+    known, rest = module, ""
+    while known:
+        if known in _KNOWN_AS:
+            return _KNOWN_AS[known] + (rest if with_rest else "")
+        known, _, last = known.rpartition(".")
+        rest = f".{last}{rest}"
+    return f"pypet.{module.removeprefix(_DISTRIBUTION)}"
 
 
 class HasLogger(HasSlots):
@@ -26,7 +90,7 @@ class HasLogger(HasSlots):
             return self._own_logger
         except AttributeError:
             cls = type(self)
-            return logging.getLogger(f"{cls.__module__}.{cls.__name__}")
+            return logging.getLogger(logger_name(cls.__module__, cls.__name__))
 
     @_logger.setter
     def _logger(self, logger: logging.Logger) -> None:

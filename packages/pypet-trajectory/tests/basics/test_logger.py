@@ -3,7 +3,8 @@ import pickle
 
 import pytest
 
-from pypet_trajectory.logger import HasLogger
+from pypet_trajectory import Result, Trajectory
+from pypet_trajectory.logger import HasLogger, logger_name, module_logger
 
 
 class Talker(HasLogger):
@@ -14,6 +15,27 @@ def test_the_default_logger_is_named_after_the_class_and_costs_nothing():
     talker = Talker()
     assert talker._logger is logging.getLogger(f"{__name__}.Talker")
     assert talker.__getstate__() == {}
+
+
+def test_classes_log_under_the_names_they_have_always_had():
+    assert Trajectory("t")._logger.name == "pypet.trajectory.Trajectory"
+    assert Result("r")._logger.name == "pypet.parameter.Result"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("pypet_trajectory.wildcards", "pypet.trajectory.wildcards"),
+        ("pypet_trajectory.leaves.text", "pypet.parameter.text"),
+        ("pypet_trajectory", "pypet.trajectory"),
+        ("pypet_unheard_of.at.all", "pypet.unheard_of.at.all"),
+        ("pypet.environment", "pypet.environment"),
+        ("pypetic.leaves", "pypetic.leaves"),
+    ],
+)
+def test_modules_of_all_distributions_log_below_pypet(module, name):
+    assert logger_name(module) == name
+    assert module_logger(module) is logging.getLogger(name)
 
 
 def test_a_logger_can_be_given_and_taken_back():

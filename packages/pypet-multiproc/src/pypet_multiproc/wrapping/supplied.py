@@ -7,7 +7,6 @@ ended, and errors of storing are logged only.
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -24,12 +23,13 @@ from pypet_multiproc.wrapping.queue import QueueStorageServiceSender, QueueStora
 from pypet_multiproc.wrapping.services import ROWS
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 _PATIENCE = 300.0
 
-_logger = logging.getLogger("pypet_multiproc.wrapping.supplied")
+_logger = module_logger(__name__)
 
 
 def supplied_writer_main(writer: Any, logging_manager: Any, line: Connection) -> None:

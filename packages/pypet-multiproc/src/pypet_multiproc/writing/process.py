@@ -10,7 +10,6 @@ When the main process dies, the writer writes what has arrived, closes the file 
 
 from __future__ import annotations
 
-import logging
 import pickle
 from collections import deque
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from pypet_multiproc.lifeline import storing
 from pypet_multiproc.wrapping.services import DELTA, DONE, ROWS, Message, deliver
 from pypet_multiproc.writing.files import FlushClock, close_file, flush_file, open_file
 from pypet_multiproc.writing.source import Incoming, MessageSource
-from pypet_trajectory.logger import HasLogger
+from pypet_trajectory.logger import HasLogger, module_logger
 from pypet_trajectory.storage.records import RunFailure, RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
@@ -146,7 +145,7 @@ class WriterLoop:
         self._clock = FlushClock()
         self._closing = False
         self._orphaned = False
-        self._logger = logging.getLogger("pypet_multiproc.writer")
+        self._logger = module_logger(__name__)
 
     def run(self) -> None:
         """Work until told to end or the main process is gone."""

@@ -8,7 +8,6 @@ groups.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -24,9 +23,10 @@ from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import DATASET, GROUP, AttributeOwner
 from pypet_trajectory.constants import ARRAY, CARRAY, EARRAY, NESTED_GROUP, SHARED_DATA
 from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.modes import chosen_items, known_items
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 
 class LeafItems:

@@ -8,7 +8,6 @@ hidden. Names that begin with ``__pypet_unfinished__`` are hidden as well.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -26,10 +25,11 @@ from pypet_storage_hdf5.layout.leaf import LeafItems
 from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_trajectory.constants import OVERWRITE_DATA
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetTypeError
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.modes import ANNOTATIONS, items_to_overwrite
 from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 #: Classes that groups have without saying so.
 _STANDARD_GROUPS = frozenset(

@@ -8,7 +8,6 @@ when the file is flushed, many at a time.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -27,9 +26,10 @@ from pypet_trajectory.constants import (
     HDF5_STRCOL_MAX_RANGE_LENGTH,
     HDF5_STRCOL_MAX_VALUE_LENGTH,
 )
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.records import NodeRecord
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 _LOCATION = ("location", f"S{HDF5_STRCOL_MAX_LOCATION_LENGTH}")
 _NAME = ("name", f"S{HDF5_STRCOL_MAX_NAME_LENGTH}")

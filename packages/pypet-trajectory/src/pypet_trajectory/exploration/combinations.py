@@ -7,14 +7,14 @@ lazily and composably.
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pypet_trajectory.exceptions import PypetKeyError, UnsupportedDataError
 from pypet_trajectory.exploration.identity import point_hashes
+from pypet_trajectory.logger import module_logger
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 
 def cartesian_product(

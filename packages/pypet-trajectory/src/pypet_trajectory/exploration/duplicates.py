@@ -7,17 +7,17 @@ the effort grows with the product of the numbers of points, which is logged.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import UnsupportedDataError
 from pypet_trajectory.exploration.identity import point_hashes
+from pypet_trajectory.logger import module_logger
 
 if TYPE_CHECKING:
     from pypet_trajectory.leaves.base import BaseParameter
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 
 def new_positions(

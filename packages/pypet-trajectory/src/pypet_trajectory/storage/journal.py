@@ -18,7 +18,6 @@ record is cut off.
 
 from __future__ import annotations
 
-import logging
 import mmap
 import os
 import struct
@@ -29,8 +28,9 @@ from types import TracebackType
 from zlib import crc32
 
 from pypet_trajectory.exceptions import PypetOSError, PypetValueError
+from pypet_trajectory.logger import module_logger
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 #: First bytes of every journal; the last of them is the number of the format.
 SIGNATURE = b"pypetjournal\x00\x01"

@@ -8,7 +8,6 @@ and that is the back end's to say. Other versions are noted and reported at debu
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -29,13 +28,14 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
     PypetValueError,
 )
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import NodeKind, NodeRecord, TrajectoryMeta
 from pypet_trajectory.tree.adding import construct
 from pypet_trajectory.tree.links import add_link_from_storage
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 _MODES = frozenset((LOAD_NOTHING, LOAD_SKELETON, LOAD_DATA, OVERWRITE_DATA))
 

@@ -8,16 +8,16 @@ does not, data that is there stays until it is overwritten explicitly.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from pypet_trajectory.constants import OVERWRITE_DATA
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 #: Name in ``overwrite=`` that stands for the annotations of a node rather than an item.
 ANNOTATIONS = "v_annotations"

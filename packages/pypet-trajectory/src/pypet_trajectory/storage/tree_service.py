@@ -15,7 +15,6 @@ A service for another kind of file is a :class:`TreeBackend` plus a subclass of
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
     PypetValueError,
 )
+from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.copying import copy_to_backend
 from pypet_trajectory.storage.delta import REQUESTS, unpacked
@@ -39,7 +39,7 @@ from pypet_trajectory.storage.run_leaves import RunLeaf, run_leaves, run_parents
 from pypet_trajectory.storage.service import StorageService
 from pypet_trajectory.storage.storing import below, meta_of, record_of
 
-_logger = logging.getLogger(__name__)
+_logger = module_logger(__name__)
 
 #: Messages that may meet a store without the trajectory; they create it.
 _CREATING = frozenset((constants.TRAJECTORY, constants.PREPARE_MERGE))
