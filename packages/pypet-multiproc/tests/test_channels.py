@@ -1,15 +1,30 @@
 """Messages arrive whole or not at all, whatever happens to their senders."""
 
+import contextlib
 import multiprocessing
 import os
 import pickle
 import signal
 import socket
-from selectors import DefaultSelector
+import stat
+import tempfile
+from selectors import DefaultSelector, SelectSelector
 
 import pytest
 
-from pypet_multiproc.channels import FrameBuffer, FrameReader, can_send, frame, send_frame
+from pypet_multiproc import supervision
+from pypet_multiproc.channels import (
+    FrameBuffer,
+    FrameReader,
+    can_send,
+    frame,
+    send_frame,
+    socket_channel,
+)
+from pypet_multiproc.testing import double
+from pypet_multiproc.waiting import ConnectionWaiter
+from pypet_multiproc.writing import process as writing_process
+from pypet_multiproc.writing import sockets
 from pypet_multiproc.writing.chunks import ChunkSource
 from pypet_multiproc.writing.sockets import SocketSource
 
@@ -18,16 +33,20 @@ pytestmark = pytest.mark.timeout(30)
 context = multiprocessing.get_context("fork")
 
 
-@pytest.fixture
-def pipe():
-    reading, writing = context.Pipe(duplex=False)
+@pytest.fixture(params=["pipe", "sockets"])
+def channel(request):
+    """Both ends of a channel: a reader and what it reads from."""
+    if request.param == "sockets":
+        writing, reading = socket_channel()
+    else:
+        reading, writing = context.Pipe(duplex=False)
     yield FrameReader(reading), writing
     reading.close()
     writing.close()
 
 
-def test_frames_come_out_as_they_went_in(pipe):
-    reader, writing = pipe
+def test_frames_come_out_as_they_went_in(channel):
+    reader, writing = channel
     for payload in (b"", b"a", b"b" * 1000):
         send_frame(writing, payload)
     assert reader.read() == [b"", b"a", b"b" * 1000]
@@ -35,8 +54,8 @@ def test_frames_come_out_as_they_went_in(pipe):
     assert not reader.ended
 
 
-def test_half_a_frame_waits_for_its_other_half(pipe):
-    reader, writing = pipe
+def test_half_a_frame_waits_for_its_other_half(channel):
+    reader, writing = channel
     data = frame(b"hello")
     os.write(writing.fileno(), data[:9])
     assert reader.read() == []
@@ -44,8 +63,8 @@ def test_half_a_frame_waits_for_its_other_half(pipe):
     assert reader.read() == [b"hello"]
 
 
-def test_the_end_of_the_sender_is_noticed_and_half_a_frame_is_dropped(pipe):
-    reader, writing = pipe
+def test_the_end_of_the_sender_is_noticed_and_half_a_frame_is_dropped(channel):
+    reader, writing = channel
     send_frame(writing, b"whole")
     os.write(writing.fileno(), frame(b"half")[:9])
     writing.close()
@@ -54,13 +73,34 @@ def test_the_end_of_the_sender_is_noticed_and_half_a_frame_is_dropped(pipe):
     assert reader.ended
 
 
-def test_a_full_pipe_is_noticed(pipe):
-    _, writing = pipe
-    assert can_send(writing)
+def test_the_end_of_the_reader_is_noticed(channel):
+    reader, writing = channel
+    reader.close()
+    with pytest.raises(OSError):
+        send_frame(writing, b"to nobody")
+
+
+def _fill(writing):
     os.set_blocking(writing.fileno(), False)
-    with pytest.raises(BlockingIOError):
-        send_frame(writing, bytes(10**7))
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing.fileno(), bytes(10**5))
+
+
+def test_a_full_channel_is_noticed(channel):
+    _, writing = channel
+    assert can_send(writing)
+    _fill(writing)
     assert not can_send(writing)
+
+
+def test_where_there_is_no_poll_select_tells_whether_sockets_are_full(monkeypatch):
+    monkeypatch.delattr("select.poll")
+    writing, reading = socket_channel()
+    with writing, reading:
+        assert can_send(writing)
+        _fill(writing)
+        assert not can_send(writing)
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 9, 100])
@@ -94,18 +134,33 @@ class Listener:
         self.selector.close()
 
 
-@pytest.fixture
-def sockets():
+def _abstract():
+    return f"\0pypet-test-{os.getpid()}"
+
+
+def _file():
+    return os.path.join(tempfile.mkdtemp(prefix="pypet-", dir=os.getcwd()), "writer")
+
+
+def _port():
+    return ("127.0.0.1", 0)
+
+
+@pytest.fixture(params=[_abstract, _file, _port], ids=lambda new: new.__name__.strip("_"))
+def connected(request, monkeypatch):
+    """A bounded queue and who listens to it, with each kind of address there is."""
+    monkeypatch.setattr(sockets, "new_address", request.param)
     source = SocketSource(bounded=True)
     queue = source.queue()
     listener = Listener(source)
     yield queue, listener
     queue.close()
     listener.close()
+    assert os.listdir() == []
 
 
-def test_messages_arrive_through_a_socket_with_their_token(sockets):
-    queue, listener = sockets
+def test_messages_arrive_through_a_socket_with_their_token(connected):
+    queue, listener = connected
     queue.begin(42)
     queue.put(("STORE", (1,), {}))
     messages, incoming = listener.take(1)
@@ -115,10 +170,10 @@ def test_messages_arrive_through_a_socket_with_their_token(sockets):
 
 
 @pytest.mark.claim(168)
-def test_a_sender_waits_until_its_message_before_was_accepted(sockets):
-    queue, listener = sockets
+def test_a_sender_waits_until_its_message_before_was_accepted(connected):
+    queue, listener = connected
     queue.put(("STORE", (1,), {}))
-    queue._socket.settimeout(0.05)
+    queue.connection().settimeout(0.05)
     with pytest.raises(TimeoutError):
         queue.put(("STORE", (2,), {}))
     _, (incoming,) = listener.take(1)
@@ -139,10 +194,11 @@ def test_an_unbounded_queue_never_waits():
     listener.close()
 
 
-def test_a_stranger_who_does_not_know_the_secret_is_not_heard(sockets):
-    queue, listener = sockets
-    stranger = socket.socket(socket.AF_UNIX)
-    stranger.connect(queue._address)
+def test_a_stranger_who_does_not_know_the_secret_is_not_heard(connected):
+    queue, listener = connected
+    family = socket.AF_INET if isinstance(queue.address, tuple) else socket.AF_UNIX
+    stranger = socket.socket(family)
+    stranger.connect(queue.address)
     stranger.sendall(bytes(32) + frame(bytes(8) + pickle.dumps("evil")))
     queue.put(("STORE", (), {}))
     assert listener.take(1)[0] == [("STORE", (), {})]
@@ -150,19 +206,19 @@ def test_a_stranger_who_does_not_know_the_secret_is_not_heard(sockets):
     stranger.close()
 
 
-def test_a_sender_killed_in_the_middle_of_a_message_harms_nobody(sockets):
-    queue, listener = sockets
+def test_a_sender_killed_in_the_middle_of_a_message_harms_nobody(connected):
+    queue, listener = connected
     pid = os.fork()
     if pid == 0:
-        queue._connected().sendall(frame(bytes(1000))[:100])
+        queue.connection().sendall(frame(bytes(1000))[:100])
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
     queue.put(("STORE", (3,), {}))
     assert listener.take(1)[0] == [("STORE", (3,), {})]
 
 
-def test_a_queue_connects_anew_in_a_forked_process(sockets):
-    queue, listener = sockets
+def test_a_queue_connects_anew_in_a_forked_process(connected):
+    queue, listener = connected
     queue.put(("STORE", ("parent",), {}))
     _, (incoming,) = listener.take(1)
     pid = os.fork()
@@ -214,8 +270,31 @@ def test_messages_of_many_senders_mix_in_one_pipe(chunks):
     assert sorted(args[0] for _, args, _ in messages) == sorted(list(range(4)) * 10)
 
 
-@pytest.mark.claim(174)
 def test_a_pipe_cannot_be_pickled_for_a_running_process(chunks):
     writer, _ = chunks
     with pytest.raises(pickle.PicklingError, match="QUEUE"):
         pickle.dumps(writer)
+
+
+def _only_sockets():
+    """A selector as Windows has it."""
+
+    class SocketSelector(SelectSelector):
+        def register(self, fileobj, events, data=None):
+            assert stat.S_ISSOCK(os.fstat(fileobj.fileno()).st_mode)
+            return super().register(fileobj, events, data)
+
+    return SocketSelector()
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_a_queue_needs_nothing_that_windows_lacks(experiment, monkeypatch, start_method):
+    monkeypatch.setattr(sockets, "new_address", _port)
+    monkeypatch.setattr(supervision, "make_waiter", ConnectionWaiter)
+    monkeypatch.setattr(writing_process, "DefaultSelector", _only_sockets)
+    monkeypatch.delattr("select.poll")
+    experiment(
+        double, runs=60, multiproc=True, ncores=2, use_pool=True, wrap_mode="QUEUE",
+        queue_maxsize=1, start_method=start_method,
+    )  # fmt: skip
+    assert experiment.stored == {idx: 2 * idx for idx in range(60)}

@@ -369,6 +369,26 @@ def test_an_executor_whose_worker_dies_is_made_anew(experiment):
     assert experiment.results == {0: 0, 1: 2, 3: 6, 4: 8, 5: 10}
 
 
+def read_from(traj, idx, fd):
+    """Wait in one run until there is something to read."""
+    if traj.v_idx == idx:
+        os.read(fd, 1)
+    return double(traj)
+
+
+def test_nobody_waits_longer_for_a_run_in_an_executor_than_the_timeout(experiment):
+    reading, writing = os.pipe()
+    with ThreadPoolExecutor(2) as threads:
+        experiment(read_from, 1, reading, executor=threads, wrap_mode="LOCAL", timeout=0.3,
+                   on_run_error="continue")  # fmt: skip
+        os.write(writing, b"!")
+    os.close(reading)
+    os.close(writing)
+    assert experiment.statuses == {1: "lost"}
+    assert experiment.failures[1].exception == "timeout"
+    assert experiment.results == {0: 0, 2: 4, 3: 6, 4: 8, 5: 10}
+
+
 def test_a_pipe_cannot_reach_the_processes_of_an_executor(experiment):
     with pytest.raises(NotPicklableError, match="QUEUE"):
         experiment(double, executor=_make_executor, wrap_mode="PIPE")

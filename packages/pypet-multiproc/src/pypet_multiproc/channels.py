@@ -1,41 +1,56 @@
-"""One-way pipes that carry whole messages and never block the reader.
+"""One-way channels that carry whole messages and never block the reader.
 
-A frame is its length in eight bytes and its payload. The reader takes what the pipe holds and
+A frame is its length in eight bytes and its payload. The reader takes what the channel holds and
 keeps incomplete frames for later, so a sender that stalls or dies in the middle of a message
 costs that message only. ``multiprocessing.Connection`` would wait for the rest of it for ever.
 
+A channel is a pipe, or a pair of sockets where one process waits for it beside other sockets:
+Windows can wait for many pipes or for many sockets, not for both. Pipes of Windows keep messages
+apart by themselves, so there no frames are needed.
+
 The reader's ends are closed in every process forked from this one; otherwise a child that was
-started later would keep a pipe alive whose reader is long gone.
+started later would keep a channel alive whose reader is long gone.
 """
 
 from __future__ import annotations
 
 import os
 import select
+import socket
 import struct
 import sys
 import weakref
 from multiprocessing.connection import Connection
+from typing import TypeVar
+
+#: One end of a channel.
+Channel = Connection | socket.socket
+
+_End = TypeVar("_End", bound=Channel)
 
 _LENGTH = struct.Struct("<Q")
 
 #: How much is read at once.
 CHUNK = 1 << 18
 
-#: Ends of pipes that belong to this process alone.
-_own_ends: weakref.WeakSet[Connection] = weakref.WeakSet()
+#: Ends of channels that belong to this process alone.
+_own_ends: weakref.WeakSet[Channel] = weakref.WeakSet()
 
 
-def keep_from_children(connection: Connection) -> Connection:
-    """Close this end in processes that are forked from here; returns the connection."""
-    _own_ends.add(connection)
-    return connection
+def socket_channel() -> tuple[socket.socket, socket.socket]:
+    """The sender's and the receiver's end of a new channel of sockets."""
+    return socket.socketpair()
+
+
+def keep_from_children(end: _End) -> _End:
+    """Close this end in processes that are forked from here; returns it."""
+    _own_ends.add(end)
+    return end
 
 
 def _close_own_ends() -> None:
-    for connection in list(_own_ends):
-        if not connection.closed:
-            connection.close()
+    for end in list(_own_ends):
+        end.close()
 
 
 if hasattr(os, "register_at_fork"):
@@ -47,32 +62,33 @@ def frame(payload: bytes) -> bytes:
     return _LENGTH.pack(len(payload)) + payload
 
 
-def send_frame(connection: Connection, payload: bytes) -> None:
-    """Send one frame, waiting as long as the pipe is full.
+def send_frame(channel: Channel, payload: bytes) -> None:
+    """Send one frame, waiting as long as the channel is full.
 
     Raises
     ------
     OSError
         If nobody reads any more.
     """
-    if sys.platform == "win32":
-        connection.send_bytes(payload)
-        return
-    fd = connection.fileno()
-    if len(payload) < CHUNK:
-        _write_all(fd, memoryview(frame(payload)))
+    small = len(payload) < CHUNK
+    parts = (frame(payload),) if small else (_LENGTH.pack(len(payload)), payload)
+    if isinstance(channel, socket.socket):
+        for part in parts:
+            channel.sendall(part)
+    elif sys.platform == "win32":
+        channel.send_bytes(payload)
     else:
-        _write_all(fd, memoryview(_LENGTH.pack(len(payload))))
-        _write_all(fd, memoryview(payload))
+        for part in parts:
+            _write_all(channel.fileno(), memoryview(part))
 
 
-def can_send(connection: Connection) -> bool:
+def can_send(channel: Channel) -> bool:
     """Whether a small frame can be sent now without waiting."""
-    if not hasattr(select, "poll"):
-        return True
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLOUT)
-    return bool(poll.poll(0))
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(channel.fileno(), select.POLLOUT)
+        return bool(poll.poll(0))
+    return bool(select.select([], [channel], [], 0)[1])
 
 
 def _write_all(fd: int, data: memoryview) -> None:
@@ -105,42 +121,45 @@ class FrameBuffer:
 
 
 class FrameReader:
-    """Takes frames off one end of a pipe.
+    """Takes frames off one end of a channel.
 
     Parameters
     ----------
-    connection : multiprocessing.connection.Connection
+    channel : multiprocessing.connection.Connection or socket.socket
         The reading end; closed by :meth:`close`.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
         self._buffer = FrameBuffer()
-        #: Whether the other side has closed the pipe.
+        #: Whether the other side has closed the channel.
         self.ended = False
-        if sys.platform != "win32":
-            os.set_blocking(connection.fileno(), False)
+        if isinstance(channel, socket.socket):
+            channel.setblocking(False)
+        elif sys.platform != "win32":
+            os.set_blocking(channel.fileno(), False)
 
     @property
-    def connection(self) -> Connection:
-        """The end of the pipe."""
-        return self._connection
+    def channel(self) -> Channel:
+        """The end of the channel."""
+        return self._channel
 
     def fileno(self) -> int:
         """File descriptor, for selectors."""
-        return self._connection.fileno()
+        return self._channel.fileno()
 
     def read(self) -> list[bytes]:
         """All frames that have arrived completely."""
-        if sys.platform == "win32":
-            return self._read_messages()
+        if sys.platform == "win32" and not isinstance(self._channel, socket.socket):
+            return self._read_messages(self._channel)
         frames: list[bytes] = []
-        fd = self._connection.fileno()
         while not self.ended:
             try:
-                data = os.read(fd, CHUNK)
+                data = self._receive()
             except BlockingIOError:
                 break
+            except ConnectionError:
+                data = b""
             if not data:
                 self.ended = True
             frames += self._buffer.feed(data)
@@ -148,15 +167,20 @@ class FrameReader:
                 break
         return frames
 
-    def _read_messages(self) -> list[bytes]:
+    def _receive(self) -> bytes:
+        if isinstance(self._channel, socket.socket):
+            return self._channel.recv(CHUNK)
+        return os.read(self._channel.fileno(), CHUNK)
+
+    def _read_messages(self, pipe: Connection) -> list[bytes]:
         frames = []
         try:
-            while self._connection.poll():
-                frames.append(self._connection.recv_bytes())
+            while pipe.poll():
+                frames.append(pipe.recv_bytes())
         except (EOFError, OSError):
             self.ended = True
         return frames
 
     def close(self) -> None:
-        """Close the pipe; frames that are incomplete are lost."""
-        self._connection.close()
+        """Close the channel; frames that are incomplete are lost."""
+        self._channel.close()

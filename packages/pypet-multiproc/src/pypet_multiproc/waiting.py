@@ -2,7 +2,7 @@
 
 On POSIX systems a selector does it, which stays registered and costs microseconds. Windows can
 select sockets only; there the waiting of :mod:`multiprocessing.connection` takes its place, which
-knows pipes and the ends of processes.
+knows pipes, connected sockets and the ends of processes, but no socket that others connect to.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ConnectionWaiter:
 
     def register(self, fileobj: Any, data: Any) -> None:
         """Wait for this object, too."""
-        waitable = getattr(fileobj, "connection", fileobj)
+        waitable = getattr(fileobj, "channel", fileobj)
         self._objects[id(fileobj)] = waitable, fileobj, data
 
     def unregister(self, fileobj: Any) -> None:

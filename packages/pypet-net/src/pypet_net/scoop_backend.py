@@ -12,17 +12,14 @@ SCOOP is no longer maintained; new scripts had better use an executor of
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from typing import Any
 
-from pypet_multiproc.backends.base import BackendContext, Step
+from pypet_multiproc.backends.base import Step
 from pypet_multiproc.backends.executor import ExecutorBackend
 from pypet_multiproc.backends.serial import SerialBackend
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.failures import lost
-from pypet_multiproc.tasks import Attempt, BatchSizer, TaskSource
+from pypet_multiproc.tasks import TaskSource
 
 _logger = logging.getLogger("pypet")
 
@@ -52,70 +49,35 @@ class ScoopBackend(ExecutorBackend):
         lost; it is looked at whenever another run ends.
     """
 
-    def __init__(self, context: BackendContext) -> None:
-        super().__init__(context)
-        self._given = None
-        self._timeout = context.settings.timeout
-        if self._timeout is not None:
-            self._sizer = BatchSizer(largest=1)
-
     def run(self, source: TaskSource) -> Iterator[Step]:
         """Run everything that `source` gives."""
         import scoop
 
-        if not scoop.IS_RUNNING:
-            _logger.error(
-                "SCOOP is not running, so the runs are done one after another in this process. "
-                "Start the script with `python -m scoop`."
-            )
-            yield from SerialBackend(self.context).run(source)
+        if scoop.IS_RUNNING:
+            yield from super().run(source)
             return
-        self._given = ScoopExecutor()
-        packed = self._packed  # what cannot be pickled shows before the first run
-        assert packed
-        while True:
-            while len(self._futures) < self._window():
-                batch = source.take(self._sizer.size())
-                if not batch:
-                    break
-                self._submit(batch, with_experiment=False)
-            if not self._futures and source.exhausted:
-                return
-            for future in self._ended():
-                yield from self._finish(future, source)
-            yield from self._overdue()
-            yield None
+        _logger.error(
+            "SCOOP is not running, so the runs are done one after another in this process. "
+            "Start the script with `python -m scoop`."
+        )
+        yield from SerialBackend(self.context).run(source)
 
-    def _ended(self) -> list[Any]:
-        """Wait until at least one batch has ended, computing in the meantime."""
-        from scoop import futures
+    @property
+    def owns_executor(self) -> bool:
+        """Always: SCOOP is there once, started beside this process."""
+        return True
 
-        waiting = list(self._futures)
+    def make_executor(self) -> ScoopExecutor:
+        """The only one there is."""
+        return ScoopExecutor()
+
+    def wait_for(self, futures: Collection[Any]) -> Collection[Any]:
+        """Those that have ended, at least one, computing in the meantime."""
+        from scoop import futures as scoop_futures
+
         try:
-            next(iter(futures.as_completed(waiting)), None)
+            next(iter(scoop_futures.as_completed(list(futures))), None)
         except Exception:
             # Raised by one of the futures; asking for its result raises it again, in its place.
             _logger.debug("A future of SCOOP has failed.", exc_info=True)
-        return [future for future in waiting if future.done()]
-
-    def _overdue(self) -> Iterator[tuple[Attempt, RunOutcome]]:
-        if self._timeout is None:
-            return
-        oldest = time.monotonic() - self._timeout
-        for future, ([attempt], since) in list(self._futures.items()):
-            if since < oldest and not future.done():
-                del self._futures[future]
-                failure = lost(
-                    "timeout",
-                    f"SCOOP gave no result within {self._timeout:g} s.",
-                    attempts=attempt.number,
-                )
-                yield (
-                    attempt,
-                    RunOutcome(
-                        attempt.task.idx,
-                        failure=failure,
-                        attempts=attempt.number,
-                        token=attempt.token,
-                    ),
-                )
+        return [future for future in futures if future.done()]

@@ -6,7 +6,11 @@ not have it yet answers so and gets it with the next try. Invariant: the number 
 is bounded, and nothing but plain outcomes crosses the wire.
 
 An executor that is handed over is left running; one that a factory made is shut down here, and made
-anew if it breaks.
+anew if it breaks. What is active in an executor cannot be ended from outside: a run that takes
+longer than ``settings.timeout`` counts as lost, and nobody waits for it any more.
+
+Executors with rules of their own derive from :class:`ExecutorBackend` and say how one is made and
+how to wait for it.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import cached_property
 from typing import Any
@@ -93,26 +97,42 @@ class ExecutorBackend(Backend):
 
     def __init__(self, context: BackendContext) -> None:
         super().__init__(context)
-        self._given = context.settings.executor
         self._executor: Executor | None = None
         self._futures: dict[Future[bytes | None], tuple[list[Attempt], float]] = {}
         self._key = uuid.uuid4().hex
-        self._sizer = BatchSizer()
+        self._timeout = context.settings.timeout
+        # Runs that are timed travel alone: of several nobody knows which one takes long.
+        self._sizer = BatchSizer() if self._timeout is None else BatchSizer(largest=1)
         self._breaks = 0
         #: Runs to do one at a time, because one of them has killed its worker.
         self._suspects = 0
+        #: Whether a run was given up that may still be active.
+        self._gave_up = False
+
+    # ------------------------------------------------- what other executors may do otherwise
+
+    @property
+    def owns_executor(self) -> bool:
+        """Whether the executor is made here, and hence shut down and made anew here."""
+        return not hasattr(self.context.settings.executor, "submit")
+
+    def make_executor(self) -> Executor:
+        """An executor of our own; called again after one has broken."""
+        make: Any = self.context.settings.executor
+        executor: Executor = make()
+        return executor
+
+    def wait_for(self, futures: Collection[Future[bytes | None]]) -> Collection[Future[Any]]:
+        """Those that have ended, after waiting a moment for one if there is none."""
+        return wait(futures, timeout=_LOOK, return_when=FIRST_COMPLETED).done
 
     # --------------------------------------------------------------- executor
 
     @property
-    def _is_ours(self) -> bool:
-        return not hasattr(self._given, "submit")
-
-    @property
     def _running(self) -> Any:
         if self._executor is None:
-            given: Any = self._given
-            self._executor = given() if self._is_ours else given
+            given: Any = self.context.settings.executor
+            self._executor = self.make_executor() if self.owns_executor else given
         return self._executor
 
     def _window(self) -> int:
@@ -157,9 +177,9 @@ class ExecutorBackend(Backend):
             self._fill(source)
             if not self._futures and source.exhausted:
                 return
-            done, _ = wait(self._futures, timeout=_LOOK, return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in self.wait_for(self._futures):
                 yield from self._finish(future, source)
+            yield from self._overdue()
             yield None
 
     def _fill(self, source: TaskSource) -> None:
@@ -209,7 +229,7 @@ class ExecutorBackend(Backend):
             batch = batch + others
         self._futures = {}
         self._breaks += 1
-        if not self._is_ours or self._breaks > _MAX_BREAKS:
+        if not self.owns_executor or self._breaks > _MAX_BREAKS:
             raise exc
         self._running.shutdown(wait=False)
         self._executor = None
@@ -223,13 +243,20 @@ class ExecutorBackend(Backend):
             return
         self._suspects = max(0, self._suspects - 1)
         for attempt in batch:
-            failure = lost(type(exc).__name__, str(exc), attempts=attempt.number)
-            yield (
-                attempt,
-                RunOutcome(
-                    attempt.task.idx, failure=failure, attempts=attempt.number, token=attempt.token
-                ),
-            )
+            yield attempt, _lost(attempt, type(exc).__name__, str(exc))
+
+    def _overdue(self) -> Iterator[Step]:
+        """Give up runs that have not ended in time."""
+        if self._timeout is None:
+            return
+        latest = time.monotonic() - self._timeout
+        for future, (batch, since) in list(self._futures.items()):
+            if since < latest and not future.done():
+                del self._futures[future]
+                self._gave_up = not future.cancel() or self._gave_up
+                for attempt in batch:
+                    explanation = f"The executor gave no result within {self._timeout:g} s."
+                    yield attempt, _lost(attempt, "timeout", explanation)
 
     def abort(self) -> None:
         """Cancel what has not begun; what is active in an executor cannot be ended."""
@@ -243,9 +270,16 @@ class ExecutorBackend(Backend):
         """Cancel what is left; shut the executor down if it was made here."""
         self.abort()
         self._futures = {}
-        if self._executor is not None and self._is_ours:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._executor is not None and self.owns_executor:
+            self._executor.shutdown(wait=not self._gave_up, cancel_futures=True)
         self._executor = None
+
+
+def _lost(attempt: Attempt, cause: str, explanation: str) -> RunOutcome:
+    failure = lost(cause, explanation, attempts=attempt.number)
+    return RunOutcome(
+        attempt.task.idx, failure=failure, attempts=attempt.number, token=attempt.token
+    )
 
 
 def _unpickled(data: bytes, attempt: Attempt) -> RunOutcome:

@@ -7,7 +7,6 @@ of the user's own works as well.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -16,10 +15,9 @@ from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.wrapping.services import DONE, Message, StoringOnly
 from pypet_multiproc.wrapping.through_writer import WriterWrap
 from pypet_multiproc.writing.process import StorageServiceDataHandler
-from pypet_multiproc.writing.sockets import SocketSource, WriterQueue
+from pypet_multiproc.writing.sockets import SocketSource, WriterQueue, remove_address
 from pypet_multiproc.writing.source import MessageSource
 from pypet_trajectory import constants
-from pypet_trajectory.exceptions import PypetRuntimeError
 from pypet_trajectory.storage.service import StorageService
 
 _RETRIES = 9
@@ -115,11 +113,6 @@ class QueueWrap(WriterWrap):
         return None if self._writer is None else self._sender.queue
 
     def _make_source(self) -> MessageSource:
-        if sys.platform == "win32":
-            raise PypetRuntimeError(
-                "The wrap mode QUEUE waits for sockets and pipes at once, which Windows cannot; "
-                "use LOCK or LOCAL."
-            )
         return SocketSource(bounded=self.settings.queue_maxsize > 0)
 
     def _make_sender(self, source: Any, by_delta: bool) -> QueueStorageServiceSender:
@@ -127,3 +120,5 @@ class QueueWrap(WriterWrap):
 
     def _close_sender(self) -> None:
         self._sender.queue.close()
+        # The writer does it, unless it was killed.
+        remove_address(self._sender.queue.address)

@@ -77,7 +77,7 @@ class ChunkWriter:
         """
         if self._pid != os.getpid():
             self._pid, self._sender = os.getpid(), secrets.randbits(64)
-        fd = self._connection.fileno()
+        fd = self.fileno()
         data = serialization.dumps(message)
         for start in range(0, len(data), _PIECE):
             piece = data[start : start + _PIECE]
@@ -85,6 +85,10 @@ class ChunkWriter:
             header = HEADER.pack(self._sender, self.token, self._pid, len(piece), last)
             os.write(fd, header + piece)
         self.sent += 1
+
+    def fileno(self) -> int:
+        """File descriptor of this end."""
+        return self._connection.fileno()
 
     def close(self) -> None:
         """Close this end."""
@@ -98,7 +102,7 @@ class ChunkSource(MessageSource):
         if sys.platform == "win32":
             raise PypetRuntimeError(
                 "The wrap mode PIPE needs pipes that take small writes as a whole, which Windows "
-                "has not; use LOCK or LOCAL."
+                "has not; use QUEUE, LOCK or LOCAL."
             )
         reading, writing = get_context().Pipe(duplex=False)
         self._reading: Connection = reading

@@ -3,6 +3,8 @@
 Starts it, tells it rows of the run table and when to end, and hears which messages have been
 written. Invariant: whatever happens to the writer is either a confirmation or a reason why it
 cannot go on; waiting for it ends when it ends.
+
+Both channels to it are sockets, so that a writer has nothing but sockets to wait for.
 """
 
 from __future__ import annotations
@@ -13,7 +15,12 @@ from multiprocessing import connection, get_context
 from multiprocessing.util import Finalize
 from typing import Any
 
-from pypet_multiproc.channels import FrameReader, keep_from_children, send_frame
+from pypet_multiproc.channels import (
+    FrameReader,
+    keep_from_children,
+    send_frame,
+    socket_channel,
+)
 from pypet_multiproc.failures import StoringFailedError, WriterDiedError, explain_exit
 from pypet_multiproc.processes import default_start_method, start_quietly
 from pypet_multiproc.writing.process import Confirmation, WriterSetup, writer_main
@@ -38,8 +45,8 @@ class WriterHandle:
 
     def __init__(self, setup: WriterSetup, name: str, start_method: str | None = None) -> None:
         context: Any = get_context(start_method or default_start_method())
-        commands_here, commands_there = _pipe(context)
-        reports_there, reports_here = _pipe(context)
+        commands_here, commands_there = socket_channel()
+        reports_there, reports_here = socket_channel()
         self._commands = keep_from_children(commands_here)
         self._reports = FrameReader(keep_from_children(reports_here))
         self._process = context.Process(
@@ -106,7 +113,7 @@ class WriterHandle:
     def wait(self, timeout: float) -> list[Confirmation]:
         """News, after waiting for some at most `timeout` seconds."""
         if not self._reports.ended:
-            connection.wait([self._reports.fileno()], timeout)
+            connection.wait([self._reports.channel], timeout)
         return self.confirmations()
 
     def close(self) -> list[Confirmation]:
@@ -134,9 +141,3 @@ class WriterHandle:
         self._reports.close()
         self._process.close()
         return news
-
-
-def _pipe(context: Any) -> tuple[Any, Any]:
-    """A one-way pipe as (sender's end, receiver's end) for the caller's use."""
-    receiving, sending = context.Pipe(duplex=False)
-    return sending, receiving

@@ -2,8 +2,9 @@
 
 A sender pickles to an address and a secret, so it travels by every start method and into pools and
 executors, and connects in each process anew at first use. A process that dies while it sends
-breaks its own connection only. Where the kernel knows abstract socket names no file is needed; the
-secret keeps other users out, for messages are pickles.
+breaks its own connection only. Where the kernel knows abstract socket names no file is needed, and
+where it knows no names at all the address is a port of this host; the secret keeps other users
+out, for messages are pickles.
 
 The bound on waiting messages is kept by acknowledgements: a sender has at most one message under
 way that the writer has not accepted. It need not wait for it otherwise.
@@ -29,8 +30,12 @@ from pypet_multiproc.writing.source import Incoming, MessageSource
 _TOKEN = struct.Struct("<Q")
 _ACK = b"+"
 
+#: A name in the file system or an abstract one, or a host and a port.
+Address = str | tuple[str, int]
 
-def _new_address() -> str | tuple[str, int]:
+
+def new_address() -> Address:
+    """Where nobody listens yet: the best that this system has."""
     if sys.platform == "linux":
         return f"\0pypet-{os.getpid()}-{secrets.token_hex(8)}"
     if hasattr(socket, "AF_UNIX"):
@@ -38,12 +43,22 @@ def _new_address() -> str | tuple[str, int]:
     return ("127.0.0.1", 0)
 
 
+def remove_address(address: Address) -> None:
+    """Remove the file and its folder, if the address is a file that is still there."""
+    if isinstance(address, str) and not address.startswith("\0"):
+        try:
+            os.unlink(address)
+            os.rmdir(os.path.dirname(address))
+        except FileNotFoundError:
+            return
+
+
 class WriterQueue:
     """The senders' side; looks like a queue that can only be put into.
 
     Parameters
     ----------
-    address : str or tuple
+    address : str or (str, int)
         Where the writer listens.
     secret : bytes
         What proves that a sender belongs to this experiment.
@@ -51,8 +66,9 @@ class WriterQueue:
         Whether to wait for acknowledgements.
     """
 
-    def __init__(self, address: Any, secret: bytes, bounded: bool) -> None:
-        self._address, self._secret, self._bounded = address, secret, bounded
+    def __init__(self, address: Address, secret: bytes, bounded: bool) -> None:
+        self.address = address
+        self._secret, self._bounded = secret, bounded
         self._forget()
 
     def _forget(self) -> None:
@@ -65,7 +81,7 @@ class WriterQueue:
         self.sent = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"address": self._address, "secret": self._secret, "bounded": self._bounded}
+        return {"address": self.address, "secret": self._secret, "bounded": self._bounded}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
@@ -82,7 +98,7 @@ class WriterQueue:
         OSError
             If the writer is gone.
         """
-        connection = self._connected()
+        connection = self.connection()
         while self._bounded and self._unacknowledged:
             acknowledged = connection.recv(64)
             if not acknowledged:
@@ -94,13 +110,14 @@ class WriterQueue:
         if self._bounded:
             self._unacknowledged += 1
 
-    def _connected(self) -> socket.socket:
+    def connection(self) -> socket.socket:
+        """The connection of this process, made when it is first asked for."""
         if self._socket is None or self._pid != os.getpid():
             # A connection inherited by fork belongs to the parent; this copy is dropped.
             if self._socket is not None:
                 self._socket.close()
             self._unacknowledged = 0
-            self._socket = _connect(self._address)
+            self._socket = _connect(self.address)
             self._socket.sendall(self._secret)
             self._pid = os.getpid()
         return self._socket
@@ -112,14 +129,22 @@ class WriterQueue:
         self._socket = None
 
 
-def _family(address: Any) -> socket.AddressFamily:
-    return socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
+def _new_socket(address: Address) -> socket.socket:
+    family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
+    return socket.socket(family, socket.SOCK_STREAM)
 
 
-def _connect(address: Any) -> socket.socket:
-    connection = socket.socket(_family(address), socket.SOCK_STREAM)
+def _send_at_once(connection: socket.socket) -> None:
+    """Let small messages and acknowledgements not wait to be sent together."""
+    if connection.family == socket.AF_INET:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _connect(address: Address) -> socket.socket:
+    connection = _new_socket(address)
     try:
         connection.connect(address)
+        _send_at_once(connection)
     except OSError:
         connection.close()
         raise
@@ -155,9 +180,9 @@ class SocketSource(MessageSource):
     def __init__(self, bounded: bool) -> None:
         self._bounded = bounded
         self._secret = secrets.token_bytes(32)
-        address = _new_address()
+        address = new_address()
         # Made in the main process, so that senders can connect before the writer listens.
-        self._listener = socket.socket(_family(address), socket.SOCK_STREAM)
+        self._listener = _new_socket(address)
         self._listener.bind(address)
         self._listener.listen(128)
         self._address = self._listener.getsockname() if isinstance(address, tuple) else address
@@ -192,6 +217,7 @@ class SocketSource(MessageSource):
         except OSError:
             return
         connection.setblocking(False)
+        _send_at_once(connection)
         self._senders[connection] = _Sender(connection)
         self._selector.register(connection, EVENT_READ, self)
 
@@ -236,9 +262,4 @@ class SocketSource(MessageSource):
         for sender in list(self._senders.values()):
             self._drop(sender)
         self._listener.close()
-        if isinstance(self._address, str) and not self._address.startswith("\0"):
-            try:
-                os.unlink(self._address)
-                os.rmdir(os.path.dirname(self._address))
-            except FileNotFoundError:
-                return
+        remove_address(self._address)
