@@ -63,7 +63,7 @@ def test_other_versions_are_a_matter_of_debugging(service, caplog):
     traj = Trajectory("t", storage_service=service)
     traj._version = "0.3"
     traj.f_store()
-    with caplog.at_level(logging.DEBUG, logger="pypet_trajectory.storage.loading"):
+    with caplog.at_level(logging.DEBUG, logger="pypet.storageservice.loading"):
         loaded(service, "t")
     (record,) = [found for found in caplog.records if "0.3" in found.getMessage()]
     assert record.levelno == logging.DEBUG
@@ -98,7 +98,7 @@ def test_errors_are_logged_once_and_name_the_object(service, caplog):
     errors = [
         found
         for found in caplog.records
-        if found.levelno == logging.ERROR and found.name.startswith("pypet_trajectory.storage")
+        if found.levelno == logging.ERROR and found.name.startswith("pypet.storageservice")
     ]
     assert len(errors) == 1
     assert "results.never" in errors[0].getMessage()
