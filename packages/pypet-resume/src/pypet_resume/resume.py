@@ -3,7 +3,6 @@
 ``<resume_folder>/<trajectory name>/`` holds the snapshot, the journal of finished runs and a
 copy of the storage file as it was before the first run. Invariant: the folder can be resumed
 from if and only if the snapshot is in it, because the snapshot is written last and removed
-from pypet_trajectory.logger import module_logger
 first. Unlike a checkpoint, it needs not be written "at a good moment": every moment is one.
 """
 
