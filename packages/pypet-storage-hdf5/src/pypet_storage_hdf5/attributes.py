@@ -12,9 +12,8 @@ one, and ``SRVC_ANNOTATED`` comes last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,8 +34,7 @@ _PYTHON_SCALARS: Mapping[str, type] = {
 _TOO_LARGE = object()
 
 
-@dataclass(frozen=True, slots=True)
-class NodeAttributes:
+class NodeAttributes(NamedTuple):
     """What the attributes of a group say about a node of the tree."""
 
     #: Whether the group is a parameter or result.
@@ -49,9 +47,22 @@ class NodeAttributes:
     annotations: Mapping[str, Any]
 
 
-def read_node_attributes(owner: AttributeOwner, leaf: bool | None = None) -> NodeAttributes:
-    """Everything the attributes of one group say; `leaf` if it is known to be one or not."""
-    names = owner.attribute_names()
+def read_node_attributes(
+    owner: AttributeOwner, names: Collection[str] | None = None, leaf: bool | None = None
+) -> NodeAttributes:
+    """Everything the attributes of one group say.
+
+    Parameters
+    ----------
+    owner : AttributeOwner
+        The group.
+    names : collection of str, optional
+        Names of all its attributes, if they are known already.
+    leaf : bool, optional
+        Whether it is a leaf, if that is known already.
+    """
+    if names is None:
+        names = owner.attribute_names()
     return NodeAttributes(
         is_leaf=is_leaf(owner, names) if leaf is None else leaf,
         class_name=read_text(owner, markers.CLASS_NAME, names) or "",
@@ -60,7 +71,7 @@ def read_node_attributes(owner: AttributeOwner, leaf: bool | None = None) -> Nod
     )
 
 
-def is_leaf(owner: AttributeOwner, names: Iterable[str] | None = None) -> bool:
+def is_leaf(owner: AttributeOwner, names: Collection[str] | None = None) -> bool:
     """Whether a group is a parameter or result and complete."""
     if names is None:
         names = owner.attribute_names()
@@ -78,7 +89,7 @@ def read_value(owner: AttributeOwner, name: str) -> Any:
 # ------------------------------------------------------------------------ text
 
 
-def read_text(owner: AttributeOwner, name: str, names: Iterable[str]) -> str | None:
+def read_text(owner: AttributeOwner, name: str, names: Collection[str]) -> str | None:
     """A text attribute, joined from its pieces if it has any; ``None`` if it is not there."""
     if name not in names:
         return None
@@ -135,7 +146,7 @@ def _piece(name: str, number: int) -> str:
 # ----------------------------------------------------------------- annotations
 
 
-def read_annotations(owner: AttributeOwner, names: Iterable[str]) -> dict[str, Any]:
+def read_annotations(owner: AttributeOwner, names: Collection[str]) -> dict[str, Any]:
     """Annotations of a node, each with its exact type if it is known."""
     if markers.ANNOTATED not in names or not owner.raw_attribute(markers.ANNOTATED):
         return {}

@@ -10,7 +10,7 @@ arrive while the file is held open wait for the flush that their sender asks for
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pypet_storage_hdf5 import markers
@@ -289,8 +289,8 @@ class HDF5Backend(TreeBackend):
         """Kind of a node."""
         return self.layout.kind_of(full_name)
 
-    def children(self, full_name: str) -> list[tuple[str, NodeKind]]:
-        """Names and kinds of what is below a group."""
+    def children(self, full_name: str) -> Iterator[tuple[str, NodeKind]]:
+        """Names and kinds of what is below a group, each looked at when its turn comes."""
         return self.layout.children(full_name)
 
     def read_node(

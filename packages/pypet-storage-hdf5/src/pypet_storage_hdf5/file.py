@@ -154,6 +154,11 @@ class OpenFile:
 
     def read_table(self, path: str) -> NDArray[Any]:
         """All rows of a table."""
+        try:
+            with self.handles.open_table(path) as table:
+                return table.read()
+        except TypeError:  # columns that only PyTables can read
+            pass
         with self.refusing_pickles(path):
             rows: NDArray[Any] = self.read_node(path)
         return rows

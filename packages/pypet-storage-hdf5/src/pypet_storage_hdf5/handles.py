@@ -22,7 +22,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import tables
@@ -38,10 +38,12 @@ LINK = "SoftLink"
 
 _ATTRIBUTES = hdf5extension.AttributeSet()
 _NO_FILTERS = tables.Filters()
-#: Groups kept open. Moving and removing looks through them all, so a file that changes keeps few.
-_CACHED_WHEN_WRITING = 32
-_CACHED_WHEN_READING = 4096
+#: Groups kept open: those on the way to where work goes on. With more of them, HDF5 gets slower,
+#: and moving and removing have to look through them all.
+_KEPT_OPEN = 32
 _NATIVE = sys.byteorder
+#: Kinds of columns whose values in the file are those in memory.
+_PLAIN = frozenset(("bool", "int", "uint", "float", "complex", "string"))
 
 
 class Children(NamedTuple):
@@ -89,14 +91,24 @@ class GroupHandle(hdf5extension.Group, AttributeOwner):  # type: ignore[misc]
         self._v_name = path
 
 
-class DatasetHandle(hdf5extension.UnImplemented, AttributeOwner):  # type: ignore[misc]
-    """An open dataset of any kind, for its attributes only."""
+class _Dataset(AttributeOwner):
+    """What all handles of datasets have in common: the end of a ``with`` block closes them."""
 
     def __init__(self, file: tables.File) -> None:
         self._v_file = file
 
+    def __enter__(self) -> Self:
+        return self
 
-class ArrayHandle(hdf5extension.Array, AttributeOwner):  # type: ignore[misc]
+    def __exit__(self, *_error: object) -> None:
+        self._g_close()  # type: ignore[attr-defined]
+
+
+class DatasetHandle(_Dataset, hdf5extension.UnImplemented):  # type: ignore[misc]
+    """An open dataset of any kind, for its attributes only."""
+
+
+class ArrayHandle(_Dataset, hdf5extension.Array):  # type: ignore[misc]
     """An open contiguous or chunked array."""
 
     _c_classid = "ARRAY"
@@ -106,9 +118,6 @@ class ArrayHandle(hdf5extension.Array, AttributeOwner):  # type: ignore[misc]
     extdim = -1
     #: Whether the data lies in chunks, which may be compressed.
     is_chunked = False
-
-    def __init__(self, file: tables.File) -> None:
-        self._v_file = file
 
     def read(self) -> NDArray[Any]:
         """The whole content; a scalar dataset gives a 0-d array."""
@@ -120,16 +129,22 @@ class ArrayHandle(hdf5extension.Array, AttributeOwner):  # type: ignore[misc]
         return data
 
 
-class TableHandle(tableextension.Table, AttributeOwner):  # type: ignore[misc]
-    """An open table that was just written; appending to tables is left to PyTables' own nodes."""
+class TableHandle(_Dataset, tableextension.Table):  # type: ignore[misc]
+    """An open table, just written or to be read as a whole; PyTables' nodes append to it."""
 
     _c_classid = "TABLE"
     _want_track_times = False
     _v_wdflts = None
     byteorder = sys.byteorder
+    #: Columns of times, which PyTables converts after reading: there are none.
+    colpathnames = _time64colnames = ()
 
-    def __init__(self, file: tables.File) -> None:
-        self._v_file = file
+    def read(self) -> NDArray[Any]:
+        """All rows."""
+        rows = np.empty(self.nrows, self.dtype)
+        if len(rows):
+            self._read_records(0, len(rows), rows)
+        return rows
 
 
 @functools.lru_cache(maxsize=256)
@@ -145,6 +160,26 @@ def _description(dtype: np.dtype[Any]) -> tables.Description:
     return description
 
 
+def _row_dtype(columns: dict[str, Any]) -> np.dtype[Any]:
+    """Type of the rows of a table from PyTables' description of its columns."""
+    itemsize = columns.pop("_v_itemsize", None)  # only said if there is room behind the last column
+    if not all(getattr(column, "kind", None) in _PLAIN for column in columns.values()):
+        raise TypeError(f"The columns {', '.join(columns)} are not all plain numbers or bytes.")
+    fields = [(name, column.dtype) for name, column in columns.items()]
+    offsets = [column._v_offset for column in columns.values()]
+    dtype = np.dtype(fields)
+    if itemsize is None and offsets == [dtype.fields[name][1] for name in columns]:
+        return dtype
+    return np.dtype(
+        {
+            "names": list(columns),
+            "formats": [column.dtype for column in columns.values()],
+            "offsets": offsets,
+            "itemsize": itemsize or offsets[-1] + dtype[-1].itemsize,
+        }
+    )
+
+
 class Handles:
     """Opens, creates, moves and removes HDF5 objects of one open file by path.
 
@@ -158,7 +193,6 @@ class Handles:
         self.file = file
         self._root = file.root
         self._groups: OrderedDict[str, GroupHandle] = OrderedDict()
-        self._capacity = _CACHED_WHEN_READING if file.mode == "r" else _CACHED_WHEN_WRITING
 
     # ---------------------------------------------------------------- asking
 
@@ -211,16 +245,12 @@ class Handles:
             ) from error
         return self._keep(path, handle)
 
-    @contextmanager
-    def dataset(self, path: str) -> Iterator[DatasetHandle]:
+    def dataset(self, path: str) -> DatasetHandle:
         """An open dataset whose attributes are wanted."""
         handle = DatasetHandle(self.file)
         handle._g_new(*self._around(path), False)
         handle._v_objectid = handle._open_unimplemented()[2]
-        try:
-            yield handle
-        finally:
-            handle._g_close()
+        return handle
 
     @contextmanager
     def owner(self, path: str) -> Iterator[AttributeOwner]:
@@ -231,8 +261,7 @@ class Handles:
         else:
             yield self.group(path)
 
-    @contextmanager
-    def open_array(self, path: str) -> Iterator[ArrayHandle]:
+    def open_array(self, path: str) -> ArrayHandle:
         """An open array, contiguous or chunked.
 
         Raises
@@ -246,16 +275,36 @@ class Handles:
         handle._g_new(*self._around(path), False)
         try:
             identifier, handle.atom, handle.shape, chunkshape = handle._open_array()
-            handle._v_objectid = identifier
-            handle.is_chunked = chunkshape is not None
             if handle.atom.kind == "reference":
                 raise tables.HDF5ExtError(
                     f"{path!r} in {self.file.filename!r} holds HDF5 references, not data.",
                     h5bt=False,
                 )
-            yield handle
-        finally:
+        except BaseException:
             handle._g_close()
+            raise
+        handle._v_objectid = identifier
+        handle.is_chunked = chunkshape is not None
+        return handle
+
+    def open_table(self, path: str) -> TableHandle:
+        """An open table whose rows are wanted.
+
+        Raises
+        ------
+        TypeError
+            If it is an array, or has columns that are not simply numbers, truth values or bytes:
+            nested ones, times, enumerations.
+        """
+        handle = TableHandle(self.file)
+        handle._g_new(*self._around(path), False)
+        try:
+            handle._v_objectid, columns, _ = handle._get_info()
+            handle.dtype = _row_dtype(columns)
+        except BaseException:
+            handle._g_close()
+            raise
+        return handle
 
     # -------------------------------------------------------------- changing
 
@@ -400,7 +449,7 @@ class Handles:
 
     def _keep(self, path: str, handle: GroupHandle) -> GroupHandle:
         handle._g_new(handle, ".", False)  # what it is asked from now on concerns itself
-        if len(self._groups) >= self._capacity:
+        if len(self._groups) >= _KEPT_OPEN:
             self._groups.popitem(last=False)[1]._g_close_group()
         self._groups[path] = handle
         return handle

@@ -6,7 +6,7 @@ see :mod:`~pypet_storage_hdf5.codecs.structured_text`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pypet_storage_hdf5.codecs.base import Codec, data_options, finish, read_marks, write_marks
@@ -15,6 +15,7 @@ from pypet_trajectory.constants import ARRAY
 
 if TYPE_CHECKING:
     from pypet_storage_hdf5.file import OpenFile
+    from pypet_storage_hdf5.handles import ArrayHandle
 
 
 class ArrayCodec(Codec):
@@ -43,5 +44,9 @@ def write_encoded(file: OpenFile, path: str, encoded: Encoded, kind: str) -> Non
 def read_array_item(file: OpenFile, path: str) -> Any:
     """The value in an array dataset, contiguous or not."""
     with file.handles.open_array(path) as array:
-        marks = read_marks(array, array.attribute_names())
-        return decode(array.read(), marks, file.settings.encoding)
+        return array_value(array, array.attribute_names(), file.settings.encoding)
+
+
+def array_value(array: ArrayHandle, names: Collection[str], encoding: str) -> Any:
+    """What an open array stands for; `names` are those of all its attributes."""
+    return decode(array.read(), read_marks(array, names), encoding)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: Marks that pypet 0.7 knows; the others get the prefix of our additions.
 _KNOWN_TO_07 = (markers.COLL_TYPE, markers.SCALAR_TYPE)
 
+_MARK_PREFIXES = (markers.DATA_PREFIX, markers.ADDED_DATA_PREFIX)
+
 
 class Codec(ABC):
     """Writes and reads data of some storage kinds.
@@ -75,11 +77,11 @@ def full_marks(marks: Marks, known_prefix: str, added_prefix: str) -> dict[str, 
 
 def read_marks(owner: AttributeOwner, names: Iterable[str]) -> dict[str, str]:
     """Marks of an item among the attributes called `names`."""
+    known, added = _MARK_PREFIXES
     return {
-        name[len(prefix) :]: text_of(owner.raw_attribute(name))
+        name.removeprefix(known).removeprefix(added): text_of(owner.raw_attribute(name))
         for name in names
-        for prefix in (markers.DATA_PREFIX, markers.ADDED_DATA_PREFIX)
-        if name.startswith(prefix)
+        if name.startswith(_MARK_PREFIXES)
     }
 
 

@@ -15,13 +15,22 @@ import numpy as np
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import read_text, remove_text, write_text
-from pypet_storage_hdf5.codecs.base import read_marks, text_of
-from pypet_storage_hdf5.codecs.recall import decode
+from pypet_storage_hdf5.codecs.array import array_value
+from pypet_storage_hdf5.codecs.base import text_of
 from pypet_storage_hdf5.codecs.registry import codec_of, storage_kind
+from pypet_storage_hdf5.codecs.table import table_value
 from pypet_storage_hdf5.copying import INDEX_PREFIX
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import DATASET, GROUP, AttributeOwner
-from pypet_trajectory.constants import ARRAY, CARRAY, EARRAY, NESTED_GROUP, SHARED_DATA
+from pypet_trajectory.constants import (
+    ARRAY,
+    CARRAY,
+    DICT,
+    EARRAY,
+    NESTED_GROUP,
+    SHARED_DATA,
+    TABLE,
+)
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.modes import chosen_items, known_items
@@ -66,9 +75,9 @@ class LeafItems:
             If an item is stored in a way this version does not know.
         """
         if load_only is None and load_except is None and not load_flags:
-            items = self._read_arrays()
+            items = self._read_plain()
             if items is not None:
-                return {name: items[name] for name in self._in_order(items)}
+                return items
         found = {name: (path, kind) for name, path, kind in self._walk(self._path, "")}
         found = {name: found[name] for name in self._in_order(found)}
         items = {}
@@ -86,8 +95,8 @@ class LeafItems:
                 raise
         return items
 
-    def _read_arrays(self) -> dict[str, Any] | None:
-        """All items if they are arrays, each opened once; ``None`` if the leaf has others."""
+    def _read_plain(self) -> dict[str, Any] | None:
+        """All items if each is one array or table, opened once; ``None`` if there are others."""
         children = self._file.handles.children(self._path)
         if children.groups or any(
             name.startswith(markers.UNFINISHED_PREFIX) for name in children.datasets
@@ -96,16 +105,27 @@ class LeafItems:
         items = {}
         for name in children.datasets:
             try:
-                with self._file.handles.open_array(f"{self._path}/{name}") as array:
-                    names = array.attribute_names()
-                    if _storage_type(array, names) not in _ARRAY_KINDS:
-                        return None
-                    items[name] = decode(
-                        array.read(), read_marks(array, names), self._file.settings.encoding
-                    )
+                items[name] = self._read_dataset(f"{self._path}/{name}")
             except Exception:  # whatever it is, the careful way tells more about it
                 return None
-        return items
+        return {name: items[name] for name in self._in_order(items)}
+
+    def _read_dataset(self, path: str) -> Any:
+        handles, encoding = self._file.handles, self._file.settings.encoding
+        try:
+            array = handles.open_array(path)
+        except TypeError:
+            with handles.open_table(path) as table:
+                names = table.attribute_names()
+                kind = _storage_type(table, names)
+                if kind not in _TABLE_KINDS:
+                    raise
+                return table_value(table.read(), table, names, kind, encoding)
+        with array:
+            names = array.attribute_names()
+            if _storage_type(array, names) not in _ARRAY_KINDS:
+                raise TypeError(f"{path!r} is not stored as an array.")
+            return array_value(array, names, encoding)
 
     def _walk(self, path: str, prefix: str) -> Iterator[tuple[str, str, str]]:
         """Dotted name, path and storage kind of each item."""
@@ -293,4 +313,5 @@ def _storage_type(owner: AttributeOwner, names: Collection[str] | None = None) -
 
 
 _ARRAY_KINDS = frozenset((ARRAY, CARRAY, EARRAY))
+_TABLE_KINDS = frozenset((TABLE, DICT))
 _RESERVED = ("_v_", "_f_", "_g_", "_c_", markers.UNFINISHED_PREFIX)

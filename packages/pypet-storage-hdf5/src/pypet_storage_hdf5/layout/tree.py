@@ -8,7 +8,7 @@ hidden. Names that begin with ``__pypet_unfinished__`` are hidden as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
@@ -60,9 +60,10 @@ class TreeLayout:
         self._summaries = summaries
         #: Full names of groups known to be there, so that parents are not looked up each time.
         self._known_groups: set[str] = set()
-        #: Whoever loads a tree asks for the children of a group and then for each child: kinds
-        #: and listings found on the way, each used once.
+        #: Whoever loads a tree asks for the children of a group and then for each child: kinds,
+        #: names of attributes and listings found on the way, each used once.
         self._listed_kinds: dict[str, NodeKind] = {}
+        self._attribute_names: dict[str, list[str]] = {}
         self._listings: dict[str, Children] = {}
 
     def path_of(self, full_name: str) -> str:
@@ -79,11 +80,10 @@ class TreeLayout:
             return None
         return self._kind_at(self.path_of(full_name))
 
-    def children(self, full_name: str) -> list[tuple[str, NodeKind]]:
-        """Names and kinds of the nodes below a group."""
+    def children(self, full_name: str) -> Iterator[tuple[str, NodeKind]]:
+        """Names and kinds of the nodes below a group, each looked at when its turn comes."""
         path = self.path_of(full_name)
         found = self._listings.pop(path, None) or self._handles.children(path)
-        children = []
         if len(self._listed_kinds) > _MAX_REMEMBERED:
             self._forget_listings()
         for name in found.groups:
@@ -92,10 +92,10 @@ class TreeLayout:
             child = f"{path}/{name}"
             kind = self._kind_of_group(child, remember=True)
             if kind is not None:
-                children.append((name, kind))
                 self._listed_kinds[child] = kind
-        children.extend((name, NodeKind.LINK) for name in found.links)
-        return children
+                yield name, kind
+        for name in found.links:
+            yield name, NodeKind.LINK
 
     def read(
         self,
@@ -125,7 +125,9 @@ class TreeLayout:
             )
         with self._file.refusing_pickles(path):
             attributes = read_node_attributes(
-                self._handles.group(path), None if listed is None else listed is NodeKind.LEAF
+                self._handles.group(path),
+                self._attribute_names.pop(path, None),
+                None if listed is None else listed is NodeKind.LEAF,
             )
         if not attributes.is_leaf:
             return NodeRecord(
@@ -162,14 +164,20 @@ class TreeLayout:
     def _kind_of_group(self, path: str, *, remember: bool = False) -> NodeKind | None:
         if path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX):
             return None
-        if is_leaf(self._handles.group(path)):
+        group = self._handles.group(path)
+        names = self._attribute_names.get(path)
+        if names is None:
+            names = group.attribute_names()
+        if remember:
+            self._attribute_names[path] = names
+        if is_leaf(group, names):
             return NodeKind.LEAF
         if path == self._trajectory:
             return NodeKind.GROUP
         found = self._handles.children(path)
         if remember:
             self._listings[path] = found
-        if self._is_half_leaf(path, found):
+        if self._is_half_leaf(path, found, remember=remember):
             _logger.warning(
                 "%r in %r is a result or parameter that was not stored completely; it is left "
                 "out. repair_hdf5_file() restores its data.",
@@ -183,16 +191,17 @@ class TreeLayout:
         """Whether a group without leaf mark holds data, so was to become a leaf."""
         return self._is_half_leaf(path, self._handles.children(path))
 
-    def _is_half_leaf(self, path: str, found: Children) -> bool:
-        if found.datasets:
-            suspects = found.datasets[:1]
-        else:
-            # Leaves with nothing but pandas data or nested items have no datasets.
-            suspects = found.groups[:1]
-        for name in suspects:
-            with self._handles.owner(f"{path}/{name}") as owner:
-                if markers.STORAGE_TYPE in owner.attribute_names():
-                    return True
+    def _is_half_leaf(self, path: str, found: Children, *, remember: bool = False) -> bool:
+        for name in found.datasets[:1]:
+            with self._handles.dataset(f"{path}/{name}") as dataset:
+                return markers.STORAGE_TYPE in dataset.attribute_names()
+        # Leaves with nothing but pandas data or nested items have no datasets.
+        for name in found.groups[:1]:
+            child = f"{path}/{name}"
+            names = self._handles.group(child).attribute_names()
+            if remember:
+                self._attribute_names[child] = names
+            return markers.STORAGE_TYPE in names
         return False
 
     def _link_target(self, path: str) -> str:
@@ -245,6 +254,7 @@ class TreeLayout:
 
     def _forget_listings(self) -> None:
         self._listed_kinds.clear()
+        self._attribute_names.clear()
         self._listings.clear()
 
     def _write_group(self, request: WriteRequest) -> None:
