@@ -53,6 +53,7 @@ def candidate_urls(port: Port = None) -> list[str]:
                 f"A port given as text must be a whole url, for instance "
                 f"'tcp://{LOOPBACK}:7777', but it is {port!r}."
             )
+        _check_url(port)
         return [port]
     if isinstance(port, int):
         return [f"tcp://{LOOPBACK}:{_checked(port)}"]
@@ -116,6 +117,18 @@ def numeric(url: str) -> str:
     found = str(address[0]).partition("%")[0]
     found = f"[{found}]" if family == socket.AF_INET6 else found
     return f"tcp://{found}:{port}"
+
+
+def _check_url(url: str) -> None:
+    """Refuse addresses of TCP without a host or a port; other schemes are ZeroMQ's business."""
+    scheme, _, place = url.partition("://")
+    host, _, port = place.rpartition(":")
+    is_port = port == "*" or (port.isdecimal() and 0 < int(port) < 65536)
+    if scheme == "tcp" and not (host and is_port):
+        raise PypetValueError(
+            f"The url of a server needs a host and a port from 1 to 65535, for instance "
+            f"'tcp://{LOOPBACK}:7777', but it is {url!r}."
+        )
 
 
 def _checked(port: object) -> int:

@@ -83,6 +83,11 @@ def kwargs_api_change(
     since, until
         Versions in which the deprecation began and in which support will end.
 
+    Raises
+    ------
+    ValueError
+        When the function is called with both names.
+
     Examples
     --------
     >>> @kwargs_api_change('colour', 'color')
@@ -104,6 +109,11 @@ def kwargs_api_change(
                     instead = "it has no effect any more, leave it out"
                 else:
                     instead = f"use `{new_name}`"
+                    if new_name in kwargs:
+                        raise PypetValueError(
+                            f"`{old_name}` is the old name of `{new_name}`, but both are given: "
+                            f"{value!r} and {kwargs[new_name]!r}. Leave out `{old_name}`."
+                        )
                     kwargs[new_name] = value
                 warn_deprecated(
                     f"Keyword `{old_name}` of `{func.__name__}`",

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from pypet.environment.arguments import NETWORK_WRAP_MODES, EnvironmentArguments
+from pypet.environment.argument_rules import NETWORK_WRAP_MODES
+from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.pipelines import Plan
 from pypet_multiproc.engine import BACKENDS, RunEngine
 from pypet_multiproc.settings import EngineSettings

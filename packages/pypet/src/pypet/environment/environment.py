@@ -14,8 +14,9 @@ from typing import Any
 
 from pypet.config_files import parse_config
 from pypet.environment import config_entries, engines, log_files, resuming, services, versioning
-from pypet.environment.arguments import EnvironmentArguments
+from pypet.environment.arguments import ARGUMENT_NAMES, EnvironmentArguments
 from pypet.environment.identity import Identity, moment_for
+from pypet.environment.keywords import distribute
 from pypet.environment.lab_book import begin_record, finish_record
 from pypet.environment.pipelines import Plan, plan_from_pipeline
 from pypet.environment.run_data import RunData
@@ -220,9 +221,11 @@ class Environment(HasLogger):
         arguments = EnvironmentArguments.checked(locals())
         self._logging_manager = log_files.manager_for(arguments)
         self._traj, is_new = trajectory_for(arguments)
-        keywords = services.distribute(arguments.storage_service, self._traj, kwargs)
+        keywords = distribute(arguments.storage_service, self._traj, kwargs, ARGUMENT_NAMES)
         moment = moment_for(self._traj, is_new)
         versioning.check_repository(arguments)
+        self._traj.f_set_properties(**keywords.properties)
+        self._url = engines.server_url(arguments)
         # From here on something changes outside of memory.
         services.attach(self._traj, arguments, keywords.service)
         commit = versioning.commit_code(arguments, self._traj, moment.time)
@@ -233,9 +236,7 @@ class Environment(HasLogger):
         log_files.start(self._logging_manager, self._traj)
         services.log_choice(self._traj)
         versioning.log_commit(commit)
-        self._traj.f_set_properties(**keywords.properties)
         self._arguments = arguments
-        self._url = engines.server_url(arguments)
         self._add_config()
         self._plan = Plan()
         self._start_timestamp: float | None = None

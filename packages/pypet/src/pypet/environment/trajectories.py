@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pypet.environment.arguments import EnvironmentArguments
+from pypet.environment.new_trajectories import check_dynamic_imports, check_wildcard_functions
 from pypet_trajectory.exceptions import PypetAttributeError, PypetTypeError
 from pypet_trajectory.trajectory import Trajectory
 
@@ -22,12 +23,16 @@ def trajectory_for(arguments: EnvironmentArguments) -> tuple[Any, bool]:
     Raises
     ------
     ValueError
-        If the name is no valid one, or wildcard functions clash.
+        If the name is no valid one, wildcard functions clash or fail, or dynamic imports are in
+        no package.
     TypeError
-        If dynamic imports are neither classes nor names, or `trajectory` is something else.
+        If dynamic imports are neither classes of nodes nor names, wildcards have no functions,
+        or `trajectory` is something else.
     """
     given = arguments.trajectory
     if isinstance(given, str):
+        check_dynamic_imports(arguments.dynamic_imports)
+        check_wildcard_functions(arguments.wildcard_functions)
         trajectory = Trajectory(
             given,
             add_time=arguments.add_time,
