@@ -1,13 +1,13 @@
 """pypet's storage messages over any `TreeBackend`: which message calls what.
 
-The service opens the back end, selects the trajectory and dispatches. How a tree becomes records
-is in :mod:`~pypet_trajectory.storage.storing`, how records become a tree in
-:mod:`~pypet_trajectory.storage.loading`. Invariant: whatever a call opened it closes, also if it
-fails, unless ``OPEN_FILE`` asked to keep the back end open until ``CLOSE_FILE``.
+How a tree becomes records is in :mod:`~pypet_trajectory.storage.storing`, how records become a
+tree in :mod:`~pypet_trajectory.storage.loading`, how the store is opened and closed around each
+message in :mod:`~pypet_trajectory.storage.session`. Invariant: every message meets an open back
+end with its trajectory selected, and a node counts as stored only after its record was written.
 
 A service for another kind of file is a :class:`TreeBackend` plus a subclass of
 :class:`TreeStorageService` that overrides some of four hooks:
-:meth:`~TreeStorageService._take_session_keywords`,
+:meth:`~pypet_trajectory.storage.session.SessionService._take_session_keywords`,
 :meth:`~TreeStorageService._before_trajectory_store`,
 :meth:`~TreeStorageService._after_meta_load` and
 :meth:`~TreeStorageService._other_message`.
@@ -22,21 +22,20 @@ from typing import Any, ClassVar
 
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import (
-    DataNotInStorageError,
     NoSuchServiceError,
     PypetRuntimeError,
-    PypetTypeError,
     PypetValueError,
 )
 from pypet_trajectory.logger import module_logger
+from pypet_trajectory.storage import deleting
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.copying import copy_to_backend
 from pypet_trajectory.storage.delta import REQUESTS, unpacked
 from pypet_trajectory.storage.leftovers import remove_leftovers
 from pypet_trajectory.storage.loading import TreeLoader
-from pypet_trajectory.storage.records import NodeKind, RunDelta, RunRows, WriteRequest
+from pypet_trajectory.storage.records import RunDelta, RunRows, WriteRequest
 from pypet_trajectory.storage.run_leaves import RunLeaf, run_leaves, run_parents
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.storage.session import SessionService
 from pypet_trajectory.storage.storing import below, meta_of, record_of
 
 _logger = module_logger(__name__)
@@ -45,7 +44,7 @@ _logger = module_logger(__name__)
 _CREATING = frozenset((constants.TRAJECTORY, constants.PREPARE_MERGE))
 
 
-class TreeStorageService(StorageService):
+class TreeStorageService(SessionService):
     """A storage service over a back end that keeps trees of records.
 
     Parameters
@@ -93,22 +92,9 @@ class TreeStorageService(StorageService):
             raise PypetValueError(
                 f"unknown_classes must be 'raise' or 'generic', not {unknown_classes!r}."
             )
-        self._backend = backend
+        super().__init__(backend)
         self._allow_pickle = bool(allow_pickle)
         self._unknown_classes = unknown_classes
-        self._selected: str | None = None
-        self._created = False
-        self._held_open = False
-
-    @property
-    def backend(self) -> TreeBackend:
-        """The back end; closed unless a call is under way or ``OPEN_FILE`` holds."""
-        return self._backend
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the back end is open, because ``OPEN_FILE`` holds or a call is under way."""
-        return self._backend.is_open
 
     @property
     def allow_pickle(self) -> bool:
@@ -190,31 +176,6 @@ class TreeStorageService(StorageService):
         ):
             self._backend.update_runs(rows)
 
-    def trajectory_names(self) -> list[str]:
-        """Names of the trajectories in the store, sorted; empty if there is no store yet."""
-        if self._backend.is_open:
-            return self._backend.trajectory_names()
-        try:
-            self._backend.open(writable=False)
-        except FileNotFoundError:
-            return []
-        try:
-            return self._backend.trajectory_names()
-        finally:
-            self._backend.close()
-
-    @contextmanager
-    def opened(self, name: str | None, *, writable: bool) -> Iterator[TreeBackend]:
-        """The open back end with a trajectory selected, or none if `name` is ``None``.
-
-        Raises
-        ------
-        ValueError
-            If there is no such store or trajectory.
-        """
-        with self._session(name, None, writable=writable):
-            yield self._backend
-
     def run_parents(self, traj: Any) -> Collection[str]:
         """Full names of the stored groups that hold groups of runs."""
         with self._session(traj.v_name, None, writable=False):
@@ -229,11 +190,6 @@ class TreeStorageService(StorageService):
             )
 
     # ----------------------------------------------------------------- hooks
-
-    def _take_session_keywords(self, kwargs: dict[str, Any]) -> None:
-        """Remove keywords about the file from the arguments of a call, and heed them."""
-        kwargs.pop("filename", None)
-        kwargs.pop("file_title", None)
 
     def _before_trajectory_store(self, traj: Any) -> None:
         """Called before a whole trajectory is stored, with its place selected but unwritten."""
@@ -253,88 +209,6 @@ class TreeStorageService(StorageService):
             f"{type(self).__name__} does not understand the message {msg!r}; it knows "
             f"{', '.join(self._STORE)} and {constants.CLOSE_FILE}."
         )
-
-    # --------------------------------------------------------------- session
-
-    def _take_session(self, kwargs: dict[str, Any]) -> tuple[str | None, int | None]:
-        self._take_session_keywords(kwargs)
-        return kwargs.pop("trajectory_name", None), kwargs.pop("trajectory_index", None)
-
-    @contextmanager
-    def _session(
-        self, name: str | None, index: int | None, *, writable: bool, create: bool = False
-    ) -> Iterator[None]:
-        if self._backend.is_open:
-            self._check_same(name if index is None else self._name_at(index))
-            yield
-            return
-        try:
-            self._backend.open(writable=writable)
-        except FileNotFoundError as error:
-            raise PypetValueError(
-                f"{self!r} has nothing to load {name if name is not None else index!r} from: "
-                f"{error}"
-            ) from error
-        try:
-            if name is not None or index is not None:
-                self._select(name if index is None else self._name_at(index), create)
-            yield
-        finally:
-            if not self._held_open:
-                self._forget()
-
-    def _select(self, name: str | None, create: bool) -> None:
-        assert name is not None
-        self._created = False
-        try:
-            self._backend.select(name)
-        except KeyError:
-            if not create:
-                raise PypetValueError(
-                    f"There is no trajectory {name!r} in {self!r}, only "
-                    f"{self._backend.trajectory_names()}. Store the whole trajectory with "
-                    "f_store() before parts of it."
-                ) from None
-            self._backend.select(name, create=True)
-            self._created = True
-        self._selected = name
-
-    def _name_at(self, index: int) -> str:
-        names = self._backend.trajectory_names()
-        if not -len(names) <= index < len(names):
-            raise PypetValueError(
-                f"{self!r} has {len(names)} trajectories, there is none with index {index}."
-            )
-        return names[index]
-
-    def _check_same(self, name: str | None) -> None:
-        if name is not None and name != self._selected:
-            raise PypetValueError(
-                f"{self!r} is held open for the trajectory {self._selected!r} and cannot serve "
-                f"{name!r} meanwhile. Close the store first."
-            )
-
-    def _forget(self) -> None:
-        self._held_open = False
-        self._selected = None
-        try:
-            self._backend.close()
-        finally:
-            self._created = False
-
-    def _close(self, name: str | None) -> None:
-        if not self._backend.is_open:
-            if name is None:
-                raise PypetValueError(f"{self!r} cannot be closed: it is not open.")
-            return
-        self._check_same(name)
-        self._forget()
-
-    def _keep_open(self, _msg: str, _nothing: Any) -> None:
-        self._held_open = True
-
-    def _flush(self, _msg: str, _nothing: Any) -> None:
-        self._backend.flush()
 
     # --------------------------------------------------------------- storing
 
@@ -403,66 +277,16 @@ class TreeStorageService(StorageService):
 
     # -------------------------------------------------------------- deleting
 
-    def _delete(
-        self,
-        _msg: str,
-        node: Any,
-        delete_only: str | Iterable[str] | None = None,
-        remove_from_item: bool = False,
-        recursive: bool = False,
-    ) -> None:
-        full_name = node.v_full_name
-        if not full_name:
-            raise PypetValueError("The root of a trajectory cannot be deleted from its store.")
-        kind = self._kind_of(full_name)
-        if delete_only is not None:
-            self._delete_items(node, kind, delete_only, remove_from_item)
-        else:
-            if kind is NodeKind.GROUP and not recursive and self._has_children(full_name):
-                raise PypetTypeError(
-                    f"The group {full_name!r} has children in the store; delete it with "
-                    "recursive=True."
-                )
-            self._backend.delete_node(full_name)
-            if node.v_is_group:
-                for child in node.f_iter_nodes(recursive=True, with_links=False):
-                    child._stored = False
-        node._stored = False
-
-    def _delete_items(
-        self, node: Any, kind: NodeKind, delete_only: str | Iterable[str], remove_from_item: bool
-    ) -> None:
-        if kind is not NodeKind.LEAF:
-            raise PypetValueError(
-                f"delete_only works for leaves, but {node.v_full_name!r} is a {kind.value}."
-            )
-        names: Collection[str]
-        names = [delete_only] if isinstance(delete_only, str) else list(delete_only)
-        self._backend.delete_items(node.v_full_name, names)
-        if remove_from_item:
-            for name in names:
-                if name in node:
-                    node.f_remove(name)
+    def _delete(self, _msg: str, node: Any, *args: Any, **kwargs: Any) -> None:
+        deleting.delete(self._backend, node, *args, **kwargs)
 
     def _delete_link(self, _msg: str, full_name: str) -> None:
-        kind = self._kind_of(full_name)
-        if kind is not NodeKind.LINK:
-            raise PypetValueError(f"{full_name!r} is no link in the store but a {kind.value}.")
-        self._backend.delete_node(full_name)
+        deleting.delete_link(self._backend, full_name)
 
     def _delete_runs(
         self, _msg: str, run_names: Collection[str], prepared: Collection[str] = ()
     ) -> None:
         remove_leftovers(self._backend, run_names, prepared)
-
-    def _kind_of(self, full_name: str) -> NodeKind:
-        kind = self._backend.kind_of(full_name)
-        if kind is None:
-            raise DataNotInStorageError(f"{full_name!r} is not in {self!r}.")
-        return kind
-
-    def _has_children(self, full_name: str) -> bool:
-        return any(True for _ in self._backend.children(full_name))
 
     # ------------------------------------------------------ merging, copying
 
@@ -517,25 +341,6 @@ class TreeStorageService(StorageService):
         filename = getattr(self, "filename", None) or ""
         folder, base = os.path.split(filename)
         return os.path.join(folder, f"backup_{name}{os.path.splitext(base)[1]}")
-
-    @contextmanager
-    def _other_backend(self, location: str | None, *, writable: bool) -> Iterator[TreeBackend]:
-        """A second selection in this store (`location` is ``None`` or its own) or another one."""
-        filename = getattr(self, "filename", None)
-        if location is None or (
-            filename is not None and os.path.abspath(location) == os.path.abspath(filename)
-        ):
-            yield self._backend.view()
-            return
-        other = self._backend.at(location)
-        try:
-            other.open(writable=writable)
-        except FileNotFoundError as error:
-            raise PypetValueError(f"There is no store at {location}: {error}") from error
-        try:
-            yield other
-        finally:
-            other.close()
 
     # --------------------------------------------------------------- loading
 
