@@ -240,18 +240,18 @@ def test_the_main_process_opens_the_file_less_often_than_there_are_runs(experime
 
 
 def test_what_is_sent_per_run_does_not_depend_on_the_number_of_runs(make_traj, monkeypatch):
-    from pypet_multiproc import supervision
+    from pypet_multiproc import worker_handles
 
     def bytes_per_run(runs):
         sizes = []
 
-        def counting(obj, dumps=supervision.dumps):
+        def counting(obj, dumps=worker_handles.dumps):
             data = dumps(obj)
             sizes.append(len(data))
             return data
 
         with monkeypatch.context() as patch:
-            patch.setattr(supervision, "dumps", counting)
+            patch.setattr(worker_handles, "dumps", counting)
             engine = RunEngine(EngineSettings(wrap_mode="LOCAL", **POOL))
             list(engine.run(Experiment(make_traj(runs), nothing), map(RunTask, range(100))))
         return sum(sizes) / 100

@@ -1,9 +1,9 @@
-"""Worker processes from the outside: starting them, hearing them, noticing their end.
+"""All worker processes together: starting them, waiting for them, ending them.
 
 One waiter waits for everything at once: what workers say, their ends, and whatever a wrap mode
-waits for. Invariant: for each attempt a worker was given, exactly one event comes out: its outcome,
-or that it was being done (``lost``) or waiting (``undone``) when the worker ended or took too long
-over another run. That holds for workers that are killed at any moment.
+waits for. Invariant: no wait is without an end. A worker that is asked to end and does not is
+killed, one whose process has ended is heard out and buried, and workers that cannot even start
+are an error after a few of them.
 
 ::
 
@@ -17,169 +17,28 @@ over another run. That holds for workers that are killed at any moment.
 from __future__ import annotations
 
 import os
-import pickle
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.util import Finalize
 from typing import Any
 
 from pypet_multiproc.channels import FrameReader, keep_from_children
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.failures import (
-    RunError,
-    WorkerStartError,
-    describe,
-    explain_exit,
-)
-from pypet_multiproc.lifeline import END
+from pypet_multiproc.failures import WorkerStartError, explain_exit
 from pypet_multiproc.processes import start_quietly, watch_end
-from pypet_multiproc.serialization import NotPicklableError, dumps, explain
 from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.waiting import make_waiter
-from pypet_multiproc.workers import (
-    BEGUN,
-    BROKEN,
-    DROPPED,
-    FINISHED,
-    LONG,
-    OUTCOME,
-    READY,
-    STORING,
-    WorkerPipes,
-    WorkerSetup,
-    worker_main,
-)
+from pypet_multiproc.worker_handles import Ended, Event, Worker
+from pypet_multiproc.workers import WorkerPipes, WorkerSetup, worker_main
 from pypet_trajectory.logger import module_logger
-from pypet_trajectory.storage.records import RunFailure
 
-#: Batches up to this size fit into a pipe that its reader has not emptied yet.
-_SMALL_BATCH = 16384
 #: Workers that may end before they are ready, one after another.
 _MAX_FAILED_STARTS = 3
 #: Seconds after which a killed process is left to the system.
 _UNKILLABLE = 30.0
 
 _logger = module_logger(__name__)
-
-
-@dataclass(slots=True)
-class Reported:
-    """A worker has finished a run."""
-
-    worker: Worker
-    attempt: Attempt
-    outcome: RunOutcome
-    #: Seconds since the worker's previous outcome, or since it was given the batch.
-    seconds: float
-
-
-@dataclass(slots=True)
-class Ended:
-    """A worker process has ended."""
-
-    worker: Worker
-    exitcode: int | None
-    #: The attempt it was at.
-    lost: Attempt | None
-    #: Attempts it had been given and not begun.
-    undone: list[Attempt]
-
-
-@dataclass(slots=True)
-class Undone:
-    """A worker does not get to attempts it was given: it was asked to stop, or is at a long run."""
-
-    worker: Worker
-    undone: list[Attempt]
-
-
-Event = Reported | Ended | Undone
-
-
-@dataclass(eq=False)
-class Worker:
-    """One worker process, as the main process sees it."""
-
-    #: The process.
-    process: Any
-    #: Where batches go.
-    tasks: Any
-    #: Where outcomes come from.
-    results: FrameReader
-    #: Closing it, or ``END`` on it, ends the process.
-    lifeline: Any
-    #: Readable when the process has ended.
-    end: int
-    #: What the worker has been given and not reported, in its order.
-    assigned: deque[Attempt] = field(default_factory=deque)
-    #: How many of these have finished and wait for their data to be stored.
-    finished: int = 0
-    #: Whether it is storing what finished runs want stored, instead of being at a run.
-    storing: bool = False
-    #: How many attempts were taken away from it because it is at a long run.
-    revoked: int = 0
-    #: Whether it has begun the batch it was given last.
-    begun: bool = False
-    #: Whether it has said that it can run.
-    ready: bool = False
-    #: Seconds that the runs took which have finished.
-    seconds: deque[float] = field(default_factory=deque)
-    #: When the run it is at began, on the monotonic clock.
-    since: float = 0.0
-    #: When it will be asked to end, on the monotonic clock, if it has not ended by itself.
-    end_at: float | None = None
-    #: When it will be killed, on the monotonic clock, if it was asked to end.
-    kill_at: float | None = None
-    #: Why it is being ended, if it is.
-    reason: RunFailure | None = None
-    #: Whether its task pipe was closed, so that it ends by itself.
-    dismissed: bool = False
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return int(self.process.pid)
-
-    def assign(self, batch: Sequence[Attempt]) -> bool:
-        """Send a batch; returns whether the worker could be reached."""
-        return self._send(batch, _batch_bytes(batch))
-
-    def assign_early(self, batch: Sequence[Attempt]) -> bool:
-        """Send a batch to a worker that is still at another, if that cannot block."""
-        data = _batch_bytes(batch)
-        return len(data) <= _SMALL_BATCH and self._send(batch, data)
-
-    def _send(self, batch: Sequence[Attempt], data: bytes) -> bool:
-        if not self.assigned:
-            self.begun = False
-            self.since = time.monotonic()
-        try:
-            self.tasks.send_bytes(data)
-        except OSError:
-            return False
-        self.assigned.extend(batch)
-        return True
-
-    def dismiss(self, patience: float = 10.0) -> None:
-        """Let the worker end when it has done what it was given, at most `patience` seconds."""
-        if not self.dismissed:
-            self.dismissed = True
-            self.tasks.close()
-            self.end_at = time.monotonic() + patience
-
-    def end_now(self, patience: float, reason: RunFailure | None = None) -> None:
-        """Ask the worker to end at once; it is killed after `patience` seconds."""
-        if self.kill_at is not None:
-            return
-        self.kill_at = time.monotonic() + patience
-        self.reason = reason
-        try:
-            self.lifeline.send_bytes(END)
-        except OSError:
-            self.process.kill()
 
 
 class Supervisor:
@@ -309,78 +168,17 @@ class Supervisor:
         return timeout
 
     def _hear(self, worker: Worker) -> Iterator[Event]:
-        for frame in worker.results.read():
-            kind, data = frame[:1], memoryview(frame)[1:]
-            if kind == READY:
-                worker.ready = True
-                worker.since = time.monotonic()
-                self._failed_starts = 0
-            elif kind == FINISHED:
-                worker.finished += 1
-                now = time.monotonic()
-                worker.seconds.append(now - worker.since)
-                worker.since = now
-            elif kind == STORING:
-                worker.storing = True
-            elif kind == BEGUN:
-                worker.begun = True
-                worker.since = time.monotonic()
-            elif kind == OUTCOME:
-                yield self._reported(worker, data)
-            elif kind == DROPPED:
-                count = pickle.loads(data) - worker.revoked
-                worker.revoked = 0
-                yield Undone(worker, [worker.assigned.popleft() for _ in range(count)])
-            elif kind == BROKEN:
-                failure: RunFailure = pickle.loads(data)
-                raise WorkerStartError(
-                    f"A worker process cannot go on: {failure.exception}: "
-                    f"{failure.message}\n{failure.traceback}"
-                )
+        was_ready = worker.ready
+        yield from worker.hear()
+        if worker.ready and not was_ready:
+            self._failed_starts = 0
         if worker.results.ended:
-            self._stop_hearing(worker)
-
-    def _reported(self, worker: Worker, data: memoryview) -> Reported:
-        attempt = worker.assigned.popleft()
-        if worker.finished:
-            worker.finished -= 1
-            seconds = worker.seconds.popleft()
-            if worker.storing and not worker.finished:
-                worker.storing = False
-                worker.since = time.monotonic()
-        else:
-            now = time.monotonic()
-            seconds, worker.since = now - worker.since, now
-        return Reported(worker, attempt, _outcome(data, attempt), seconds)
-
-    def revoke(self, worker: Worker) -> list[Event]:
-        """Take away what waits behind a long run; nothing if the run is not long enough yet.
-
-        We look at the clock, then whether the worker has said anything. If it has not, it will
-        find the run long when it does, for it counts from an earlier moment; and it will then
-        drop what is taken away here.
-        """
-        position = worker.finished + 1
-        is_long = worker.begun and time.monotonic() - worker.since > LONG
-        if not is_long or worker.storing or worker.revoked or len(worker.assigned) <= position:
-            return []
-        events = list(self._hear(worker))
-        is_long = time.monotonic() - worker.since > LONG
-        if events or worker.storing or not is_long or worker.finished + 1 != position:
-            return events
-        taken = list(worker.assigned)[position:]
-        for _ in taken:
-            worker.assigned.pop()
-        worker.revoked = len(taken)
-        return [Undone(worker, taken)]
-
-    def _stop_hearing(self, worker: Worker) -> None:
-        self._waiter.unregister(worker.results)
+            self._waiter.unregister(worker.results)
 
     def _bury(self, worker: Worker, events: list[Event]) -> Ended:
         """Take leave of a worker whose process has ended."""
         events.extend(self._hear(worker))
-        self._stop_hearing(worker)
+        self._waiter.unregister(worker.results)
         self._waiter.unregister(worker.end)
         if worker.end != worker.process.sentinel:
             os.close(worker.end)
@@ -392,20 +190,10 @@ class Supervisor:
         worker.lifeline.close()
         worker.dismiss()
         worker.process.close()
-        left = list(worker.assigned)
-        worker.assigned.clear()
-        at = worker.finished
-        if worker.ready or worker.reason is not None:
-            # Runs that had finished without being stored are as good as not begun; but storing
-            # the data of a single one is a part of that run.
-            if worker.storing:
-                at = 0 if at == 1 else len(left)
-            lost = left[at] if len(left) > at else None
-            ended = Ended(worker, exitcode, lost, left[:at] + left[at + 1 :])
-        else:
+        ended = worker.ended(exitcode)
+        if not worker.ready and worker.reason is None:
             self._note_failed_start(exitcode)
-            ended = Ended(worker, exitcode, None, left)
-        if left:
+        if ended.lost is not None or ended.undone:
             self._on_death(pid)
         return ended
 
@@ -452,38 +240,7 @@ class Supervisor:
         self._waiter.close()
 
 
-def _batch_bytes(batch: Sequence[Attempt]) -> bytes:
-    try:
-        return dumps(list(batch))
-    except Exception as exc:
-        own = {
-            f"run {attempt.task.idx}": {"args": attempt.task.args, "kwargs": attempt.task.kwargs}
-            for attempt in batch
-        }
-        raise NotPicklableError(explain(own, "arguments", exc)) from exc
-
-
 def _abandon(workers: list[Worker]) -> None:
     """End workers that nobody looks after any more."""
     for worker in list(workers):
         worker.process.kill()
-
-
-def _outcome(data: memoryview, attempt: Attempt) -> RunOutcome:
-    """The outcome a worker sent; one that cannot be unpickled counts as failed."""
-    try:
-        outcome = pickle.loads(data)
-    except Exception as exc:
-        error = RunError(
-            f"Run {attempt.task.idx} returned something that cannot be unpickled in the main "
-            f"process ({type(exc).__name__}: {exc})."
-        )
-        return RunOutcome(
-            attempt.task.idx,
-            failure=describe(error, attempts=attempt.number),
-            attempts=attempt.number,
-            exception=error,
-            token=attempt.token,
-        )
-    assert isinstance(outcome, RunOutcome)
-    return outcome

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from pypet_multiproc.backends.base import BackendContext, Step
 from pypet_multiproc.backends.workers import WorkersBackend
-from pypet_multiproc.supervision import Ended, Event, Reported, Undone, Worker
 from pypet_multiproc.tasks import BatchSizer, TaskSource
+from pypet_multiproc.worker_handles import Ended, Event, Reported, Undone, Worker
 from pypet_multiproc.workers import LONG
 
 _NAMES = {
@@ -61,7 +61,7 @@ class PoolBackend(WorkersBackend):
         """Give runs that wait behind a long one to other workers."""
         for worker in list(self.supervisor.workers):
             if len(worker.assigned) > 1:
-                for event in self.supervisor.revoke(worker):
+                for event in worker.revoke():
                     if isinstance(event, Undone) and event.undone:
                         self._sizer.observe(LONG)
                     yield from self._step(event, source)

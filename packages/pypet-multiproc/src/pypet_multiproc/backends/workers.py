@@ -18,9 +18,10 @@ from pypet_multiproc.failures import TIMED_OUT, explain_exit, lost
 from pypet_multiproc.processes import default_start_method
 from pypet_multiproc.serialization import NotPicklableError, Packed, explain, pack
 from pypet_multiproc.single_run import FrozenRunner, RestoringRunner, ReusingRunner, Runner
-from pypet_multiproc.supervision import Ended, Event, Reported, Supervisor, Undone, Worker
+from pypet_multiproc.supervision import Supervisor
 from pypet_multiproc.tasks import Attempt, TaskSource
 from pypet_multiproc.threads import InheritedLimit, threads_per_worker
+from pypet_multiproc.worker_handles import Ended, Event, Reported, Undone, Worker
 from pypet_multiproc.workers import WorkerSetup
 
 #: Seconds a worker that is asked to end may take before it is killed ...

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from pypet_multiproc.locks import OwnerLock
@@ -16,8 +18,26 @@ from pypet_trajectory import constants
 from pypet_trajectory.exceptions import DataNotInStorageError, NoSuchServiceError
 from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.journal import Journal
+from pypet_trajectory.storage.leftovers import pattern_of
 from pypet_trajectory.storage.records import NodeKind, NodeRecord, RunDelta, RunRows
 from pypet_trajectory.storage.service import StorageService
+
+
+@dataclass(frozen=True)
+class RunsDeleted:
+    """An entry of the journal: what earlier entries brought of some runs is gone."""
+
+    #: Names of the runs.
+    run_names: frozenset[str]
+    #: Patterns of what stays.
+    prepared: frozenset[str]
+
+    def covers(self, full_name: str) -> bool:
+        """Whether this leaf is gone."""
+        return any(
+            part in self.run_names and pattern_of(full_name, part) not in self.prepared
+            for part in full_name.split(".")
+        )
 
 
 class JournalStorageService(StorageService):
@@ -77,6 +97,8 @@ class JournalStorageService(StorageService):
             stuff_to_store._stored = True
         elif msg in (constants.SINGLE_RUN, constants.LEAF, constants.LIST, constants.GROUP):
             self.store_delta(delta_from_message(msg, stuff_to_store, args, kwargs))
+        elif msg == constants.DELETE_RUNS:
+            self._delete_runs(stuff_to_store, *args)
         else:
             raise NoSuchServiceError(f"{type(self).__name__} does not know {msg!r}.")
 
@@ -89,6 +111,9 @@ class JournalStorageService(StorageService):
             if self.before_leaf is not None:
                 self.before_leaf(record.full_name)
         self._append(records)
+
+    def _delete_runs(self, run_names: Collection[str], prepared: Collection[str]) -> None:
+        self._append([RunsDeleted(frozenset(run_names), frozenset(prepared))])
 
     def store_run_rows(self, rows: RunRows) -> None:
         """Append rows of the run table."""
@@ -128,12 +153,14 @@ class JournalStorageService(StorageService):
         return [pickle.loads(payload) for payload in Journal(path)]
 
     def leaves(self) -> dict[str, Any]:
-        """Items of every leaf that was stored, by full name."""
-        return {
-            entry.full_name: entry.items
-            for entry in self._entries()
-            if isinstance(entry, NodeRecord)
-        }
+        """Items of every leaf that is stored, by full name."""
+        leaves: dict[str, Any] = {}
+        for entry in self._entries():
+            if isinstance(entry, NodeRecord):
+                leaves[entry.full_name] = entry.items
+            elif isinstance(entry, RunsDeleted):
+                leaves = {name: items for name, items in leaves.items() if not entry.covers(name)}
+        return leaves
 
     def rows(self) -> dict[int, Any]:
         """Rows of the run table that were stored, by run."""

@@ -14,11 +14,10 @@ import pickle
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
-from pypet_multiproc.channels import FrameReader, can_send, send_frame
+from pypet_multiproc.channels import Channel, FrameReader, can_send, send_frame
 from pypet_multiproc.failures import describe
 from pypet_multiproc.garbage import GarbageInterval
 from pypet_multiproc.interrupt import sigint_handling
@@ -30,7 +29,7 @@ from pypet_trajectory.logger import HasLogger, module_logger
 from pypet_trajectory.storage.records import RunFailure, RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
-#: Confirmations in one report; a report must fit into a pipe at once.
+#: Confirmations in one report; a report must fit into a channel at once.
 _REPORT_SIZE = 256
 
 
@@ -118,9 +117,9 @@ class WriterLoop:
         Stores.
     source : MessageSource
         Brings messages.
-    commands : multiprocessing.connection.Connection
+    commands : socket.socket
         Rows of the run table and the word to end; its end means that the main process is gone.
-    reports : multiprocessing.connection.Connection
+    reports : socket.socket
         Where confirmations go.
     capacity : int
         How many messages may wait here; 0 means any number.
@@ -130,8 +129,8 @@ class WriterLoop:
         self,
         handler: StorageServiceDataHandler,
         source: MessageSource,
-        commands: Connection,
-        reports: Connection,
+        commands: Channel,
+        reports: Channel,
         capacity: int,
     ) -> None:
         self._handler, self._source, self._reports = handler, source, reports
@@ -292,7 +291,7 @@ class WriterSetup:
     logging_manager: Any = None
 
 
-def writer_main(setup: WriterSetup, commands: Connection, reports: Connection) -> None:
+def writer_main(setup: WriterSetup, commands: Channel, reports: Channel) -> None:
     """Entry point of the process."""
     # The main process decides when the writer ends, whoever else gets signals.
     sigint_handling.ignore()
