@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pypet import Environment, LazyStorageService
+from pypet import Environment, LazyStorageService, Trajectory
+from pypet_trajectory.exceptions import PypetError
 
 INI = """
 [trajectory]
@@ -148,3 +149,44 @@ def test_an_unknown_option_is_refused_like_a_keyword(folder: Path):
     path.write_text("[environment]\nmultiprok=True\n")
     with pytest.raises(ValueError, match="multiprok"):
         Environment("t", config=str(path), log_config=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("no sections at all", "no ini file"),
+        ("[environment]\nncores=1\nncores=2\n", "already exists"),
+        ("[environment]\nncores\n", "parsing errors"),
+        ("[environment]\ncomment='100%'\n", "%%"),
+        ("[enviroment]\nncores=1\n", "Did you mean `environment`"),
+        ("[Parameters]\nx=1\n", "Did you mean `parameters`"),
+        ("[parameters]\na b=1\n", "'a b' of section"),
+        ("[parameters]\nx={1: 2}\n", "does not support data"),
+        ("[config]\nx=1, 'comment', 3\n", "a value and a comment"),
+        ("[parameters]\nx.y=1\nx=2\n", "'x' of section"),
+    ],
+)
+def test_a_config_file_that_cannot_be_used_leaves_nothing_behind(tmp_path, text, words):
+    path = tmp_path / "settings.ini"
+    path.write_text(text)
+    with pytest.raises(ValueError) as caught:
+        Environment("t", config=str(path), filename="t.hdf5")
+    assert isinstance(caught.value, PypetError)
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_sections_of_other_programs_are_left_alone(folder: Path):
+    path = folder / "settings.ini"
+    path.write_text("[plotting]\ncolour = red\n[trajectory]\ncomment='read'\n")
+    env = Environment("t", config=str(path), log_config=None, storage_service=LazyStorageService)
+    assert env.trajectory.v_comment == "read"
+
+
+def test_data_that_a_trajectory_has_already_is_refused_early(ini, folder: Path):
+    traj = Trajectory("t")
+    traj.f_add_parameter("y", 1)
+    with pytest.raises(ValueError, match=r"has 'parameters\.y' already"):
+        Environment(traj, config=ini)
+    assert traj.y == 1

@@ -18,9 +18,8 @@ from pypet.environment.misuse import (
     refuse_if,
     refuse_without,
     shown,
-    suggestion,
 )
-from pypet_trajectory import constants
+from pypet.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from pypet.environment.arguments import EnvironmentArguments
@@ -166,7 +165,7 @@ def _check_wrap_mode(a: EnvironmentArguments) -> None:
     if a.wrap_mode not in WRAP_MODES:
         raise UnknownWrapModeError(
             f"wrap_mode is one of {WRAP_MODES} or None, but is {shown(a.wrap_mode)}."
-            f"{suggestion(str(a.wrap_mode).upper(), WRAP_MODES)}"
+            f"{did_you_mean(str(a.wrap_mode).upper(), WRAP_MODES)}"
         )
 
 
@@ -209,11 +208,6 @@ def _check_start_method(a: EnvironmentArguments) -> None:
     refuse_if(
         a.start_method not in known,
         f"start_method is one of {known} on this system or None, but is {shown(a.start_method)}.",
-    )
-    refuse_if(
-        a.wrap_mode == constants.WRAP_MODE_PIPE and a.start_method != "fork",
-        f"wrap_mode 'PIPE' relies on forking, but start_method is {a.start_method!r}. "
-        "Choose 'QUEUE' or 'LOCAL' instead.",
     )
 
 

@@ -19,9 +19,9 @@ from pypet.environment.misuse import (
     EnvironmentArgumentError,
     EnvironmentArgumentTypeError,
     shown,
-    suggestion,
 )
 from pypet.environment.services import class_to_construct
+from pypet.suggestions import did_you_mean
 from pypet_multiproc.logs.simple import SIMPLE_KEYWORDS
 from pypet_trajectory import settings
 from pypet_trajectory.tree.nodes import NNLeafNode
@@ -115,7 +115,7 @@ def _refuse(unknown: list[str], service_class: type | None, known: set[str]) -> 
     raise EnvironmentArgumentError(
         f"Nobody takes the keyword arguments {', '.join(unknown)}: they are no arguments of "
         f"Environment, no properties of the trajectory that can be set, and {taker}. "
-        "Check the spelling." + "".join(suggestion(name, known) for name in unknown)
+        "Check the spelling." + "".join(did_you_mean(name, known) for name in unknown)
     )
 
 

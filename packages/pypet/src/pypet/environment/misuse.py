@@ -6,9 +6,7 @@ scripts catch, and all are raised before anything outside of memory has changed.
 
 from __future__ import annotations
 
-import difflib
 import reprlib
-from collections.abc import Iterable
 from typing import Any
 
 from pypet.environment.packages import DISTRIBUTIONS, optional_package
@@ -51,17 +49,3 @@ def refuse_without(package: str, purpose: str) -> None:
             f"{purpose} needs the package {DISTRIBUTIONS[package]}, which is not installed. "
             f"Install it with: pip install {DISTRIBUTIONS[package]}"
         )
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """A sentence with up to three of the known names that `name` may have meant, or ``''``.
-
-    Examples
-    --------
-    >>> suggestion('ncore', ['ncores', 'port'])
-    ' Did you mean `ncores`?'
-    >>> suggestion('banana', ['ncores', 'port'])
-    ''
-    """
-    near = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.75)
-    return f" Did you mean {' or '.join(f'`{other}`' for other in near)}?" if near else ""
