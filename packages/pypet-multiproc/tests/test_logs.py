@@ -167,7 +167,7 @@ def test_printed_text_is_logged_line_by_line(start):
     text = Path("logs/T/E/LOG.txt").read_text()
     messages = [line.split("INFO     ")[1] for line in text.splitlines() if "STDOUT" in line]
     assert messages == [
-        "Established redirection of `stdout`.", "hello", "2", "first", "second"
+        "Established redirection of `stdout`.", "hello 2", "first", "second"
     ]  # fmt: skip
 
 

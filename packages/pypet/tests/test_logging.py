@@ -191,6 +191,40 @@ def test_name_and_level_of_printed_records_are_given(folder: Path, log_stdout, e
     assert expected in read_log(folder)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"logger_names": ("pypet",)},
+        {"log_stdout": ("quiet", logging.DEBUG)},
+        {"log_config": None},
+        {"log_levels": logging.ERROR},
+    ],
+    ids=["no handler for it", "level too low", "no logging", "root too high"],
+)
+def test_what_no_handler_would_take_is_printed_after_all(
+    folder: Path, capsys, nobody_listens, settings
+):
+    with Environment("t", **{"log_stdout": True, **LAZY, **settings}):
+        print("spoken", 1, sep=" - ")
+    assert capsys.readouterr().out.splitlines()[0] == "spoken - 1"
+
+
+def test_a_line_printed_in_pieces_is_one_record(folder: Path):
+    with Environment("t", log_stdout=True, **LAZY):
+        print("one", 2, sep=", ", end="")
+        print(", three", flush=True)
+        print("never ended", end="")
+    assert "STDOUT INFO     one, 2, three\n" in read_log(folder)
+    assert "STDOUT INFO     never ended\n" in read_log(folder)
+
+
+def test_the_level_of_what_is_printed_is_no_filter(folder: Path):
+    """A level that the loggers let pass is only written into the records."""
+    with Environment("t", log_stdout=("mine", 10), log_levels=10, **LAZY):
+        print("spoken")
+    assert "mine DEBUG    spoken" in read_log(folder)
+
+
 @pytest.mark.claim(25)
 def test_standard_output_is_left_alone_otherwise():
     before = sys.stdout
@@ -220,6 +254,99 @@ def test_a_with_block_ends_logging_and_swallows_nothing(folder: Path):
     with pytest.raises(ZeroDivisionError), env as entered:
         raise ZeroDivisionError(entered is env)
     assert sys.stdout is before
+
+
+# -------------------------------------------------------------- what belongs to the user
+
+
+@pytest.fixture
+def nobody_listens():
+    """No handler at the root, not even those of the test runner."""
+    handlers, logging.root.handlers = logging.root.handlers, []
+    yield
+    logging.root.handlers = handlers
+
+
+@pytest.fixture
+def users_file(folder: Path):
+    """A handler that writes over its file, at the root and at a logger of the user."""
+    handler = logging.FileHandler("mine.log", mode="w")
+    loggers = [logging.getLogger(), logging.getLogger("mine")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    yield handler
+    for logger in loggers:
+        logger.removeHandler(handler)
+    handler.close()
+
+
+def test_handlers_of_the_user_stay_open_and_are_there_afterwards(folder: Path, users_file):
+    mine = logging.getLogger("mine")
+    mine.propagate = False
+    mine.error("before")
+    with Environment("t", **LAZY):
+        mine.error("during")
+    mine.error("after")
+    mine.propagate = True
+    logging.getLogger().error("at the root")
+    assert (folder / "mine.log").read_text().split("\n") == [
+        "before", "during", "after", "at the root", ""
+    ]  # fmt: skip
+
+
+def test_handlers_added_meanwhile_stay(folder: Path):
+    late = logging.FileHandler("late.log")
+    with Environment("t", **LAZY):
+        logging.getLogger().addHandler(late)
+    try:
+        assert late in logging.getLogger().handlers
+        logging.getLogger("any").error("after")
+        assert "after" in (folder / "late.log").read_text()
+    finally:
+        logging.getLogger().removeHandler(late)
+        late.close()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_environments_each_ends_its_own_logging(folder: Path, order):
+    before = list(logging.getLogger().handlers)
+    envs = [Environment(name, **LAZY) for name in ("one", "two")]
+    for number in order:
+        envs[number].disable_logging()
+    assert logging.getLogger().handlers == before
+    logging.getLogger("any").error("too late")
+    assert "too late" not in "".join(path.read_text() for path in folder.rglob("*.txt"))
+
+
+@pytest.mark.parametrize("own_config", [False, True], ids=["default", "dictionary"])
+def test_loggers_that_a_configuration_disabled_are_enabled_for_pypet(folder: Path, own_config):
+    config = {
+        "version": 1,
+        "handlers": {"file": {"class": "logging.FileHandler", "filename": "logs/LOG.txt"}},
+        "root": {"level": "INFO", "handlers": ["file"]},
+    }
+    mine, users = logging.getLogger("pypet"), logging.getLogger("disabled.by.the.user")
+    mine.disabled = users.disabled = True
+    try:
+        with Environment("t", **LAZY, **({"log_config": config} if own_config else {})):
+            logging.getLogger("pypet").info("not silenced")
+        assert "not silenced" in read_log(folder)
+        assert users.disabled
+    finally:
+        mine.disabled = users.disabled = False
+
+
+def test_a_configuration_that_is_wrong_changes_nothing(folder: Path):
+    before = list(logging.getLogger().handlers)
+    config = {
+        "version": 1,
+        "handlers": {"file": {"class": "logging.FileHandler", "filename": "logs/LOG.txt"}},
+        "root": {"handlers": ["file"]},
+        "loggers": {"mine": {"handlers": ["there is none"]}},
+    }
+    with pytest.raises(ValueError, match="mine"):
+        Environment("t", log_config=config, **LAZY)
+    assert logging.getLogger().handlers == before
 
 
 # ------------------------------------------------------------------------------- progress

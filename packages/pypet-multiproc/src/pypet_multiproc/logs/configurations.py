@@ -77,19 +77,6 @@ class LoggingConfig:
                 parser.set(section, "args", args)
         logging.config.fileConfig(parser, disable_existing_loggers=False)
 
-    def logger_names(self) -> set[str]:
-        """Names of the loggers that are configured; ``''`` is the root."""
-        if isinstance(self.content, dict):
-            names = set(self.content.get("loggers", ()))
-            return names | {""} if "root" in self.content else names
-        parser = NoInterpolationParser()
-        parser.read_string(self.content)
-        return {
-            parser.get(section, "qualname", fallback="")
-            for section in parser.sections()
-            if section.startswith("logger_")
-        }
-
 
 def split_config(source: Any) -> tuple[LoggingConfig, LoggingConfig | None]:
     """Split a configuration into that of the main process and that of children.

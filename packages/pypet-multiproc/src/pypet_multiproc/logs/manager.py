@@ -11,39 +11,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass, field
 from typing import Any
 
+from pypet_multiproc.logs.changes import (
+    LoggingChanges,
+    all_loggers,
+    enable_loggers,
+    handlers_kept_open,
+)
 from pypet_multiproc.logs.configurations import LoggingConfig, split_config
 from pypet_multiproc.logs.file_names import rename_log_file
 from pypet_multiproc.logs.standard_output import StdoutToLogger
 from pypet_multiproc.progress import LiveBar, ProgressReport, check_report_progress
 from pypet_trajectory.exceptions import PypetTypeError
-
-
-@dataclass
-class _LoggingState:
-    """Handlers and levels of loggers at one moment."""
-
-    handlers: dict[str, list[logging.Handler]]
-    levels: dict[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def now(cls, names: set[str]) -> _LoggingState:
-        loggers = dict(_all_loggers())
-        return cls(
-            handlers={name: list(logger.handlers) for name, logger in loggers.items()},
-            levels={name: logging.getLogger(name).level for name in names},
-        )
-
-
-def _all_loggers() -> list[tuple[str, logging.Logger]]:
-    named = [
-        (name, logger)
-        for name, logger in list(logging.root.manager.loggerDict.items())
-        if isinstance(logger, logging.Logger)
-    ]
-    return [("", logging.root), *named]
 
 
 class LoggingManager:
@@ -77,13 +57,13 @@ class LoggingManager:
         self._forget_process()
 
     def _forget_process(self) -> None:
-        self._before: _LoggingState | None = None
+        self._changes: list[LoggingChanges] = []
         self._stdout_to_logger: StdoutToLogger | None = None
         self._live_bar: LiveBar | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for name in ("_null_handler", "_before", "_stdout_to_logger", "_live_bar"):
+        for name in ("_null_handler", "_changes", "_stdout_to_logger", "_live_bar"):
             del state[name]
         if not isinstance(self.log_config, (str, dict, type(None), bool)):
             # A parser cannot be pickled; what it said has been split off as text.
@@ -140,19 +120,29 @@ class LoggingManager:
             Use the configuration of children. A failure is then reported on stderr only, for a
             run without a log is still a run.
         """
+        changes = LoggingChanges()
+        try:
+            with changes.watched():
+                self._configure(multiproc)
+        except BaseException:
+            changes.undo()
+            raise
+        self._changes.append(changes)
+        if self.log_stdout and self._stdout_to_logger is None:
+            self._stdout_to_logger = StdoutToLogger(*self.log_stdout)
+            self._stdout_to_logger.start()
+
+    def _configure(self, multiproc: bool) -> None:
         config = self._mp_config if multiproc else self._sp_config
         if config is not None:
-            if self._before is None:
-                self._before = _LoggingState.now(config.logger_names())
             try:
-                config.apply(self._rename)
+                with handlers_kept_open():
+                    config.apply(self._rename)
             except Exception as exc:
                 if not multiproc:
                     raise
                 sys.stderr.write(f"Could not configure logging in a child process: {exc!r}\n")
-        if self.log_stdout and self._stdout_to_logger is None:
-            self._stdout_to_logger = StdoutToLogger(*self.log_stdout)
-            self._stdout_to_logger.start()
+        enable_loggers("pypet")
 
     def _rename(self, filename: str) -> str:
         return rename_log_file(
@@ -192,28 +182,13 @@ class LoggingManager:
             self._stdout_to_logger.finalize()
             self._stdout_to_logger = None
         if remove_all_handlers:
-            self._restore_handlers()
-
-    def _restore_handlers(self) -> None:
-        if self._before is None:
-            return
-        for name, logger in _all_loggers():
-            before = self._before.handlers.get(name, [])
-            for handler in list(logger.handlers):
-                if handler not in before:
-                    logger.removeHandler(handler)
-                    handler.close()
-            for handler in before:
-                if handler not in logger.handlers and handler is not self._null_handler:
-                    logger.addHandler(handler)
-        for name, level in self._before.levels.items():
-            logging.getLogger(name).setLevel(level)
-        self._before = None
+            while self._changes:
+                self._changes.pop().undo()
 
     @staticmethod
     def tabula_rasa() -> None:
         """Remove and close all handlers of all loggers, the user's included."""
-        for _, logger in _all_loggers():
+        for _, logger in all_loggers():
             for handler in list(logger.handlers):
                 logger.removeHandler(handler)
                 handler.close()
