@@ -360,6 +360,18 @@ def test_an_executor_can_be_made_by_a_function(experiment, mode):
     assert experiment.stored == {idx: 2 * idx for idx in range(10)}
 
 
+def count_runs(traj, things):
+    things.append(traj.v_idx)
+    return len(things)
+
+
+@pytest.mark.parametrize("freeze_input", [True, False])
+def test_runs_in_an_executor_share_their_arguments_if_wanted(experiment, freeze_input):
+    with ThreadPoolExecutor(1) as thread:
+        experiment(count_runs, [], executor=thread, freeze_input=freeze_input, wrap_mode="LOCAL")
+    assert sorted(experiment.results.values()) == ([1, 2, 3, 4, 5, 6] if freeze_input else [1] * 6)
+
+
 def test_an_executor_whose_worker_dies_is_made_anew(experiment):
     from pypet_multiproc.testing import die_at
 

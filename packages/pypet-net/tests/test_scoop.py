@@ -73,13 +73,20 @@ def run(tmp_path):
     return start
 
 
-@pytest.mark.claim(183, 184, 186)
+@pytest.mark.claim(36, 37, 183, 184, 186)
 @pytest.mark.parametrize("wrap_mode", ["LOCAL", "NETLOCK", "NETQUEUE"])
 def test_runs_are_done_by_scoop_and_stored(run, wrap_mode):
     found, _ = run(wrap_mode, list(range(40)))
     assert found["runs"] == list(range(40))
     assert found["failed"] == []
     assert found["processes"] in (1, 2)  # the other worker may come too late to get any
+    assert found["stored"] == {f"run_{idx:08}": 3 * idx for idx in range(40)}
+
+
+@pytest.mark.claim(185)
+def test_workers_of_scoop_can_freeze_what_they_were_given(run):
+    found, _ = run("LOCAL", list(range(40)), freeze_input=True)
+    assert found["runs"] == list(range(40))
     assert found["stored"] == {f"run_{idx:08}": 3 * idx for idx in range(40)}
 
 

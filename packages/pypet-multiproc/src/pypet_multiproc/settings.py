@@ -33,7 +33,8 @@ class EngineSettings:
     ncores: int = 1
     #: Keep `ncores` worker processes; if false, every run has a process of its own.
     use_pool: bool = False
-    #: Let all runs of a pool worker use one trajectory and one copy of the arguments.
+    #: Let all runs of a worker of a pool or an executor use one trajectory and one copy of the
+    #: arguments.
     freeze_input: bool = False
     #: How data of runs reaches the storage, a key of the engine's table of wrap modes.
     wrap_mode: str = constants.WRAP_MODE_LOCK

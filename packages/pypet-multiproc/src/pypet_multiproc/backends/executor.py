@@ -26,10 +26,11 @@ from functools import cached_property
 from typing import Any
 
 from pypet_multiproc.backends.base import Backend, BackendContext, Step
+from pypet_multiproc.backends.runners import make_runner, packed_runner
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.failures import describe, lost
-from pypet_multiproc.serialization import NotPicklableError, Packed, explain, pack
-from pypet_multiproc.single_run import RestoringRunner, Runner, outcome_bytes
+from pypet_multiproc.serialization import Packed, pack
+from pypet_multiproc.single_run import Runner, outcome_bytes
 from pypet_multiproc.tasks import Attempt, BatchSizer, TaskSource
 
 #: Experiments a thread keeps at most.
@@ -143,29 +144,11 @@ class ExecutorBackend(Backend):
 
     @cached_property
     def _packed(self) -> tuple[Packed, Packed]:
-        from pypet_trajectory.runs.snapshot import Snapshot
-
-        context = self.context
+        context, settings = self.context, self.context.settings
         service = pack(context.wrap.worker_service(), "the storage service", inherits_main=False)
-        policy = context.policy(
-            clean_up=context.settings.clean_up_runs, time_limit=context.settings.run_timeout
-        )
-        if context.make_runner is not None:
-            runner: Any = context.make_runner(policy)
-            return pack(runner, "the runner", inherits_main=False), service
-        experiment = context.experiment
-        call = pack(
-            (experiment.runfunc, tuple(experiment.args), dict(experiment.kwargs)),
-            "the run function and its arguments",
-            inherits_main=False,
-        )
-        trajectory = experiment.trajectory
-        try:
-            snapshot = Snapshot.take(trajectory, full_copy=trajectory.v_full_copy)
-        except Exception as exc:
-            raise NotPicklableError(explain(trajectory, "the trajectory", exc)) from exc
-        runner = RestoringRunner(snapshot, call, policy)
-        return pack(runner, "the trajectory", inherits_main=False), service
+        policy = context.policy(clean_up=settings.clean_up_runs, time_limit=settings.run_timeout)
+        runner = make_runner(context, policy, frozen=settings.freeze_input, inherits_main=False)
+        return packed_runner(runner), service
 
     # --------------------------------------------------------------------- run
 

@@ -13,11 +13,12 @@ from functools import cached_property
 from typing import Any
 
 from pypet_multiproc.backends.base import Backend, BackendContext, Step
+from pypet_multiproc.backends.runners import make_runner, packed_runner
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.failures import TIMED_OUT, explain_exit, lost
 from pypet_multiproc.processes import default_start_method
-from pypet_multiproc.serialization import NotPicklableError, Packed, explain, pack
-from pypet_multiproc.single_run import FrozenRunner, RestoringRunner, ReusingRunner, Runner
+from pypet_multiproc.serialization import Packed
+from pypet_multiproc.single_run import ReusingRunner, Runner
 from pypet_multiproc.supervision import Supervisor
 from pypet_multiproc.tasks import Attempt, TaskSource
 from pypet_multiproc.threads import InheritedLimit, threads_per_worker
@@ -66,39 +67,13 @@ class WorkersBackend(Backend):
         context = self.context
         settings = context.settings
         policy = context.policy(clean_up=settings.clean_up_runs)
-        runner: Runner
-        if context.make_runner is not None:
-            runner = context.make_runner(policy)
-            return runner if self.forks else pack(runner, "the runner", inherits_main=False)
-        experiment = context.experiment
-        call = (experiment.runfunc, tuple(experiment.args), dict(experiment.kwargs))
-        if self._inherits_trajectory():
+        if context.make_runner is None and self._inherits_trajectory():
+            experiment = context.experiment
+            call = (experiment.runfunc, tuple(experiment.args), dict(experiment.kwargs))
             return ReusingRunner(experiment.trajectory, *call, policy)
-        packed = self._pack_call(call)
-        full_copy = experiment.trajectory.v_full_copy
-        if settings.use_pool and settings.freeze_input:
-            runner = FrozenRunner(self._snapshot(True), packed, policy, full_copy)
-        else:
-            runner = RestoringRunner(self._snapshot(full_copy), packed, policy)
-        return runner if self.forks else pack(runner, "the trajectory", inherits_main=False)
-
-    def _pack_call(self, call: Any) -> Packed:
-        try:
-            return pack(call, "the run function and its arguments", inherits_main=self.forks)
-        except NotPicklableError:
-            # Packing them one by one says which of them is to blame.
-            for part, name in zip(call, ("the run function", "args", "kwargs"), strict=True):
-                pack(part, name, inherits_main=self.forks)
-            raise
-
-    def _snapshot(self, full_copy: bool) -> Any:
-        from pypet_trajectory.runs.snapshot import Snapshot
-
-        trajectory = self.context.experiment.trajectory
-        try:
-            return Snapshot.take(trajectory, full_copy=full_copy)
-        except Exception as exc:
-            raise NotPicklableError(explain(trajectory, "the trajectory", exc)) from exc
+        frozen = settings.use_pool and settings.freeze_input
+        runner = make_runner(context, policy, frozen=frozen, inherits_main=self.forks)
+        return runner if self.forks else packed_runner(runner)
 
     @cached_property
     def _shared_setup(self) -> dict[str, Any]:
