@@ -14,8 +14,11 @@ from typing import Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.failures import describe
+from pypet_multiproc.lifeline import storing
 from pypet_multiproc.wrapping.base import WrapMode, store_rows
 from pypet_multiproc.wrapping.lock import LockWrapper
+from pypet_multiproc.writing.files import kept_open
+from pypet_multiproc.writing.rows import WaitingRows
 from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.storage.service import StorageService
 
@@ -48,7 +51,10 @@ class DirectWrap(WrapMode):
         """Remember the service."""
         self._wrapper = LockWrapper(service, NoLock(), self.settings.keep_deltas, short=SHORT)
         self._wrapper.defer(True)
+        self._trajectory_name = trajectory_name
         self._waiting: list[RunOutcome] = []
+        self._rows = WaitingRows()
+        self._short = False
         self._since = 0.0
 
     @property
@@ -65,8 +71,8 @@ class DirectWrap(WrapMode):
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting.append(outcome)
-        late = time.monotonic() - self._since > _PATIENCE
-        if late or not self._started.holds(outcome.token):
+        self._short = self._started.holds(outcome.token)
+        if not self._short or time.monotonic() - self._since > _PATIENCE:
             self._store()
 
     def drain(self) -> list[RunOutcome]:
@@ -75,20 +81,33 @@ class DirectWrap(WrapMode):
         return super().settled()
 
     def _store(self) -> None:
-        errors = self._started.store_deferred()
+        errors = self._write()
         waiting, self._waiting = self._waiting, []
         for outcome in waiting:
             note_error(outcome, errors)
         self._settled += waiting
 
+    def _write(self) -> dict[int, BaseException]:
+        """Write data and rows that wait; returns why data of attempts could not be written."""
+        wrapper = self._started
+        if not self._rows:
+            return wrapper.store_deferred()
+        with storing, kept_open(wrapper.storage_service, self._trajectory_name):
+            errors = wrapper.store_deferred()
+            for rows in self._rows.take():
+                store_rows(wrapper.storage_service, rows)
+        return errors
+
     def store_run_rows(self, rows: RunRows) -> None:
-        """Give them to the service."""
-        self._started.call(store_rows, self._started.storage_service, rows)
+        """Write them, those of short runs together with the data of further runs."""
+        self._rows.add(rows)
+        if not self._short:
+            self._store()
 
     def finalize(self) -> None:
         """Store what waits."""
         if self._wrapper is not None:
-            self._wrapper.store_deferred()
+            self._write()
             self._wrapper = None
 
 

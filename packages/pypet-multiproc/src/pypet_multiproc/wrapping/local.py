@@ -21,7 +21,8 @@ from pypet_multiproc.wrapping.services import (
     StoringOnly,
     deliver,
 )
-from pypet_multiproc.writing.files import close_file, flush_file, open_file
+from pypet_multiproc.writing.files import flush_file, kept_open
+from pypet_multiproc.writing.rows import WaitingRows
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetRuntimeError
 from pypet_trajectory.logger import HasLogger
@@ -111,6 +112,7 @@ class LocalWrap(WrapMode):
         self._service: StorageService | None = None
         self._trajectory_name = ""
         self._waiting: list[RunOutcome] = []
+        self._rows = WaitingRows()
         self._due: float | None = None
         self._collector = GarbageInterval(settings.gc_interval)
 
@@ -139,8 +141,7 @@ class LocalWrap(WrapMode):
             self._settled.append(outcome)
             return
         self._waiting.append(outcome)
-        if self._due is None:
-            self._due = time.monotonic() + _PATIENCE
+        self._be_due()
 
     def settled(self) -> list[RunOutcome]:
         """Outcomes that have been written; writes those that are due."""
@@ -152,6 +153,10 @@ class LocalWrap(WrapMode):
         """When waiting outcomes must be written."""
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
+    def _be_due(self) -> None:
+        if self._due is None:
+            self._due = time.monotonic() + _PATIENCE
+
     def drain(self) -> list[RunOutcome]:
         """Write everything that waits."""
         self._write()
@@ -159,19 +164,15 @@ class LocalWrap(WrapMode):
 
     def _write(self) -> None:
         waiting, self._waiting, self._due = self._waiting, [], None
-        if not waiting:
+        if not waiting and not self._rows:
             return
         service = self._started
-        opened = open_file(service, self._trajectory_name)
-        try:
+        with kept_open(service, self._trajectory_name):
             for outcome in waiting:
                 self._store(outcome, service)
                 self._settled.append(outcome)
-        finally:
-            if opened:
-                close_file(service)
-            else:
-                flush_file(service)
+            for rows in self._rows.take():
+                store_rows(service, rows)
 
     def _store(self, outcome: RunOutcome, service: StorageService) -> None:
         try:
@@ -190,8 +191,9 @@ class LocalWrap(WrapMode):
             outcome.delta = None
 
     def store_run_rows(self, rows: RunRows) -> None:
-        """Give them to the service."""
-        store_rows(self._started, rows)
+        """Let them wait until they are written with the data of further runs."""
+        self._rows.add(rows)
+        self._be_due()
 
     def store_references(self, references: dict[str, Any]) -> None:
         """Store what a :class:`ReferenceWrapper` of the user's own process noted."""

@@ -16,7 +16,7 @@ from pypet_multiproc.lifeline import storing
 from pypet_multiproc.locks import OwnerLock
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, joined, store_rows
 from pypet_multiproc.wrapping.services import MultiprocWrapper, overwriting
-from pypet_multiproc.writing.files import close_file, flush_file, open_file, store_delta
+from pypet_multiproc.writing.files import kept_open, store_delta
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.logger import HasLogger
@@ -150,18 +150,12 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
             deferred, self._deferred = self._deferred, []
             with storing, self:
                 service: Any = self._storage_service
-                opened = open_file(service, deferred[0][1].trajectory_name)
-                try:
+                with kept_open(service, deferred[0][1].trajectory_name):
                     for token, delta in deferred:
                         try:
                             service.store_delta(delta)
                         except Exception as exc:
                             self._errors[token] = exc
-                finally:
-                    if opened:
-                        close_file(service)
-                    else:
-                        flush_file(service)
         errors, self._errors = self._errors, {}
         return errors
 

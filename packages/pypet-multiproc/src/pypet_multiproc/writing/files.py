@@ -8,6 +8,8 @@ whatever it needs.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pypet_trajectory import constants
@@ -25,6 +27,19 @@ def open_file(service: StorageService, trajectory_name: str) -> bool:
     except NoSuchServiceError:
         return False
     return True
+
+
+@contextmanager
+def kept_open(service: StorageService, trajectory_name: str) -> Iterator[None]:
+    """Keep the file open in this block; at its end everything is with the operating system."""
+    opened = open_file(service, trajectory_name)
+    try:
+        yield
+    finally:
+        if opened:
+            close_file(service)
+        else:
+            flush_file(service)
 
 
 def flush_file(service: StorageService) -> None:

@@ -24,6 +24,7 @@ from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.lifeline import storing
 from pypet_multiproc.wrapping.services import DELTA, DONE, ROWS, Message, deliver
 from pypet_multiproc.writing.files import FlushClock, close_file, flush_file, open_file
+from pypet_multiproc.writing.rows import WaitingRows
 from pypet_multiproc.writing.source import Incoming, MessageSource
 from pypet_trajectory.logger import HasLogger, module_logger
 from pypet_trajectory.storage.records import RunFailure, RunRows
@@ -139,6 +140,7 @@ class WriterLoop:
         self._selector = DefaultSelector()
         self._pending: deque[Incoming] = deque()
         self._deferred: deque[Incoming] = deque()
+        self._rows = WaitingRows()
         self._news = Confirmation()
         self._outbox: deque[bytes] = deque()
         self._clock = FlushClock()
@@ -198,7 +200,8 @@ class WriterLoop:
         for frame in self._commands.read():
             command, argument = pickle.loads(frame)
             if command == "rows":
-                self._store_rows(argument)
+                self._rows.add(argument)
+                self._clock.wrote()
             else:
                 self._closing = True
         if self._commands.ended:
@@ -220,15 +223,16 @@ class WriterLoop:
         self._news.written[token] = self._news.written.get(token, 0) + 1
         self._clock.wrote()
 
-    def _store_rows(self, rows: RunRows) -> None:
-        try:
-            self._handler.store_run_rows(rows)
-        except Exception as exc:
-            self._logger.exception("Could not store rows of the run table.")
-            self._news.broken = describe(exc)
-        self._clock.wrote()
+    def _store_rows(self) -> None:
+        for rows in self._rows.take():
+            try:
+                self._handler.store_run_rows(rows)
+            except Exception as exc:
+                self._logger.exception("Could not store rows of the run table.")
+                self._news.broken = describe(exc)
 
     def _flush(self) -> None:
+        self._store_rows()
         try:
             self._handler.flush_file()
         except Exception as exc:
@@ -262,7 +266,8 @@ class WriterLoop:
             self._outbox.popleft()
 
     def _end(self) -> None:
-        broken = None
+        self._store_rows()
+        broken = self._news.broken
         try:
             self._handler.close_file()
         except Exception as exc:
