@@ -49,12 +49,12 @@ def copy_trajectory(traj: T, copy_leaves: bool | str = True, with_links: bool = 
     twin: Any = type(traj).__new__(type(traj))
     _start_as_root(twin, traj)
     copies = _Inserting(twin, traj, copy_leaves, overwrite=False)
-    for group in traj._all_groups.values():
+    for group in traj._index.groups.values():
         copies.insert(group)
     for leaf in traj._index.leaves.values():
         copies.insert(leaf)
     if with_links:
-        copies.link(traj._all_groups.values(), include_root=True)
+        copies.link(traj._index.groups.values(), include_root=True)
     for full_name, parameter in traj._explored_parameters.items():
         twin._explored_parameters[full_name] = (
             None if parameter is None else twin._index.node(full_name)

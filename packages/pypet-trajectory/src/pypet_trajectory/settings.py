@@ -6,11 +6,11 @@ call, so that a change takes effect at once. Switches take anything and keep its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory.exceptions import PypetAttributeError
+from pypet_trajectory.exceptions import PypetAttributeError, PypetTypeError
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
@@ -63,13 +63,35 @@ def set_properties(traj: Trajectory, properties: Mapping[str, Any]) -> None:
     Raises
     ------
     PypetAttributeError
-        If a name is unknown or read-only; those before it are set then.
+        If a name is unknown or read-only; nothing has changed then.
     """
-    for name, value in properties.items():
-        full_name = name if name.startswith("v_") else f"v_{name}"
+    named = {
+        name if name.startswith("v_") else f"v_{name}": value for name, value in properties.items()
+    }
+    for full_name in named:
         found = getattr(type(traj), full_name, None)
         if not isinstance(found, property):
             raise PypetAttributeError(f"Trajectories have no property `{full_name}`.")
         if found.fset is None:
             raise PypetAttributeError(f"Property `{full_name}` of trajectories is read-only.")
+    for full_name, value in named.items():
         setattr(traj, full_name, value)
+
+
+def checked_imports(dynamic_imports: Any) -> list[Any]:
+    """Classes announced for loading, as a list.
+
+    Raises
+    ------
+    PypetTypeError
+        If something is neither a class nor a dotted path.
+    """
+    if isinstance(dynamic_imports, str | type) or not isinstance(dynamic_imports, Iterable):
+        dynamic_imports = [dynamic_imports]
+    listed = list(dynamic_imports)
+    for item in listed:
+        if not isinstance(item, str | type):
+            raise PypetTypeError(
+                f"A dynamic import is a class or the dotted path to one, not {item!r}."
+            )
+    return listed

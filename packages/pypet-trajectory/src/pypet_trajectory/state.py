@@ -4,7 +4,8 @@ Settings, the run table, the current run, where and when: everything that is pic
 and the storage services read and set what stands here;
 :class:`~pypet_trajectory.trajectory.Trajectory` adds what users do with it. Invariant: run table
 and run names always belong together. Unlike in pypet 0.7 the registers of nodes are not kept
-here; the properties named like them look into the index of the tree.
+here but in the index of the tree; their old names are in
+:mod:`~pypet_trajectory.old_names`.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ import platform
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pypet_trajectory import copying, persistence, settings
-from pypet_trajectory.constants import STORE_DATA, VERSION
+from pypet_trajectory.constants import VERSION
 from pypet_trajectory.decorators import not_in_run
-from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
+from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
-from pypet_trajectory.names import check_trajectory_name
-from pypet_trajectory.runs import information, lifecycle
+from pypet_trajectory.names import check_trajectory_name, members_of
+from pypet_trajectory.runs import lifecycle
 from pypet_trajectory.runs.names import RunNames
-from pypet_trajectory.runs.table import FRESH, RunTable, format_time
+from pypet_trajectory.runs.table import RunTable, format_time
 from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
@@ -35,9 +36,6 @@ from pypet_trajectory.tree.branch_groups import (
 from pypet_trajectory.tree.classes import create_class
 from pypet_trajectory.tree.index import TreeIndex
 from pypet_trajectory.wildcards import RUN_WILDCARD, WildcardFunctions
-
-if TYPE_CHECKING:
-    pass
 
 
 class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
@@ -61,7 +59,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         timestamp = time.time()
         formatted = format_time(timestamp)
         name = f"{name}_{formatted}" if add_time else name
-        check_trajectory_name(name)
+        check_trajectory_name(name, members_of(type(self)), stacklevel=3)
         super().__init__("", None, comment)
         self._name = name
         self._timestamp = timestamp
@@ -95,7 +93,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         self._nn_interface = TreeIndex(self)  # type: ignore[arg-type]  # has all of TreeRoot
         self._run_names.check()
         if dynamic_imports is not None:
-            self._dynamic_imports.extend(check_dynamic_imports(dynamic_imports))
+            self._dynamic_imports.extend(settings.checked_imports(dynamic_imports))
         self._storage_service = persistence.make_service(self, storage_service, service_arguments)
 
     def __len__(self) -> int:
@@ -294,21 +292,21 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         ValueError
             If `fast_access` is asked for the live dictionary (``copy=False``).
         """
-        return _leaf_dict(self._parameters, fast_access, copy)
+        return _leaf_dict(self._index.branches["parameters"], fast_access, copy)
 
     def f_get_config(self, fast_access: bool = False, copy: bool = True) -> dict[str, Any]:
         """All config parameters by full name; see :meth:`f_get_parameters`."""
-        return _leaf_dict(self._config, fast_access, copy)
+        return _leaf_dict(self._index.branches["config"], fast_access, copy)
 
     def f_get_derived_parameters(
         self, fast_access: bool = False, copy: bool = True
     ) -> dict[str, Any]:
         """All derived parameters by full name; see :meth:`f_get_parameters`."""
-        return _leaf_dict(self._derived_parameters, fast_access, copy)
+        return _leaf_dict(self._index.branches["derived_parameters"], fast_access, copy)
 
     def f_get_results(self, fast_access: bool = False, copy: bool = True) -> dict[str, Any]:
         """All results by full name; see :meth:`f_get_parameters`."""
-        return _leaf_dict(self._results, fast_access, copy)
+        return _leaf_dict(self._index.branches["results"], fast_access, copy)
 
     def f_get_explored_parameters(
         self, fast_access: bool = False, copy: bool = True
@@ -435,103 +433,6 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
 
     def _run_rows(self, indices: Iterable[int]) -> RunRows:
         return lifecycle.run_rows(self, indices)
-
-    # ----------------------------------------- names that scripts know from pypet 0.7
-
-    @property
-    def _run_information(self) -> information.RunInformation:
-        return information.RunInformation(self._run_table, self._run_names)
-
-    @property
-    def _single_run_ids(self) -> information.SingleRunIds:
-        return information.SingleRunIds(self._run_names)
-
-    @property
-    def _updated_run_information(self) -> set[int]:
-        return self._run_table.changed
-
-    @property
-    def _length(self) -> int:
-        return len(self._run_table)
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        return self._index.branches["parameters"]
-
-    @property
-    def _config(self) -> dict[str, Any]:
-        return self._index.branches["config"]
-
-    @property
-    def _derived_parameters(self) -> dict[str, Any]:
-        return self._index.branches["derived_parameters"]
-
-    @property
-    def _results(self) -> dict[str, Any]:
-        return self._index.branches["results"]
-
-    @property
-    def _other_leaves(self) -> dict[str, Any]:
-        return self._index.other_leaves
-
-    @property
-    def _all_groups(self) -> dict[str, Any]:
-        return self._index.groups
-
-    @property
-    def _linked_by(self) -> dict[str, Any]:
-        return self._index.linked_by
-
-    @property
-    def _run_parent_groups(self) -> dict[str, Any]:
-        return self._index.run_parents
-
-    def _make_single_run(self) -> None:
-        """Enter run mode at the current run."""
-        self._is_run = False
-        self._run_started = False
-        lifecycle.start_run(self)
-
-    def _finalize_run(self) -> None:
-        """Finish the current run and leave run mode."""
-        lifecycle.finalize_run(self)
-
-    def _finalize(self, store_meta_data: bool = True) -> None:
-        """End an experiment: go to no run, and store the run table."""
-        self._is_run = False
-        lifecycle.restore_default(self)
-        if store_meta_data:
-            persistence.store(self, only_init=True, store_data=STORE_DATA, max_depth=None)
-
-    def _update_run_information(self, run_information: Mapping[str, Any]) -> None:
-        """Take over what is known about one run."""
-        fields = {name: run_information[name] for name in FRESH if name in run_information}
-        self._run_table.set(run_information["idx"], **fields)
-
-    def _set_explored_parameters_to_idx(self, idx: int) -> None:
-        lifecycle.set_explored_parameters(self, idx)
-
-    def _is_completed(self, name_or_id: str | int | None = None) -> bool | int:
-        return information.is_completed(self, name_or_id)
-
-
-def check_dynamic_imports(dynamic_imports: Any) -> list[Any]:
-    """Return announced classes as a list.
-
-    Raises
-    ------
-    PypetTypeError
-        If something is neither a class nor a dotted path.
-    """
-    if isinstance(dynamic_imports, str | type) or not isinstance(dynamic_imports, Iterable):
-        dynamic_imports = [dynamic_imports]
-    listed = list(dynamic_imports)
-    for item in listed:
-        if not isinstance(item, str | type):
-            raise PypetTypeError(
-                f"A dynamic import is a class or the dotted path to one, not {item!r}."
-            )
-    return listed
 
 
 def _leaf_dict(register: MutableMapping[str, Any], fast_access: bool, copy: bool) -> dict[str, Any]:

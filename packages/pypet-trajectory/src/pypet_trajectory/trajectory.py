@@ -1,7 +1,7 @@
 """`Trajectory`: the root of a tree of parameters and results, and the face of this library.
 
-Methods here say *what*; the modules they call say *how*. Nothing but state lives here: settings,
-the run table, the register of explored parameters. Invariant: whatever a method refuses leaves
+Methods here say *what*; the modules they call say *how*. Nothing is remembered here; that
+is :mod:`~pypet_trajectory.state`. Invariant: whatever a method refuses leaves
 the trajectory as it was. Although a trajectory is a group like any other, it alone knows runs,
 storage and time.
 """
@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory import copying, merging, persistence, settings
+from pypet_trajectory import copying, merging, persistence, presetting, settings
 from pypet_trajectory.constants import (
     LOAD_DATA,
     LOAD_SKELETON,
@@ -20,10 +20,9 @@ from pypet_trajectory.constants import (
 )
 from pypet_trajectory.decorators import not_in_run
 from pypet_trajectory.deprecation import kwargs_api_change, kwargs_mutual_exclusive
-from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.exploration import exploring
+from pypet_trajectory.old_names import OldNames
 from pypet_trajectory.runs import information, lifecycle, selection
-from pypet_trajectory.state import TrajectoryState, check_dynamic_imports
 from pypet_trajectory.tree.branch_groups import ConfigGroup, ParameterGroup
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-class Trajectory(TrajectoryState):
+class Trajectory(OldNames):
     """A tree of parameters and results, with one or many runs.
 
     Parameters
@@ -122,7 +121,7 @@ class Trajectory(TrajectoryState):
         TypeError
             If something is neither a class nor a string.
         """
-        self._dynamic_imports.extend(check_dynamic_imports(dynamic_imports))
+        self._dynamic_imports.extend(settings.checked_imports(dynamic_imports))
 
     @not_in_run
     def f_preset_parameter(self, param_name: str, *args: Any, **kwargs: Any) -> None:
@@ -140,7 +139,7 @@ class Trajectory(TrajectoryState):
         ValueError
             If the parameter exists already.
         """
-        self._preset("parameters", param_name, args, kwargs)
+        presetting.preset(self, "parameters", param_name, args, kwargs)
 
     @not_in_run
     def f_preset_config(self, config_name: str, *args: Any, **kwargs: Any) -> None:
@@ -148,18 +147,7 @@ class Trajectory(TrajectoryState):
 
         Works as :meth:`f_preset_parameter`, for names below ``config``.
         """
-        self._preset("config", config_name, args, kwargs)
-
-    def _preset(
-        self, branch: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        full_name = name if name.startswith(f"{branch}.") else f"{branch}.{name}"
-        if self._index.node(full_name) is not None:
-            raise PypetValueError(
-                f"`{full_name}` is in trajectory `{self.v_name}` already, presetting comes too "
-                f"late. Set its value instead."
-            )
-        self._changed_default_parameters[full_name] = (args, kwargs)
+        presetting.preset(self, "config", config_name, args, kwargs)
 
     # ------------------------------------------------------------------- exploring
 
@@ -446,11 +434,7 @@ class Trajectory(TrajectoryState):
         clean_up : bool
             Whether to remove from memory what was added during the run.
         """
-        if self._run_started:
-            lifecycle.finalize_run(self, clean_up=clean_up)
-            if store_meta_data:
-                self.f_store(only_init=True)
-        return self
+        return lifecycle.end_run(self, store_meta_data, clean_up)
 
     # --------------------------------------------------------- locking and removing
 
@@ -458,17 +442,17 @@ class Trajectory(TrajectoryState):
     def f_is_empty(self) -> bool:
         """Whether there are no leaves besides config."""
         index = self._index
-        return len(index.leaves) == len(self._config)
+        return len(index.leaves) == len(index.branches["config"])
 
     @not_in_run
     def f_lock_parameters(self) -> None:
         """Lock all parameters that hold a value."""
-        lifecycle.lock_filled(self._parameters)
+        lifecycle.lock_filled(self._index.branches["parameters"])
 
     @not_in_run
     def f_lock_derived_parameters(self) -> None:
         """Lock all derived parameters that hold a value."""
-        lifecycle.lock_filled(self._derived_parameters)
+        lifecycle.lock_filled(self._index.branches["derived_parameters"])
 
     @kwargs_api_change("remove_empty_groups")
     def f_remove_item(self, item: Any, recursive: bool = False) -> None:

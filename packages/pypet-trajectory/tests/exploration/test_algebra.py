@@ -66,9 +66,9 @@ def modified(pair):
     if operation == "each":
         return exploration.repeat(number, each=True), [p for p in points for _ in range(number)]
     if operation == "zip":
-        other = axis("extra", range(len(points)))
         if "extra" in exploration.names or not points:
             return exploration, points
+        other = axis("extra", range(len(points)))
         return exploration & other, [{**p, "extra": i} for i, p in enumerate(points)]
     kept = [p for p in points if p[name] != number]
     return exploration.where(lambda value: value != number, name), kept

@@ -95,3 +95,10 @@ def test_presets_left_over_stop_an_experiment():
     traj.f_preset_parameter("typo", 5)
     with pytest.raises(RuntimeError, match=r"parameters\.typo"):
         traj._prepare_experiment()
+
+
+def test_if_one_property_is_unknown_none_is_set():
+    traj = Trajectory("T")
+    with pytest.raises(AttributeError, match="v_foo"):
+        traj.f_set_properties(fast_access=False, foo=1)
+    assert traj.v_fast_access

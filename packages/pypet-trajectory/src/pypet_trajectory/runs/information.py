@@ -103,7 +103,7 @@ def run_information(
     traj: TrajectoryState, name_or_idx: str | int | None, copy: bool
 ) -> Mapping[str, Any]:
     """What :meth:`Trajectory.f_get_run_information` returns."""
-    information = traj._run_information
+    information = RunInformation(traj._run_table, traj._run_names)
     if name_or_idx is None:
         return dict(information) if copy else information
     return information.row(traj._run_names.resolve(name_or_idx))

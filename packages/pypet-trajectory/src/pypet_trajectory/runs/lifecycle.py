@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pypet_trajectory.exceptions import NotInRunError, PresettingError, PypetValueError
+from pypet_trajectory import persistence, presetting
+from pypet_trajectory.constants import STORE_DATA
+from pypet_trajectory.exceptions import NotInRunError, PypetValueError
 from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.wildcards import RUN_WILDCARD
 
@@ -175,6 +177,15 @@ def finalize_run(traj: T, completed: bool = True, clean_up: bool = True) -> T:
     return traj
 
 
+def end_run(traj: T, store_meta_data: bool, clean_up: bool) -> T:
+    """Finish the current run and store the run table; see :meth:`Trajectory.f_finalize_run`."""
+    if traj._run_started:
+        finalize_run(traj, clean_up=clean_up)
+        if store_meta_data:
+            persistence.store(traj, only_init=True, store_data=STORE_DATA, max_depth=None)
+    return traj
+
+
 def abandon_run(traj: T) -> T:
     """Give the current run up, as if it had never started, so that the trajectory is usable.
 
@@ -239,14 +250,9 @@ def prepare_experiment(traj: TrajectoryState) -> None:
     PresettingError
         If a parameter was preset and never added.
     """
-    if traj._changed_default_parameters:
-        names = ", ".join(f"`{name}`" for name in traj._changed_default_parameters)
-        raise PresettingError(
-            f"These were preset, but never added to trajectory `{traj.v_name}`: {names}. Check "
-            f"the spelling, or add them."
-        )
-    lock_filled(traj._parameters)
-    lock_filled(traj._derived_parameters)
+    presetting.check_none_left(traj)
+    lock_filled(traj._index.branches["parameters"])
+    lock_filled(traj._index.branches["derived_parameters"])
 
 
 def lock_filled(parameters: Mapping[str, Any]) -> None:
