@@ -114,17 +114,15 @@ def test_senders_that_die_while_they_wait_do_not_block_the_others(listening, con
         doomed._send([b"tag", b"", DATA.encode(), (1).to_bytes(8, "little"), pickle.dumps(0)])
         doomed.test_ping()  # so that the message has arrived
         doomed.finalize()
-    done = threading.Event()
-    sender = threading.Thread(target=lambda: (client.put(2), done.set()))
+    sender = threading.Thread(target=client.put, args=(2,))
     sender.start()
-    received = [messages.get(timeout=10) for _ in range(1)]
-    while not done.wait(0.01):
-        served.server.wake()
+    received = []
+    while 2 not in received:
         received.append(messages.get(timeout=10))
+        served.server.wake()
     sender.join(10)
-    received.append(messages.get(timeout=10))
+    assert not sender.is_alive()
     assert received[0] == 1
-    assert received[-1] == 2
 
 
 def test_an_object_that_cannot_be_rebuilt_is_an_error_for_its_sender(listening):
