@@ -462,7 +462,8 @@ def test_without_a_section_for_children_they_log_to_the_files_of_main(experiment
 def test_a_configuration_that_fails_in_a_child_costs_the_log_only(capfd, experiment, traj):
     config = {
         "version": 1,
-        "multiproc_handlers": {"f": {"class": "no.such.Handler"}},
+        # Made in the child only, and without the host that it needs.
+        "multiproc_handlers": {"f": {"class": "logging.handlers.SocketHandler"}},
         "multiproc_root": {"handlers": ["f"]},
     }
     manager = LoggingManager(config)

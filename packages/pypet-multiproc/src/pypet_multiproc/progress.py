@@ -13,10 +13,11 @@ import sys
 import time as clock
 from dataclasses import dataclass
 from datetime import timedelta
+from numbers import Real
 from types import TracebackType
 from typing import Any, TextIO
 
-from pypet_trajectory.exceptions import PypetTypeError
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 
 
 class ProgressText:
@@ -161,16 +162,22 @@ def check_report_progress(report_progress: Any) -> tuple[float, str, int]:
     ------
     TypeError
         If it is none of these forms.
+    ValueError
+        If the percentage is not above 0 and up to 100.
     """
-    defaults = (5, "pypet", logging.INFO)
-    if report_progress is True:
-        return defaults
-    if isinstance(report_progress, (int, float)):
-        return report_progress, *defaults[1:]
+    percentage, name, level = 5, "pypet", logging.INFO
     if isinstance(report_progress, str):
-        return defaults[0], report_progress, defaults[2]
-    if isinstance(report_progress, (tuple, list)) and len(report_progress) in (2, 3):
-        percentage, name, level = (*report_progress, defaults[2])[:3]
+        name = report_progress
+    elif isinstance(report_progress, (tuple, list)) and len(report_progress) in (2, 3):
+        percentage, name, level = (*report_progress, level)[:3]
+    elif report_progress is not True:
+        percentage = report_progress
+    if isinstance(percentage, Real) and isinstance(name, str) and isinstance(level, int):
+        if not 0 < percentage <= 100:
+            raise PypetValueError(
+                f"The percentage of `report_progress` is above 0 and up to 100, but is "
+                f"{percentage!r}."
+            )
         return percentage, name, level
     raise PypetTypeError(
         f"`report_progress` is {report_progress!r}; pass a boolean, a percentage, a logger name, "

@@ -18,11 +18,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pypet_multiproc.logs.checking import check_dictionary, check_sections
 from pypet_multiproc.logs.file_names import get_strings, is_file_name, try_make_dirs
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 
 MULTIPROC_PREFIX = "multiproc_"
+
+
+class LoggingFileError(PypetValueError, configparser.Error):
+    """A logging configuration file is no ini file; also the parser's error, as in pypet 0.7."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        # What the parser's own errors are shown as.
+        self.message = message
 
 
 class NoInterpolationParser(configparser.ConfigParser):
@@ -96,7 +106,7 @@ def split_config(source: Any) -> tuple[LoggingConfig, LoggingConfig | None]:
     Raises
     ------
     ValueError
-        If the file does not exist or configures no loggers.
+        If the file does not exist, is no ini file, or what is configured cannot be.
     TypeError
         If it is something else.
     """
@@ -118,7 +128,12 @@ def _parsed(source: str | os.PathLike[str] | configparser.RawConfigParser) -> An
     if not os.path.isfile(source):
         raise PypetValueError(f"There is no logging configuration file `{source}`.")
     parser = NoInterpolationParser()
-    parser.read(source, encoding="utf-8")
+    try:
+        parser.read(source, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise LoggingFileError(
+            f"The logging configuration file `{source}` is no ini file: {error}"
+        ) from error
     return parser
 
 
@@ -138,6 +153,9 @@ def _split_parser(
             f"The logging configuration {source!r} has no section [loggers]; the file format is "
             "that of `logging.config.fileConfig`."
         )
+    for part in (main, children):
+        if part.has_section("loggers"):
+            check_sections(_text_of(part), source)
     return (
         LoggingConfig(_text_of(main)),
         LoggingConfig(_text_of(children)) if children.has_section("loggers") else None,
@@ -157,11 +175,13 @@ def _split_dict(config: dict[str, Any]) -> tuple[LoggingConfig, LoggingConfig | 
         for key in list(config)
         if key.startswith(MULTIPROC_PREFIX)
     }
+    check_dictionary(config)
     if not children:
         return LoggingConfig(config), None
     for key in ("version", "disable_existing_loggers"):
         if key in config:
             children[key] = config[key]
+    check_dictionary(children)
     return LoggingConfig(config), LoggingConfig(children)
 
 

@@ -202,7 +202,9 @@ def _check_log_stdout(log_stdout: Any) -> tuple[str, int]:
     if isinstance(log_stdout, int):
         return "STDOUT", log_stdout
     if isinstance(log_stdout, (tuple, list)) and len(log_stdout) == 2:
-        return log_stdout[0], log_stdout[1]
+        name, level = log_stdout
+        if isinstance(name, str) and isinstance(level, int):
+            return name, level
     raise PypetTypeError(
         f"`log_stdout` is {log_stdout!r}; pass a boolean, a logger name, a level, or a pair of "
         "name and level."

@@ -14,7 +14,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from pypet_trajectory.exceptions import PypetValueError
+from pypet_multiproc.logs.checking import check_level
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,15 +78,24 @@ def simple_dictionary(
     Raises
     ------
     ValueError
-        If there are more loggers than levels.
+        If there are more loggers than levels, or there is no such level.
+    TypeError
+        If folder, names or levels are of another type.
     """
-    names = [logger_names] if isinstance(logger_names, str) else list(logger_names)
-    if isinstance(log_levels, (int, str)):
-        levels = [log_levels] * len(names)
-    else:
-        levels = list(log_levels)
-        if len(levels) == 1:
-            levels *= len(names)
+    names = _listed(logger_names)
+    if not isinstance(log_folder, (str, os.PathLike)):
+        raise PypetTypeError(f"`log_folder` must be a path, but is {log_folder!r}.")
+    if not all(isinstance(name, str) for name in names):
+        raise PypetTypeError(
+            f"`logger_names` must be the name of a logger or several, but is {logger_names!r}."
+        )
+    if not isinstance(log_multiproc, (bool, int)):
+        raise PypetTypeError(f"`log_multiproc` must be True or False, but is {log_multiproc!r}.")
+    levels = _listed(log_levels)
+    for level in levels:
+        check_level("One of `log_levels`", level)
+    if len(levels) == 1:
+        levels *= len(names)
     if len(levels) != len(names):
         raise PypetValueError(
             f"There are {len(names)} logger names but {len(levels)} log levels; pass one level "
@@ -108,6 +118,11 @@ def simple_dictionary(
             for name, level in zip(names, levels, strict=True)
         }
     return config
+
+
+def _listed(one_or_several: Any) -> list[Any]:
+    is_several = isinstance(one_or_several, Iterable) and not isinstance(one_or_several, str)
+    return list(one_or_several) if is_several else [one_or_several]
 
 
 def take_simple_logging(kwargs: Mapping[str, Any]) -> dict[str, Any]:
