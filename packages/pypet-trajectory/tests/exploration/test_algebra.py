@@ -189,6 +189,20 @@ def test_a_large_product_is_not_listed():
     assert peak < 2_000_000
 
 
+def test_a_product_of_more_points_than_can_be_numbered_says_what_to_do_instead():
+    huge = product(*(axis(f"x{number}", range(1000)) for number in range(7)))
+    with pytest.raises(ValueError, match=r"1.0e\+21 points"):
+        len(huge)
+    with pytest.raises(ValueError, match="latin_hypercube"):
+        huge.preview()
+
+
+@pytest.mark.parametrize("value", [3, 2.5, None])
+def test_a_single_value_is_no_axis(value):
+    with pytest.raises(TypeError, match="`x` takes an iterable"):
+        axis("x", value)
+
+
 def test_explorations_can_be_pickled():
     twin = pickle.loads(pickle.dumps((A * B).repeat(2)))
     assert twin.to_dict() == (A * B).repeat(2).to_dict()
@@ -219,6 +233,8 @@ def test_data_frames_go_in_and_out():
     assert as_build_dict(frame) == {"a": [1, 2], "b": [0.5, 1.5], "c": ["x", "y"]}
     with pytest.raises(TypeError, match="Series"):
         as_build_dict(frame["a"])
+    with pytest.raises(ValueError, match="several of a"):
+        from_dataframe(frame[["a", "b", "a"]])
 
 
 def test_explorations_and_mappings_become_build_dictionaries():

@@ -70,6 +70,17 @@ def test_bounds_are_finite_ascending_and_positive_where_needed(bounds, options, 
         sobol({"x": (0.0, 1.0)}, 0)
 
 
+@pytest.mark.parametrize("interval", [3, (1,), (0, 1, 2), "ab", {0: 1, 2: 3}])
+def test_bounds_are_two(interval):
+    with pytest.raises(TypeError, match="`y` must be two"):
+        latin_hypercube({"y": interval}, 4)
+
+
+def test_a_number_of_points_is_whole():
+    with pytest.raises(TypeError):
+        latin_hypercube({"y": (0.0, 1.0)}, 2.5)
+
+
 def test_without_scipy_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(ImportError, match=r"pypet-trajectory\[sampling\]"):

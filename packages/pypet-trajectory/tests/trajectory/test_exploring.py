@@ -37,6 +37,12 @@ def test_exploring_again_with_equal_length_is_allowed_before_runs(traj):
     assert len(traj.f_get_explored_parameters()) == 2
 
 
+def test_a_single_value_cannot_be_explored(traj):
+    with pytest.raises(TypeError, match=r"`x` takes an iterable.*\[5\]"):
+        traj.f_explore({"y": [1.0], "x": 5})
+    assert not traj.f_get_explored_parameters()
+
+
 def test_a_locked_parameter_is_unlocked_for_exploring(traj):
     assert traj.x == 1
     traj.f_explore({"x": [1, 2]})

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pypet_trajectory.exceptions import PypetTypeError
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
+from pypet_trajectory.exploration.checking import check_iterable
 from pypet_trajectory.exploration.kinds import Concatenated, Exploration, Product, Table, Zipped
 from pypet_trajectory.leaves.column_table import ColumnTable
 from pypet_trajectory.leaves.ranges import CompactRange
@@ -44,6 +45,8 @@ def axis(name: str, values: Iterable[Any]) -> Exploration:
     ------
     ValueError
         If there are no values.
+    TypeError
+        If `values` is a single value.
     """
     return table({name: values})
 
@@ -67,7 +70,7 @@ def table(columns: Mapping[str, Iterable[Any]]) -> Exploration:
     >>> table({'a': [1, 2], 'b': ['x', 'y']})[1]
     {'a': 2, 'b': 'y'}
     """
-    return Table({name: _values(values) for name, values in columns.items()})
+    return Table({name: _values(name, values) for name, values in columns.items()})
 
 
 def from_dataframe(frame: pd.DataFrame) -> Exploration:
@@ -78,11 +81,17 @@ def from_dataframe(frame: pd.DataFrame) -> Exploration:
     TypeError
         If it is a series.
     ValueError
-        If there are no rows.
+        If there are no rows, or two columns have one name.
     """
     if frame.ndim != 2:
         raise PypetTypeError(f"Points come from the rows of a data frame, not of {type(frame)}.")
-    return table({str(name): frame[name].tolist() for name in frame.columns})
+    names = [str(name) for name in frame.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise PypetValueError(
+            f"Each parameter needs one column, but there are several of {', '.join(repeated)}."
+        )
+    return table({name: frame.iloc[:, at].tolist() for at, name in enumerate(names)})
 
 
 def product(*parts: Exploration) -> Exploration:
@@ -146,8 +155,9 @@ def as_build_dict(exploration: Any) -> Mapping[str, Iterable[Any]]:
     )
 
 
-def _values(values: Iterable[Any]) -> CompactRange:
+def _values(name: str, values: Iterable[Any]) -> CompactRange:
     """Take values as they are, those of an array as Python values."""
+    check_iterable(name, values)
     if isinstance(values, np.ndarray) and values.ndim == 1:
         return CompactRange(values.tolist())
     return CompactRange(values)

@@ -11,6 +11,23 @@ from pypet_trajectory.leaves.ranges import CompactRange
 from pypet_trajectory.leaves.summary import summarise
 
 
+def check_iterable(name: str, values: Any) -> None:
+    """Raise if there is a single value where several are needed.
+
+    Raises
+    ------
+    PypetTypeError
+        If `values` cannot be iterated over.
+    """
+    try:
+        iter(values)
+    except TypeError:
+        raise PypetTypeError(
+            f"Exploring `{name}` takes an iterable of values, one for each run, not "
+            f"{summarise(values)} of {type(values)}. For one run pass [{summarise(values)}]."
+        ) from None
+
+
 def check_values(name: str, values: CompactRange, types: Any) -> None:
     """Raise if values do not fit the parameter of this name; see `Exploration.check`."""
     if isinstance(types, Mapping):

@@ -14,6 +14,7 @@ import numpy as np
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.exploration.algebra import as_build_dict
+from pypet_trajectory.exploration.checking import check_iterable
 from pypet_trajectory.exploration.duplicates import new_positions
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.ranges import CompactRange
@@ -33,7 +34,7 @@ def explore(traj: Trajectory, build_dict: Any) -> None:
     named_values = as_build_dict(build_dict)
     if not named_values:
         return
-    values_of = [(_parameter(traj, name), values) for name, values in named_values.items()]
+    values_of = _by_parameter(traj, named_values)
     with _rolled_back_on_failure(traj, [parameter for parameter, _ in values_of]):
         for parameter, values in values_of:
             parameter.f_unlock()
@@ -55,9 +56,7 @@ def expand(
     named_values = as_build_dict(build_dict)
     values_of: Mapping[str, tuple[BaseParameter, Any]] = {
         parameter.v_full_name: (parameter, values)
-        for parameter, values in (
-            (_parameter(traj, name), values) for name, values in named_values.items()
-        )
+        for parameter, values in _by_parameter(traj, named_values)
     }
     _check_same_parameters(traj, values_of)
     if skip_existing:
@@ -94,6 +93,16 @@ def shrink(traj: Trajectory, force: bool = False) -> None:
     traj._explored_parameters.clear()
     traj._idx, traj._crun = -1, None
     traj._reset_runs(1)
+
+
+def _by_parameter(
+    traj: Trajectory, named_values: Mapping[str, Iterable[Any]]
+) -> list[tuple[BaseParameter, Iterable[Any]]]:
+    found = []
+    for name, values in named_values.items():
+        found.append((_parameter(traj, name), values))
+        check_iterable(name, values)
+    return found
 
 
 def _parameter(traj: Trajectory, name: str) -> BaseParameter:

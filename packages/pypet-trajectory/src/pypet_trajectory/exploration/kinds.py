@@ -11,6 +11,7 @@ Users make explorations with the functions of :mod:`pypet_trajectory.exploration
 from __future__ import annotations
 
 import operator
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -267,6 +268,12 @@ class Product(Composed):
         length = 1
         for part in self._parts:
             length *= len(part)
+        if length > sys.maxsize:
+            raise PypetValueError(
+                f"The product of {', '.join(self.names)} has {length:.1e} points, more than can "
+                "be numbered. Filter the factors before they are multiplied, or draw a sample "
+                "with latin_hypercube or sobol."
+            )
         return length
 
     def _take(self, indices: Indices) -> Columns:

@@ -8,6 +8,7 @@ random generator that would give other points at every use.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -88,6 +89,7 @@ class SampledExploration(Exploration):
         seed: int | None,
         log: Collection[str],
     ) -> None:
+        n = operator.index(n)
         if n < 1 or not bounds:
             raise PypetValueError(
                 f"A sample needs at least one point and one parameter, not {n} points of "
@@ -131,11 +133,14 @@ class SampledExploration(Exploration):
 
 
 def _check_interval(name: str, interval: tuple[float, float], log: bool) -> None:
-    low, high = interval
-    if not all(type(bound) in (int, float) and math.isfinite(bound) for bound in (low, high)):
+    are_bounds = isinstance(interval, tuple | list) and len(interval) == 2
+    if not are_bounds or not all(
+        type(bound) in (int, float) and math.isfinite(bound) for bound in interval
+    ):
         raise PypetTypeError(
             f"The bounds of `{name}` must be two finite Python numbers, not {interval!r}."
         )
+    low, high = interval
     if low >= high:
         raise PypetValueError(f"The bounds of `{name}` must ascend, and {low} >= {high}.")
     if log and low <= 0:
