@@ -7,11 +7,14 @@ Unlike the items of a result, several annotations come back as a tuple, and noth
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from pypet_trajectory.exceptions import PypetAttributeError, PypetValueError
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.slots import HasSlots
+
+#: Names of annotations in error messages.
+MAX_NAMES_SHOWN: Final = 8
 
 
 class Annotations(HasSlots):
@@ -58,9 +61,9 @@ class Annotations(HasSlots):
             self._dict[self._translate_key(position)] = value
         self._dict.update(kwargs)
 
-    def f_set_single(self, name: str, data: Any) -> None:
+    def f_set_single(self, name: str | int, data: Any) -> None:
         """Set one annotation."""
-        self._dict[name] = data
+        self._dict[self._translate_key(name)] = data
 
     def f_get(self, *args: str | int) -> Any:
         """Return one annotation, or several as a tuple.
@@ -80,8 +83,8 @@ class Annotations(HasSlots):
                 raise PypetAttributeError("There are no annotations here: f_get() has no answer.")
             if len(notes) > 1:
                 raise PypetValueError(
-                    f"There are {len(notes)} annotations here ({', '.join(sorted(notes))}): "
-                    "pass f_get the names of those you want."
+                    f"There are {len(notes)} annotations here ({self._names_text()}): pass f_get "
+                    "the names of those you want."
                 )
             return next(iter(notes.values()))
         values = tuple(self._get_single(key) for key in args)
@@ -92,10 +95,16 @@ class Annotations(HasSlots):
         try:
             return self._dict[name]
         except KeyError:
-            known = ", ".join(sorted(self._dict)) or "none"
             raise PypetAttributeError(
-                f"There is no annotation `{name}` here; existing annotations: {known}."
+                f"There is no annotation `{name}` here; existing annotations: "
+                f"{self._names_text() or 'none'}."
             ) from None
+
+    def _names_text(self) -> str:
+        """The first names, for error messages."""
+        names = sorted(self._dict)
+        more = ", ..." if len(names) > MAX_NAMES_SHOWN else ""
+        return f"{', '.join(names[:MAX_NAMES_SHOWN])}{more}"
 
     def f_remove(self, key: str | int) -> None:
         """Remove one annotation.

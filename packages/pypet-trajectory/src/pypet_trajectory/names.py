@@ -157,8 +157,19 @@ def check(
                 )
 
 
-def check_trajectory_name(name: str) -> None:
-    """Refuse names that a trajectory cannot have.
+def check_trajectory_name(
+    name: str, members: frozenset[str] = frozenset(), *, stacklevel: int = 2
+) -> None:
+    """Refuse names that a trajectory cannot have, and warn about unwise ones.
+
+    Parameters
+    ----------
+    name
+        The new name.
+    members
+        Names that deserve a warning, from `members_of`.
+    stacklevel
+        Where a warning points to, as for :func:`warnings.warn`.
 
     Raises
     ------
@@ -170,6 +181,13 @@ def check_trajectory_name(name: str) -> None:
         reason = f"it is longer than {HDF5_STRCOL_MAX_NAME_LENGTH - 1} characters."
     if reason:
         raise InvalidNameError(f"{name!r} is not admissible as a trajectory's name: {reason}")
+    if name in members:
+        warnings.warn(
+            f"`{name}` as a trajectory's name is a Python keyword or a member of a trajectory: "
+            "where names become attributes, as in `file.root.name`, it cannot be written.",
+            category=SyntaxWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def _not_admissible(parent: str, components: Sequence[str], reason: str) -> InvalidNameError:

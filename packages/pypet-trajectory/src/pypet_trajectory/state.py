@@ -59,7 +59,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         timestamp = time.time()
         formatted = format_time(timestamp)
         name = f"{name}_{formatted}" if add_time else name
-        check_trajectory_name(name, members_of(type(self)), stacklevel=3)
+        check_trajectory_name(name, members_of(type(self)), stacklevel=4)
         super().__init__("", None, comment)
         self._name = name
         self._timestamp = timestamp

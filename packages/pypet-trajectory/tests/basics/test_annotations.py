@@ -4,6 +4,7 @@ import pickle
 import pytest
 
 from pypet_trajectory.annotations import Annotations, WithAnnotations
+from pypet_trajectory.leaves.parameter import Parameter
 
 
 class Node(WithAnnotations):
@@ -56,6 +57,21 @@ def test_a_missing_annotation_is_an_attribute_error_that_lists_those_there_are(n
     notes.f_set(x=2)
     with pytest.raises(AttributeError, match=r"`z`.*x"):
         read(notes)
+
+
+def test_an_error_of_a_node_names_the_node():
+    node = Parameter("group.x", 1)
+    with pytest.raises(AttributeError, match=r"`group\.x`.*no annotation `y`"):
+        node.f_get_annotations("y")
+    node.f_set_annotations(*range(20))
+    with pytest.raises(ValueError, match=r"`group\.x`.*20 annotations .*\.\.\."):
+        node.f_get_annotations()
+
+
+def test_single_annotations_may_be_set_by_position(notes):
+    notes.f_set_single(3, "x")
+    assert notes["annotation_3"] == notes[3] == "x"
+    assert str(notes)
 
 
 def test_annotations_can_be_removed_in_three_ways(notes):

@@ -1,3 +1,5 @@
+from enum import IntEnum
+
 import numpy as np
 import pytest
 
@@ -195,10 +197,10 @@ def test_a_refused_exploration_changes_nothing(par):
         (1, [1, 2.0], "Write all values as int"),
         (1.0, [1.0, 2], "Write all values as float"),
         (True, [False, 1], "Write all values as bool"),
-        (1.0, [np.float64(1)], r"array\.tolist\(\)"),
+        (1.0, [np.float64(1)], r"\[float\(value\) for value in values\]"),
         (1.0, np.arange(3), r"array\.astype\(float\)"),
         (1.0, np.ones(3, np.float32), r"array\.tolist\(\)"),
-        (1, np.linspace(0, 1, 3), r"array\.astype\(int\)"),
+        (1, np.linspace(0, 1, 3), r"array\.astype\(int\)` if nothing is lost"),
         (1, [True, np.bool_(True)], "Write all values as int"),
         (np.float32(1), [1.0], "dtype='float32'"),
         ((1, 2), [(1, 2), (1, 2, 3)], "Convert"),
@@ -210,6 +212,33 @@ def test_a_value_of_another_type_is_refused_with_a_remedy(default, values, remed
         par._explore(values)
     assert isinstance(caught.value, PypetError)
     assert "`group.par`" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "way"),
+    [
+        (Parameter, (1, "a"), "An ArrayParameter takes it"),
+        (Parameter, [[1]], "A PickleParameter takes it"),
+        (ArrayParameter, [[1]], "A PickleParameter takes it"),
+        (ArrayParameter, np.ones((2, 0)), "A PickleParameter takes it"),
+        (SparseParameter, {"a": 1}, "A PickleParameter takes it"),
+        (Parameter, IntEnum("Letter", "A").A, r"pass `int\("),
+        (Parameter, None, "leave it out"),
+    ],
+)
+def test_unsupported_data_are_refused_with_a_way_out(kind, data, way):
+    par = kind("group.par", 1)
+    with pytest.raises(TypeError, match=f"`group.par`.*{way}"):
+        par.f_set(data)
+    par = kind("group.par", 1)
+    with pytest.raises(TypeError, match=f"`group.par`.*value 1 .*{way}"):
+        par._explore([1, data])
+
+
+@pytest.mark.parametrize("name", ["v_lockd", "f_sett", "dta"])
+def test_a_missing_attribute_is_an_error_that_suggests_near_names(par, name):
+    with pytest.raises(AttributeError, match=f"`group.par`.*`{name}`.*Did you mean"):
+        getattr(par, name)
 
 
 @pytest.mark.parametrize(

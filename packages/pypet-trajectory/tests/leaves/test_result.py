@@ -1,4 +1,5 @@
 import logging
+from enum import IntEnum
 
 import numpy as np
 import pytest
@@ -56,6 +57,42 @@ def test_the_only_item_needs_no_name():
 def test_a_missing_item_is_an_attribute_error_that_lists_those_there_are(res, read):
     with pytest.raises(AttributeError, match=r"`group\.res`.*`nothing`.*res, res_1, x"):
         read(res)
+
+
+def test_an_error_shows_some_of_many_items_and_those_with_a_near_name():
+    res = Result("group.res", **{f"item_{i}": i for i in range(1000)})
+    with pytest.raises(
+        AttributeError, match=r"`group\.res`.*1000 items .*mean `item_\d+`"
+    ) as caught:
+        _ = res.itme_1
+    assert len(str(caught.value)) < 300
+    with pytest.raises(AttributeError, match="mean `f_remove`"):
+        res.f_remov("item_1")
+
+
+@pytest.mark.parametrize("key", [None, 1.5, (0,), [1], {}])
+def test_items_have_names_that_are_text(res, key):
+    for write in (res.f_set_single, res.__setitem__):
+        with pytest.raises(TypeError, match=r"`group\.res`"):
+            write(key, 3)
+    for read in (res.f_get, res.__getitem__, res.__delitem__, res.f_remove):
+        with pytest.raises(AttributeError, match=r"`group\.res`"):
+            read(key)
+    assert key not in res
+
+
+def test_nothing_is_found_by_position_in_a_result_without_name():
+    assert 0 not in Result("", k=1)
+
+
+@pytest.mark.parametrize(
+    ("item", "way"),
+    [(None, "leave it out"), ({1}, "A PickleResult takes it"), (np.float16(1), "PickleResult"),
+     (IntEnum("Letter", "A").A, r"pass `int\(")],
+)  # fmt: skip
+def test_an_unsupported_item_is_refused_with_a_way_out(res, item, way):
+    with pytest.raises(TypeError, match=f"`item`.*`group.res`.*{way}"):
+        res.item = item
 
 
 def test_attributes_become_items_unless_they_belong_to_the_class(res):

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
+from pypet_trajectory.leaves.parameter import Parameter
+from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.leaves.sparse_parameter import SparseParameter
 from pypet_trajectory.leaves.sparse_result import SparseResult
 
@@ -69,3 +71,18 @@ def test_a_result_marks_its_sparse_items():
 def test_the_mark_is_no_part_of_item_names():
     with pytest.raises(AttributeError, match="__spsp__"):
         SparseResult("leaf", a__spsp__=1)
+
+
+@pytest.mark.parametrize(
+    ("leaf", "form", "taker"),
+    [
+        (Parameter("group.leaf"), "csr", "A SparseParameter"),
+        (SparseParameter("group.leaf"), "coo", "A PickleParameter"),
+        (Result("group.leaf"), "csr", "A SparseResult"),
+        (SparseResult("group.leaf"), "coo", "A PickleResult"),
+    ],
+)
+def test_a_refused_matrix_is_told_which_class_takes_it(leaf, form, taker):
+    matrix = getattr(sparse, f"{form}_matrix")([[1]])
+    with pytest.raises(TypeError, match=f"`group.leaf`.*{taker} takes it"):
+        leaf.f_set(matrix)

@@ -100,6 +100,14 @@ def test_names_are_translated_before_they_are_compared(traj: Trajectory):
     assert "results.run_00000003" in traj
 
 
+@pytest.mark.parametrize("key", ["$", "crun", "run_ALL", "r_A"])
+@pytest.mark.parametrize("name", ["$", "crun.x", "run_ALL", "r_A.x"])
+def test_an_instance_may_be_named_by_the_same_wildcard(traj: Trajectory, key: str, name: str):
+    traj.f_add_result_group("g")
+    traj.res.g[key] = Result(name, 1)
+    assert list(traj.res.g.f_get_children()) == ["run_ALL"]
+
+
 def test_a_group_in_the_wrong_branch_is_refused(traj: Trajectory):
     group = ParameterGroup("")
     with pytest.raises(TypeError):

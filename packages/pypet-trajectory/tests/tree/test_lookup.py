@@ -387,6 +387,30 @@ def test_an_error_suggests_near_names(traj: Trajectory):
         traj.f_get("par.network.neurones")
 
 
+def test_the_component_that_is_misspelt_is_the_one_that_gets_a_suggestion(traj: Trajectory):
+    traj.f_add_parameter("network.neurons", 3)
+    with pytest.raises(NodeNotFoundError, match=r"`netwrok\.neurons`.*mean `network`\?$"):
+        traj.f_get("netwrok.neurons")
+    with pytest.raises(NodeNotFoundError) as caught:
+        traj.f_get("neurons.network")
+    assert "mean" not in str(caught.value)  # both are there, but not below one another
+
+
+def test_a_full_name_may_start_at_the_branch_it_leads_to(traj: Trajectory):
+    leaf = traj.f_add_parameter("a.x", 3)
+    assert traj.f_get("par.par.x") is leaf
+    assert traj.par.f_get("par.par.x") is leaf
+    assert "parameters.parameters" in traj
+    other = traj.par.f_add_leaf("parameters.x", 4)
+    assert traj.f_get("par.par.x") is other
+
+
+def test_the_root_is_not_contained_in_itself_by_name_either(traj: Trajectory):
+    assert traj.f_get("") is traj
+    assert "" not in traj
+    assert not traj.f_contains("", shortcuts=True)
+
+
 def test_an_error_suggests_members_for_names_with_their_prefix(traj: Trajectory):
     with pytest.raises(AttributeError, match="f_add_parameter"):
         _ = traj.f_add_paramter

@@ -69,6 +69,13 @@ def test_a_warning_points_to_the_line_that_chose_the_name(traj: Trajectory):
     assert caught[0].filename == __file__
 
 
+@pytest.mark.parametrize("name", ["for", "f_get"])
+def test_a_trajectory_may_be_called_like_a_keyword_or_a_member_with_a_warning(name: str):
+    with pytest.warns(SyntaxWarning, match=name) as caught:
+        assert Trajectory(name).v_name == name
+    assert caught[0].filename == __file__
+
+
 @pytest.mark.parametrize("name", ["data", "get", "name", "value"])
 def test_other_common_words_are_free(traj: Trajectory, name: str, recwarn):
     traj.f_add_result(name, 1)

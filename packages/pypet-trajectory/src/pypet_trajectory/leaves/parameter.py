@@ -18,12 +18,11 @@ from pypet_trajectory.exceptions import (
     PypetAttributeError,
     PypetTypeError,
     PypetValueError,
-    UnsupportedDataError,
 )
 from pypet_trajectory.leaves.base import BaseParameter
+from pypet_trajectory.leaves.checking import checked_range, unsupported
 from pypet_trajectory.leaves.column_table import ColumnTable, column_values
 from pypet_trajectory.leaves.ranges import NO_RANGE, CompactRange
-from pypet_trajectory.leaves.summary import summarise
 from pypet_trajectory.leaves.types import (
     ARRAYS,
     SCALARS,
@@ -98,7 +97,7 @@ class Parameter(BaseParameter):
                 "cannot be set: shrink the trajectory first."
             )
         if not self.f_supports(data):
-            raise self._unsupported(data)
+            raise unsupported(self, data)
         self._data = data
         self._default = data
 
@@ -155,7 +154,7 @@ class Parameter(BaseParameter):
             return self.f_get()
         if name == "default":
             return self.f_get_default()
-        raise PypetAttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
+        raise self._no_attribute(name, ("data", "default"))
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, str):
@@ -201,7 +200,8 @@ class Parameter(BaseParameter):
     def _values_of_same_type(self, val1: Any, val2: Any) -> bool:
         """Return whether two values may share a range.
 
-        Arrays and lists may differ in shape and type of elements, tuples may not.
+        Arrays and lists may differ in shape and type of items. Tuples must agree in length and
+        in the type of the first item, which is that of all items except in a `PickleParameter`.
 
         Raises
         ------
@@ -211,7 +211,7 @@ class Parameter(BaseParameter):
         if not self._supports_both(val1, val2) or type(val1) is not type(val2):
             return False
         if type(val1) is tuple:
-            return list(map(type, val1)) == list(map(type, val2))
+            return len(val1) == len(val2) and [*map(type, val1[:1])] == [*map(type, val2[:1])]
         return True
 
     # ---------------------------------------------------------------- exploring
@@ -338,8 +338,6 @@ class Parameter(BaseParameter):
         """Make the default value the current one, locked or not."""
         self._data = self._default
 
-    # ---------------------------------------------------------------- checking values
-
     def _checked_range(self, values: Iterable[Any]) -> CompactRange:
         """Return values as a range after checking that they may follow the default value.
 
@@ -350,72 +348,11 @@ class Parameter(BaseParameter):
         ValueError
             If there are no values.
         """
-        found = self._as_range(values)
-        if found is None:
-            found = self._as_checked_list(values)
-        if not len(found):
-            raise PypetValueError(
-                f"There are no values to explore for parameter `{self._full_name}`: pass at least "
-                "one."
-            )
-        return found
-
-    def _as_range(self, values: Iterable[Any]) -> CompactRange | None:
-        """Take values whose common type is evident, None if they need a look one by one."""
-        if not self._scalars_need_exact_type():
-            return None
-        kind = type(self._default)
-        if isinstance(values, CompactRange) and values.kind is kind and kind in SCALARS:
-            return values
-        if isinstance(values, np.ndarray):
-            return CompactRange.from_array(values, kind)
-        return None
-
-    def _as_checked_list(self, values: Iterable[Any]) -> CompactRange:
-        as_list = list(values)
-        kind = type(self._default)
-        evident = kind in SCALARS and self._scalars_need_exact_type()
-        if not (evident and set(map(type, as_list)) <= {kind}):
-            for position, value in enumerate(as_list):
-                self._check_element(value, position, values)
-        return self._make_range(as_list)
+        return checked_range(self, values)
 
     def _make_range(self, values: list[Any]) -> CompactRange:
         """Turn checked values into a range; classes that need the very objects override this."""
         return CompactRange(values)
-
-    def _scalars_need_exact_type(self) -> bool:
-        """Whether the rules of this class, which may be custom, compare types of scalars only."""
-        cls = type(self)
-        return hasattr(cls.f_supports, "exact_scalars") and hasattr(
-            cls._values_of_same_type, "exact_scalars"
-        )
-
-    def _check_element(self, value: Any, position: int, values: Iterable[Any]) -> None:
-        if not self.f_supports(value):
-            raise self._unsupported(value)
-        if not self._values_of_same_type(value, self._default):
-            raise PypetTypeError(
-                f"Value {position} to explore for parameter `{self._full_name}` is of "
-                f"{type(value)}, its default value {summarise(self._default)} of "
-                f"{type(self._default)}: all values need the type of the default. "
-                f"{self._remedy(value, values)}"
-            )
-
-    def _remedy(self, value: Any, values: Iterable[Any]) -> str:
-        """Say how to turn a value into one of the default's type."""
-        wanted = type(self._default)
-        if isinstance(value, np.generic) and wanted in (bool, int, float, complex, str):
-            if type(value.item()) is wanted:
-                return "Pass `array.tolist()`, or the array itself if its dtype is that type's."
-            if isinstance(values, np.ndarray):
-                return f"Pass `array.astype({wanted.__name__})`."
-            return f"Pass `[{wanted.__name__}(value) for value in values]`."
-        if issubclass(wanted, np.generic):
-            return f"Pass `np.array(values, dtype='{np.dtype(wanted)}')`, or set a Python default."
-        if wanted in SCALARS and type(value) in SCALARS:
-            return f"Write all values as {wanted.__name__}, or set a default of the other type."
-        return "Convert the values, or set a default of their type."
 
     # ---------------------------------------------------------------- errors
 
@@ -437,20 +374,6 @@ class Parameter(BaseParameter):
     def _empty(self, what: str) -> PypetTypeError:
         return PypetTypeError(
             f"Parameter `{self._full_name}` is empty and cannot be {what}: set a value first."
-        )
-
-    def _unsupported(self, data: Any) -> UnsupportedDataError:
-        kind = type(data)
-        reason = ""
-        if kind in ARRAYS:
-            reason = f" with dtype {data.dtype} and shape {data.shape}"
-        elif kind in (tuple, list):
-            kinds = sorted({type(item).__name__ for item in data}) or ["nothing"]
-            reason = f" with elements of {', '.join(kinds)}"
-        return UnsupportedDataError(
-            f"Parameter `{self._full_name}` ({type(self).__name__}) does not support data of "
-            f"{kind}{reason}. An ArrayParameter takes tuples and empty lists, a SparseParameter "
-            "sparse matrices, a PickleParameter anything that can be pickled."
         )
 
     # ---------------------------------------------------------------- storing and copying

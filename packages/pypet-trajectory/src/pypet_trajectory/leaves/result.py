@@ -7,6 +7,7 @@ changes nothing in the storage until it is stored again with overwriting.
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Iterator
 from typing import Any, ClassVar, Final
@@ -14,6 +15,7 @@ from typing import Any, ClassVar, Final
 from pypet_trajectory.exceptions import (
     MissingPackageError,
     PypetAttributeError,
+    PypetTypeError,
     PypetValueError,
     UnsupportedDataError,
 )
@@ -21,7 +23,10 @@ from pypet_trajectory.leaves.base import BaseResult
 from pypet_trajectory.leaves.column_table import ColumnTable
 from pypet_trajectory.leaves.summary import summarise_items
 from pypet_trajectory.leaves.types import ARRAYS, SCALARS, is_pandas
+from pypet_trajectory.tree import suggestions
 
+#: Names of items in error messages.
+MAX_ITEMS_SHOWN: Final = 8
 _MISSING: Final = object()
 
 
@@ -121,14 +126,20 @@ class Result(BaseResult):
         Raises
         ------
         TypeError
-            If the type of the item is not supported.
+            If the type of the item is not supported, or the name is no text.
         """
         name = self.f_translate_key(name)
+        if not isinstance(name, str):
+            raise PypetTypeError(
+                f"Items have names, which are text or positions, but {name!r} of {type(name)} was "
+                f"given for an item of result `{self._full_name}`."
+            )
         if not self._supports(item):
+            from pypet_trajectory.leaves.alternatives import way_out
+
             raise UnsupportedDataError(
                 f"Item `{name}` of result `{self._full_name}` ({type(self).__name__}) is of "
-                f"{type(item)}, which is not supported. A SparseResult takes sparse matrices, a "
-                "PickleResult anything that can be pickled."
+                f"{type(item)}, which is not supported. {way_out(item, parameter=False)}"
             )
         if self._stored:
             self._logger.debug(
@@ -163,14 +174,14 @@ class Result(BaseResult):
             raise PypetAttributeError(f"Result `{self._full_name}` is empty: there is no item.")
         if len(self._items) > 1:
             raise PypetValueError(
-                f"Result `{self._full_name}` has {len(self._items)} items "
-                f"({', '.join(map(str, self._items))}): pass f_get the names of those you want."
+                f"Result `{self._full_name}` has {self._items_text()}: pass f_get the names of "
+                "those you want."
             )
         return next(iter(self._items.values()))
 
     def _get_single(self, key: Any) -> Any:
         name = self.f_translate_key(key)
-        item = self._items.get(name, _MISSING)
+        item = self._items.get(name, _MISSING) if isinstance(name, str) else _MISSING
         if item is not _MISSING:
             return item
         if name == "data" and len(self._items) == 1:
@@ -178,10 +189,16 @@ class Result(BaseResult):
         raise self._no_item(name)
 
     def _no_item(self, name: Any) -> PypetAttributeError:
-        known = ", ".join(map(str, self._items)) or "none"
         return PypetAttributeError(
-            f"Result `{self._full_name}` has no item `{name}`; its items: {known}."
+            f"Result `{self._full_name}` has no item `{name}`, only {self._items_text()}."
+            f"{suggestions.near_members(type(self), str(name), self._items)}"
         )
+
+    def _items_text(self) -> str:
+        """Number and names of the items, for error messages."""
+        names = ", ".join(itertools.islice(self._items, MAX_ITEMS_SHOWN))
+        more = ", ..." if len(self._items) > MAX_ITEMS_SHOWN else ""
+        return f"{len(self._items)} items ({names}{more})"
 
     def f_remove(self, *args: Any) -> None:
         """Remove items.
@@ -193,7 +210,7 @@ class Result(BaseResult):
         """
         for key in args:
             name = self.f_translate_key(key)
-            if name not in self._items:
+            if not isinstance(name, str) or name not in self._items:
                 raise self._no_item(name)
             del self._items[name]
 
@@ -226,7 +243,7 @@ class Result(BaseResult):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "_items":
-            raise PypetAttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
+            raise self._no_attribute(name)
         return self._get_single(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -254,13 +271,20 @@ class Result(BaseResult):
         return self._get_single(key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        setattr(self, self.f_translate_key(key), value)
+        name = self.f_translate_key(key)
+        if isinstance(name, str):
+            setattr(self, name, value)
+        else:
+            self.f_set_single(name, value)  # which says what is wrong with it
 
     def __delitem__(self, key: Any) -> None:
         self.f_remove(key)
 
     def __contains__(self, key: Any) -> bool:
-        return self.f_translate_key(key) in self._items
+        if self._name is None and not isinstance(key, str):
+            return False
+        name = self.f_translate_key(key)
+        return isinstance(name, str) and name in self._items
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -269,7 +293,7 @@ class Result(BaseResult):
         return True
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *map(str, self._items)]
+        return [*super().__dir__(), *self._items]
 
     # ---------------------------------------------------------------- storing
 

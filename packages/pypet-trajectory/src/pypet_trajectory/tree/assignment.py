@@ -68,7 +68,7 @@ def _add(group: NNGroupNode, key: str, node: NNTreeNode) -> None:
     if old_name and first != name:
         raise PypetAttributeError(
             f"A {type(node).__name__} called `{old_name}` cannot be assigned to `{name}` below "
-            f"`{group._full_name}`: its name must be empty, `{name}`, or begin with `{name}.`."
+            f"{group._title}: its name must be empty, `{name}`, or begin with `{name}.`."
         )
     node._rename(old_name or name)
     try:

@@ -96,7 +96,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
                         return node.f_get()
                     return node
         if name.startswith("_"):
-            raise PypetAttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
+            raise self._no_attribute(name)
         if index is None:
             raise lookup.no_tree(self)
         return lookup.natural(self, name)
@@ -128,8 +128,8 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
             object.__setattr__(self, name, value)
         else:
             raise PypetAttributeError(
-                f"`{name}` is a member of {type(self).__name__} and cannot be assigned to "
-                f"(group `{self._full_name}`)."
+                f"`{name}` is a member of {self._title}, and members cannot be assigned to. Use "
+                f"an adder if a child shall have this name."
             )
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -515,7 +515,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         path = lookup.find_path(self, name)
         if path is None:
             raise PypetValueError(
-                f"`{name}` is not below group `{self._full_name}` and cannot be stored. Write "
+                f"`{name}` is not below {self._title} and cannot be stored. Write "
                 "the whole path from this group: storing takes no shortcuts."
             )
         storage_calls.store_child(self, path, recursive, store_data, max_depth)

@@ -86,7 +86,7 @@ def add_link_from_storage(group: NNGroupNode, name: str, target: NNTreeNode) -> 
         group._index.add_link(group, name, target)
     elif group._links.get(name) is not target:
         raise PypetAttributeError(
-            f"The stored link `{name}` below `{group._full_name}` points to "
+            f"The stored link `{name}` below {group._title} points to "
             f"`{target._full_name}`, but the name stands for "
             f"`{group._children[name]._full_name}` in memory."
         )
@@ -104,7 +104,7 @@ def remove_link(group: NNGroupNode, name: str) -> None:
     translated = names.translate(name, root._wildcards, root._idx)
     if translated not in group._links:
         raise PypetValueError(
-            f"Group `{group._full_name}` has no link called {translated!r}. Its links are "
+            f"{group._title} has no link called {translated!r}. Its links are "
             f"{sorted(group._links) or 'none'}."
         )
     group._index.remove_link(group, translated)

@@ -353,7 +353,7 @@ def _get_node(
     if auto_load:
         if not with_links:
             raise PypetValueError(
-                f"{key!r} cannot be loaded below `{start._full_name}` without links: loading "
+                f"{key!r} cannot be loaded below {start._title} without links: loading "
                 "follows links. Leave out `auto_load` or pass `with_links=True`."
             )
         return _get_or_load(start, key, shortcuts, max_depth)
@@ -438,7 +438,7 @@ def _check_depth(start: NNGroupNode, key: Any, shortcuts: bool, max_depth: int |
     if length > max_depth:
         raise PypetValueError(
             f"{key!r} has {length} components and cannot be found at a depth of at most "
-            f"{max_depth} below `{start._full_name}`. Raise `max_depth` or shorten the name."
+            f"{max_depth} below {start._title}. Raise `max_depth` or shorten the name."
         )
 
 
@@ -446,26 +446,27 @@ def _not_unique(
     start: NNGroupNode, name: str, depth: int, first: str, second: str
 ) -> NotUniqueNodeError:
     return NotUniqueNodeError(
-        f"`{name}` is not unique below `{start._full_name or start._index.root._name}`: at depth "
-        f"{depth} there are `{first}` and `{second}` (a link counts like a node). Write more of "
-        "the path, or use f_get_all to get all of them."
+        f"`{name}` is not unique below {start._title}: at depth {depth} there are `{first}` and "
+        f"`{second}` (a link counts like a node). Write more of the path, or use f_get_all to get "
+        "all of them."
     )
 
 
 def _not_found(start: NNGroupNode, key: Any) -> NodeNotFoundError:
-    root = start._index.root
+    index = start._index
     path = next(translations(start, key))
-    where = f"group `{start._full_name}`" if start._full_name else f"trajectory `{root._name}`"
     name = ".".join(path)
-    text = f"`{name}` was not found below {where}."
+    known = (index.names, index.link_names, BRANCHES)
+    unknown = (part for part in path if not any(part in register for register in known))
+    text = f"`{name}` was not found below {start._title}."
     if isinstance(key, str) and key != name:
-        text = f"`{name}` (from `{key}`) was not found below {where}."
-    return NodeNotFoundError(text + suggestions.near_names(start, path[-1]))
+        text = f"`{name}` (from `{key}`) was not found below {start._title}."
+    return NodeNotFoundError(text + suggestions.near_nodes(start, next(unknown, path[-1])))
 
 
 def no_tree(group: NNGroupNode) -> PypetAttributeError:
     """What to raise where a group needs a tree and hangs in none."""
     return PypetAttributeError(
-        f"Group `{group._full_name}` ({type(group).__name__}) is not in the tree of a "
-        "trajectory: it was never added, or it was removed. Add it first."
+        f"{group._title} is not in the tree of a trajectory: it was never added, or it was "
+        "removed. Add it first."
     )

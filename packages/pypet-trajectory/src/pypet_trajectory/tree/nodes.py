@@ -7,9 +7,12 @@ hangs in. It can be pickled, sent and compared alone, which is why only groups k
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from pypet_trajectory.annotations import WithAnnotations
+from pypet_trajectory.exceptions import PypetAttributeError, PypetValueError
+from pypet_trajectory.tree import suggestions
 from pypet_trajectory.tree.proxies import NNTreeNodeFunc, NNTreeNodeVars
 
 # Groups and results give assignment a meaning of their own; a node's own state goes past that,
@@ -161,6 +164,38 @@ class NNTreeNode(WithAnnotations):
     def func(self) -> NNTreeNodeFunc:
         """Methods without prefix: ``node.func.get()`` is ``node.f_get()``."""
         return NNTreeNodeFunc(self)
+
+    def f_get_annotations(self, *args: str | int) -> Any:
+        """Get annotations, see `Annotations.f_get`.
+
+        Raises
+        ------
+        PypetAttributeError
+            If an annotation does not exist, or there is none at all.
+        PypetValueError
+            If no name is given and there are several annotations.
+        """
+        try:
+            return super().f_get_annotations(*args)
+        except (PypetAttributeError, PypetValueError) as error:
+            raise type(error)(f"{self._title}: {error}") from None
+
+    def _no_attribute(self, name: str, others: Iterable[str] = ()) -> PypetAttributeError:
+        """What to raise for an attribute that is not there; it may be like one of `others`."""
+        return PypetAttributeError(
+            f"{self._title} has no attribute `{name}`."
+            f"{suggestions.near_members(type(self), name, others)}"
+        )
+
+    @property
+    def _title(self) -> str:
+        """Class and full name, of a root its name, for error messages."""
+        try:
+            name = object.__getattribute__(self, "_full_name")
+            name = name or object.__getattribute__(self, "_name")
+        except AttributeError:  # asked for something before it got its name, by copy or pickle
+            name = None
+        return f"{type(self).__name__} `{name}`" if name else type(self).__name__
 
     def _repr_html_(self) -> str:
         """What notebooks show: an unfolding tree, escaped and bounded in size."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import PypetAttributeError
 from pypet_trajectory.slots import HasSlots
+from pypet_trajectory.tree import suggestions
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
@@ -38,14 +39,15 @@ class NNTreeNodeKids(HasSlots):
             return group._children[name]
         except KeyError:
             raise PypetAttributeError(
-                f"Group `{group.v_full_name}` has no child called `{name}`. `kids` knows direct "
-                "children only; use f_get to search further below."
+                f"{group._title} has no child called `{name}`."
+                f"{suggestions.near_members(type(group), name, group._children)} `kids` knows "
+                "direct children only; use f_get to search further below."
             ) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise PypetAttributeError(
             f"`{name}` cannot be set: `{type(self).__name__}` only shows what is there. Assign "
-            f"to the group `{self._node.v_full_name}` itself."
+            f"to the group itself, {self._node._title}."
         )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -78,8 +80,8 @@ class NNTreeNodeFunc(NNTreeNodeKids):
 
     def _unknown(self, name: str) -> PypetAttributeError:
         return PypetAttributeError(
-            f"`{self._PREFIX}{name}` is no member of {type(self._node).__name__} "
-            f"`{self._node.v_full_name}`."
+            f"`{self._PREFIX}{name}` is no member of {self._node._title}."
+            f"{suggestions.near_members(type(self._node), self._PREFIX + name)}"
         )
 
 

@@ -38,7 +38,7 @@ def remove_child(
     child = group._children.get(translated)
     if child is None:
         raise PypetValueError(
-            f"Group `{group._full_name}` has no child called {translated!r}: it cannot be "
+            f"{group._title} has no child called {translated!r}: it cannot be "
             "removed. Only direct children are; there are no shortcuts here."
         )
     if translated in group._links:
@@ -76,7 +76,7 @@ def remove_node(
     group: NNGroupNode = node  # type: ignore[assignment]
     if group._children and not recursive:
         raise PypetTypeError(
-            f"Group `{group._full_name}` has {len(group._children)} children: remove it with "
+            f"{group._title} has {len(group._children)} children: remove it with "
             "`recursive=True`, or remove the children first."
         )
     if predicate is None or predicate(group):

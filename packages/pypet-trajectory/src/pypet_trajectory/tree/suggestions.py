@@ -16,27 +16,39 @@ if TYPE_CHECKING:
 #: Names looked at, and names of these compared letter by letter.
 MAX_NAMES = 500
 MAX_COMPARED = 60
+#: Prefixes of the members of nodes, which children and items rarely have.
+_MEMBER_PREFIXES = ("f_", "v_")
 
 
-def near_names(group: NNGroupNode, name: str) -> str:
+def near_nodes(group: NNGroupNode, name: str) -> str:
     """Return a sentence with up to three names like `name`, ``''`` if there are none.
 
     For names with the prefixes ``f_`` and ``v_`` the members of the group are compared,
     otherwise its children and then all names of the tree.
     """
-    import difflib  # here, because most programs never misspell a name
+    return near_members(type(group), name, chain(group._children, group._index.names))
 
-    known: Iterable[str]
-    if name.startswith(("f_", "v_")):
-        known = (member for member in dir(type(group)) if member.startswith(name[:2]))
-    else:
-        known = islice(chain(group._children, group._index.names), MAX_NAMES)
+
+def near_members(cls: type, name: str, others: Iterable[str] = ()) -> str:
+    """The same for members of a class, or for `others` if `name` is not like that of a member."""
+    if name.startswith(_MEMBER_PREFIXES):
+        return _near(name, (member for member in dir(cls) if member.startswith(name[:2])))
+    return _near(name, others)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
     # Names that differ much in length, or in first and last letter, are hardly misspellings.
     likely = dict.fromkeys(
         other
-        for other in known
-        if abs(len(other) - len(name)) <= 2 and (other[:1] == name[:1] or other[-1:] == name[-1:])
+        for other in islice(known, MAX_NAMES)
+        if other != name
+        and abs(len(other) - len(name)) <= 2
+        and (other[:1] == name[:1] or other[-1:] == name[-1:])
     )
+    if not likely:
+        return ""
+    import difflib  # here, because most programs never misspell a name
+
     near = difflib.get_close_matches(name, islice(likely, MAX_COMPARED), n=3, cutoff=0.7)
     if not near:
         return ""

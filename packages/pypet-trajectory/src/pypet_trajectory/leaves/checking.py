@@ -1,0 +1,122 @@
+"""Whether values fit a parameter, and what to do about one that does not.
+
+A value fits if the parameter's class supports it; to be explored it must also have the type of the
+default value. Invariant: no value is converted. An array may explore a parameter of a Python type
+because its items are that type's already, and a refusal names the conversion instead of doing it.
+Ranges of scalars are checked at once, whatever their length, unless a custom class has own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError, UnsupportedDataError
+from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_trajectory.leaves.summary import summarise
+from pypet_trajectory.leaves.types import ARRAYS, SCALARS
+
+if TYPE_CHECKING:
+    from pypet_trajectory.leaves.parameter import Parameter
+
+
+def checked_range(parameter: Parameter, values: Iterable[Any]) -> CompactRange:
+    """Return values as a range after checking that they may follow the default value.
+
+    Raises
+    ------
+    TypeError
+        If a value is unsupported or not of the default value's type.
+    ValueError
+        If there are no values.
+    """
+    found = _range_of_one_type(parameter, values)
+    if found is None:
+        found = _checked_one_by_one(parameter, values)
+    if not len(found):
+        raise PypetValueError(
+            f"There are no values to explore for parameter `{parameter._full_name}`: pass at "
+            "least one."
+        )
+    return found
+
+
+def _range_of_one_type(parameter: Parameter, values: Iterable[Any]) -> CompactRange | None:
+    """Take values whose common type is evident, None if they need a look one by one."""
+    if not _compares_types_of_scalars(parameter):
+        return None
+    kind = type(parameter._default)
+    if isinstance(values, CompactRange) and values.kind is kind and kind in SCALARS:
+        return values
+    if isinstance(values, np.ndarray):
+        return CompactRange.from_array(values, kind)
+    return None
+
+
+def _checked_one_by_one(parameter: Parameter, values: Iterable[Any]) -> CompactRange:
+    as_list = list(values)
+    kind = type(parameter._default)
+    evident = kind in SCALARS and _compares_types_of_scalars(parameter)
+    if not (evident and set(map(type, as_list)) <= {kind}):
+        for position, value in enumerate(as_list):
+            _check_element(parameter, value, position, values)
+    return parameter._make_range(as_list)
+
+
+def _compares_types_of_scalars(parameter: Parameter) -> bool:
+    """Whether the rules of the class, which may be custom, compare types of scalars only."""
+    cls = type(parameter)
+    return hasattr(cls.f_supports, "exact_scalars") and hasattr(
+        cls._values_of_same_type, "exact_scalars"
+    )
+
+
+def _check_element(parameter: Parameter, value: Any, position: int, values: Iterable[Any]) -> None:
+    default = parameter._default
+    if not parameter.f_supports(value):
+        raise unsupported(parameter, value, f"value {position} to explore,")
+    if not parameter._values_of_same_type(value, default):
+        raise PypetTypeError(
+            f"Value {position} to explore for parameter `{parameter._full_name}` is of "
+            f"{type(value)}, its default value {summarise(default)} of {type(default)}: all "
+            f"values need the type of the default. {_conversion(value, type(default), values)}"
+        )
+
+
+# ------------------------------------------------------------------------- what to do about it
+
+
+def unsupported(parameter: Parameter, data: Any, what: str = "data") -> UnsupportedDataError:
+    """What to raise for data of a type, dtype or shape that the parameter does not take."""
+    from pypet_trajectory.leaves.alternatives import way_out
+
+    kind = type(data)
+    about = ""
+    if kind in ARRAYS:
+        about = f" with dtype {data.dtype} and shape {data.shape}"
+    elif kind in (tuple, list):
+        kinds = sorted({type(item).__name__ for item in data}) or ["nothing"]
+        about = f" with items of {', '.join(kinds)}"
+    return UnsupportedDataError(
+        f"Parameter `{parameter._full_name}` ({type(parameter).__name__}) does not support {what} "
+        f"of {kind}{about}. {way_out(data, parameter=True)}"
+    )
+
+
+def _conversion(value: Any, wanted: type, values: Iterable[Any]) -> str:
+    """How to turn a value into one of the wanted type."""
+    if isinstance(value, np.generic) and wanted in (bool, int, float, complex, str):
+        name = wanted.__name__
+        lossless = type(value.item()) is wanted
+        if not isinstance(values, np.ndarray):
+            return f"Pass `[{name}(value) for value in values]`, or an array of dtype {name}."
+        if lossless:
+            return "Pass `array.tolist()`."
+        return f"Pass `array.astype({name})` if nothing is lost by that."
+    if issubclass(wanted, np.generic):
+        return f"Pass `np.array(values, dtype='{np.dtype(wanted)}')`, or set a Python default."
+    if wanted in SCALARS and type(value) in SCALARS:
+        return f"Write all values as {wanted.__name__}, or set a default of the other type."
+    return "Convert the values, or set a default of their type."
