@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 from importlib import import_module
@@ -44,6 +45,13 @@ def test_wrap_modes_are_constants_under_both_names():
     for mode in ("QUEUE", "LOCK", "NONE", "PIPE", "LOCAL", "NETLOCK", "NETQUEUE"):
         assert getattr(pypetconstants, f"MULTIPROC_MODE_{mode}") == mode
         assert getattr(pypetconstants, f"WRAP_MODE_{mode}") == mode
+
+
+def test_versions_are_constants():
+    from pypet import pypetconstants
+
+    assert platform.python_version().startswith(pypetconstants.python_version_string)
+    assert pypetconstants.VERSIONS_TO_STORE["python"] == pypetconstants.python_version_string
 
 
 def test_importing_pypet_imports_nothing_heavy():

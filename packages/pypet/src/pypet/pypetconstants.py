@@ -76,6 +76,7 @@ from pypet_trajectory.constants import (
     WRAP_MODE_NONE,
     WRAP_MODE_PIPE,
     WRAP_MODE_QUEUE,
+    python_version_string,
 )
 
 MULTIPROC_MODE_LOCAL = WRAP_MODE_LOCAL
@@ -163,6 +164,7 @@ __all__ = [
     "WRAP_MODE_NONE",
     "WRAP_MODE_PIPE",
     "WRAP_MODE_QUEUE",
+    "python_version_string",
 ]
 
 
