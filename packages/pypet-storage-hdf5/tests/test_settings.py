@@ -141,3 +141,19 @@ def test_no_progress_is_told_while_the_file_is_held_open(new, caplog):
     with StorageContextManager(traj):
         traj.f_store_item(traj.f_add_result("r", 1))
     assert not messages(caplog)
+
+
+@pytest.mark.parametrize(
+    "switch",
+    ["shuffle", "fletcher32", "overwrite_file", "purge_duplicate_comments", "summary_tables",
+     "small_overview_tables", "large_overview_tables"],
+)  # fmt: skip
+@pytest.mark.parametrize("value", ["False", 2, None])
+def test_switches_are_true_or_false(switch, value):
+    with pytest.raises(TypeError, match=f"{switch} must be True or False, not {value!r}"):
+        HDF5StorageService(filename="t.hdf5", **{switch: value})
+
+
+def test_the_title_of_a_file_is_a_text():
+    with pytest.raises(TypeError, match="file_title must be a text, not 5"):
+        HDF5StorageService(filename="t.hdf5", file_title=5)

@@ -8,6 +8,7 @@ import sys
 import git
 import pytest
 
+from pypet_trajectory.exceptions import PypetError
 from pypet_vcs import read_state
 
 pytestmark = pytest.mark.timeout(60)
@@ -151,13 +152,20 @@ def test_changes_inside_a_submodule_are_told_apart(folder, tmp_path):
 
 def test_a_folder_inside_a_repository_is_not_the_repository(folder):
     (folder.path / "sub").mkdir()
-    with pytest.raises(git.InvalidGitRepositoryError):
+    with pytest.raises(
+        git.InvalidGitRepositoryError, match=r"sub is no git repo.* no \.git"
+    ) as caught:
         read_state(folder.path / "sub")
+    assert isinstance(caught.value, PypetError)
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
-    with pytest.raises(git.NoSuchPathError):
+    with pytest.raises(
+        git.NoSuchPathError, match=r"missing is no git repo.* no such folder"
+    ) as caught:
         read_state(tmp_path / "missing")
+    assert isinstance(caught.value, PypetError)
+    assert isinstance(caught.value, ValueError)
 
 
 def test_importing_the_package_does_not_import_git():

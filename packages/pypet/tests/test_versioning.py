@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pypet import GitDiffError, load_trajectory
+from pypet import Environment, GitDiffError, load_trajectory
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -108,13 +108,14 @@ class FakeRecord:
 
 
 @pytest.fixture
-def lab_book(monkeypatch):
+def lab_book(monkeypatch, folder):
     from pypet import environment
     from pypet_vcs import sumatra
 
     monkeypatch.setattr(environment, "load_project", object())
     monkeypatch.setattr(sumatra, "begin_record", FakeRecord)
     FakeRecord.events = []
+    (folder / "book" / ".smt").mkdir(parents=True)
     return {"sumatra_project": "book", "sumatra_reason": "why", "sumatra_label": "first"}
 
 
@@ -134,3 +135,9 @@ def test_experiments_that_crash_are_not_recorded(lab_book, explored):
     with pytest.raises(ZeroDivisionError):
         explored([1], **lab_book).run(lambda traj: 1 / 0)
     assert FakeRecord.events == ["begun book why first"]
+
+
+def test_a_project_that_is_not_there_is_refused_before_anything_is_created(lab_book, folder):
+    with pytest.raises(OSError, match=r"no Sumatra project in .*elsewhere or above"):
+        Environment("t", filename="t.hdf5", sumatra_project="elsewhere")
+    assert os.listdir(folder) == ["book"]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.access import access_data, only_reads
+from pypet_storage_hdf5.access import access_data, only_reads, restructures
 from pypet_storage_hdf5.backend import HDF5Backend
 from pypet_storage_hdf5.backup import backup_filename as default_backup_filename
 from pypet_storage_hdf5.backup import copy_trajectory_group
@@ -24,7 +24,7 @@ from pypet_storage_hdf5.config_entries import (
 )
 from pypet_storage_hdf5.file_names import DEFAULT_NAME, resolved_filename
 from pypet_storage_hdf5.session_journal import remove_journal
-from pypet_storage_hdf5.setting_values import checked, seconds
+from pypet_storage_hdf5.setting_values import checked, seconds, switch, text
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetValueError
@@ -147,16 +147,14 @@ class HDF5StorageService(TreeStorageService):
         allow_pickle: bool = True,
         unknown_classes: str = "raise",
     ) -> None:
-        small, large, summary = (
-            bool(small_overview_tables),
-            bool(large_overview_tables),
-            bool(summary_tables),
-        )
+        small = switch("small_overview_tables", small_overview_tables)
+        large = switch("large_overview_tables", large_overview_tables)
+        summary = switch("summary_tables", summary_tables)
         settings = Settings(
             complib=complib,
             complevel=complevel,
-            shuffle=bool(shuffle),
-            fletcher32=bool(fletcher32),
+            shuffle=shuffle,
+            fletcher32=fletcher32,
             pandas_format=pandas_format,
             encoding=encoding,
             config_overview=small,
@@ -166,17 +164,19 @@ class HDF5StorageService(TreeStorageService):
             results_overview=large,
             derived_parameters_summary=summary,
             results_summary=summary,
-            purge_duplicate_comments=bool(purge_duplicate_comments),
+            purge_duplicate_comments=purge_duplicate_comments,
             results_per_run=results_per_run,
             derived_parameters_per_run=derived_parameters_per_run,
         )
         settings.checked().without_contradiction()
+        overwrite_file = switch("overwrite_file", overwrite_file)
+        title = None if file_title is None else text("file_title", file_title)
         name = None if trajectory is None else trajectory.v_name
         location = resolved_filename(filename, name)
         backend = HDF5Backend(
             location,
             settings,
-            file_title or name or DEFAULT_NAME,
+            title or name or DEFAULT_NAME,
             allow_pickle=allow_pickle,
             display_time=seconds("display_time", display_time),
         )
@@ -315,7 +315,9 @@ class HDF5StorageService(TreeStorageService):
             )
         with self._session(name, None, writable=not only_reads(request)):
             answer = access_data(self._backend, full_name, item, request, args, kwargs)
-            if not only_reads(request):
+            if restructures(request):
+                self._backend.flush_unnoted()
+            elif not only_reads(request):
                 self._backend.file.flush()
             return answer
 

@@ -57,11 +57,11 @@ def compression_library(name: Any) -> str:
         If PyTables knows no such library.
     """
     known = tables.filters.all_complibs
-    text = _text("complib", name)
-    if text in known:
-        return text
-    if len(text) == 7 and text.startswith("blosc"):
-        whole = [library for library in known if library.startswith(text)]
+    found = text("complib", name)
+    if found in known:
+        return found
+    if len(found) == 7 and found.startswith("blosc"):
+        whole = [library for library in known if library.startswith(found)]
         if whole:
             return str(whole[0])
     raise PypetValueError(f"complib must be one of {', '.join(known)}, not {name!r}.")
@@ -93,12 +93,25 @@ def text_encoding(name: Any) -> str:
     ValueError
         If Python knows no such encoding.
     """
-    text = _text("encoding", name)
+    found = text("encoding", name)
     try:
-        codecs.lookup(text)
+        codecs.lookup(found)
     except (LookupError, ValueError):
         raise PypetValueError(f"encoding: Python knows no text encoding {name!r}.") from None
-    return text
+    return found
+
+
+def text(setting: str, value: Any) -> str:
+    """A text.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    if not isinstance(value, str):
+        raise PypetTypeError(f"{setting} must be a text, not {value!r}.")
+    return str(value)
 
 
 def expected_number(setting: str, number: Any) -> int:
@@ -136,7 +149,20 @@ def seconds(setting: str, value: Any) -> float:
     return found
 
 
-#: What a setting may be, by its name; switches are missing here and may be anything.
+def switch(setting: str, value: Any) -> bool:
+    """A truth value; text is none, for ``'False'`` would be true.
+
+    Raises
+    ------
+    TypeError
+        If it is neither True nor False, nor 1 or 0.
+    """
+    if not isinstance(value, (bool, np.bool_, int, np.integer)) or value not in (0, 1):
+        raise PypetTypeError(f"{setting} must be True or False, not {value!r}.")
+    return bool(value)
+
+
+#: What a setting may be, by its name; those that are missing here are switches.
 CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "complib": compression_library,
     "complevel": compression_level,
@@ -155,7 +181,7 @@ def checked(setting: str, value: Any) -> Any:
     TypeError, ValueError
         If the setting cannot have this value.
     """
-    return CHECKS.get(setting, bool)(value)
+    return CHECKS.get(setting, partial(switch, setting))(value)
 
 
 def restored(setting: str, value: Any, default: Any, place: str) -> Any:
@@ -175,9 +201,3 @@ def _whole_number(setting: str, value: Any) -> int:
     if number is None or number != value:
         raise PypetTypeError(f"{setting} must be a whole number, not {value!r}.")
     return number
-
-
-def _text(setting: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise PypetTypeError(f"{setting} must be a text, not {value!r}.")
-    return str(value)

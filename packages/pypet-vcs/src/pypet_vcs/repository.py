@@ -8,10 +8,13 @@ index, so it is safe while somebody works in the repository. Unlike a plain ``gi
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from pypet_trajectory.exceptions import PypetValueError
 
 if TYPE_CHECKING:
     import git
@@ -85,13 +88,27 @@ def open_repository(path: str | os.PathLike[str], *, search_parents: bool = Fals
     Raises
     ------
     git.NoSuchPathError
-        If there is no such folder.
+        If there is no such folder; also a ``ValueError``.
     git.InvalidGitRepositoryError
-        If it is not a repository.
+        If it is not a repository; also a ``ValueError``.
     """
     import git
 
-    return git.Repo(os.fspath(path), search_parent_directories=search_parents)
+    try:
+        return git.Repo(os.fspath(path), search_parent_directories=search_parents)
+    except (git.NoSuchPathError, git.InvalidGitRepositoryError) as error:
+        kind = git.NoSuchPathError if not os.path.exists(path) else type(error)
+        what = "there is no such folder" if kind is git.NoSuchPathError else "it contains no .git"
+        raise _no_repository_error(kind)(
+            f"{os.path.abspath(path)} is no git repository: {what}. Pass the folder that contains "
+            ".git."
+        ) from error
+
+
+@functools.cache
+def _no_repository_error(kind: type[Exception]) -> type[Exception]:
+    """GitPython's error that is ours as well; made when needed, for git is not imported before."""
+    return type("NoRepositoryError", (PypetValueError, kind), {"__module__": __name__})
 
 
 def describe_commit(repo: git.Repo) -> CommitInfo | None:

@@ -13,9 +13,15 @@ import os
 import re
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-from pypet_trajectory.exceptions import MissingPackageError, PypetRuntimeError, PypetValueError
+from pypet_trajectory.exceptions import (
+    MissingPackageError,
+    PypetOSError,
+    PypetRuntimeError,
+    PypetValueError,
+)
 
 _LABEL = re.compile(r"[A-Za-z0-9_\-]+")
 
@@ -126,6 +132,22 @@ def begin_record(
     )
     record.register(working_copy)
     return SumatraRecord(loaded, record, traj, reason)
+
+
+def check_project(project: str | os.PathLike[str]) -> None:
+    """Make sure that there is a project at a path, without opening it.
+
+    Raises
+    ------
+    PypetOSError
+        If neither the folder nor one above it contains ``.smt``.
+    """
+    folder = Path(project).absolute()
+    if not any((each / ".smt").is_dir() for each in (folder, *folder.parents)):
+        raise PypetOSError(
+            f"There is no Sumatra project in {folder} or above. Pass the folder that contains "
+            ".smt, or make a project there with: smt init NAME"
+        )
 
 
 def check_label(label: str | None) -> None:

@@ -45,6 +45,9 @@ def _check_dill(a: EnvironmentArguments) -> None:
 def _check_sumatra(a: EnvironmentArguments) -> None:
     if a.sumatra_project is not None:
         refuse_without("load_project", f"sumatra_project={a.sumatra_project!r}")
+        from pypet_vcs.sumatra import check_project
+
+        check_project(a.sumatra_project)
     if a.sumatra_label is not None:
         from pypet_vcs.sumatra import check_label
 
