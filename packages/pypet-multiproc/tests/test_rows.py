@@ -1,11 +1,13 @@
 """Rows of the run table go with whatever else is written, and none is lost."""
 
+import time
+
 import pytest
 
 from pypet_multiproc.engine import RunEngine
 from pypet_multiproc.experiment import Experiment, RunTask
 from pypet_multiproc.settings import EngineSettings
-from pypet_multiproc.testing import double, slow
+from pypet_multiproc.testing import double
 from pypet_multiproc.writing.rows import WaitingRows
 from pypet_trajectory.storage.records import RunFailure, RunRows
 
@@ -54,7 +56,12 @@ def test_rows_of_short_runs_are_stored_with_data_of_others(make_traj, service, m
     assert len(service._noted("opened")) < 50
 
 
+def take_a_moment(traj):
+    time.sleep(0.01)
+    return double(traj)
+
+
 def test_in_a_single_process_rows_of_longer_runs_are_stored_at_once(make_traj, service):
-    for idx in row_by_row(make_traj, slow, 0.01, runs=3):
+    for idx in row_by_row(make_traj, take_a_moment, runs=3):
         assert set(service.rows()) == set(range(idx + 1))
     assert set(service.rows()) == set(range(3))

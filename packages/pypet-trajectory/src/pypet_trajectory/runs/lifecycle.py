@@ -141,8 +141,7 @@ def start_run(traj: T, idx: str | int | None = None, turn_into_run: bool = True)
         )
     traj._new_nodes.clear()
     traj._new_links.clear()
-    row = traj._run_table.row(traj._idx)
-    traj._times_before_run = {name: row[name] for name in ("timestamp", "finish_timestamp")}
+    traj._times_before_run = traj._run_table.time_stamps(traj._idx)
     traj._run_table.set(traj._idx, timestamp=time.time())
     traj._run_started = True
     traj._is_run = bool(turn_into_run)

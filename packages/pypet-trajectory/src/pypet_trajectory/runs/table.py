@@ -192,19 +192,26 @@ class RunTable:
         IndexError
             If there is no such run.
         """
-        idx = self._checked(idx)
-        start, finish = self._value("timestamp", idx), self._value("finish_timestamp", idx)
-        row: dict[str, Any] = {
-            "idx": idx,
-            "timestamp": float(start),
-            "finish_timestamp": float(finish),
-        }
+        row: dict[str, Any] = {"idx": self._checked(idx), **self.time_stamps(idx)}
+        start, finish = row["timestamp"], row["finish_timestamp"]
         for name in FRESH:
             if name == "completed":
                 row[name] = int(self._value(name, idx))
             elif name not in NUMERIC_FIELDS:
                 row[name] = _text(name, self._value(name, idx), start, finish)
         return row
+
+    def time_stamps(self, idx: int) -> dict[str, float]:
+        """When one run began and ended, in seconds since the epoch, as fields of its row.
+
+        Raises
+        ------
+        IndexError
+            If there is no such run.
+        """
+        idx = self._checked(idx)
+        names = ("timestamp", "finish_timestamp")
+        return {name: float(self._value(name, idx)) for name in names}
 
     def is_completed(self, idx: int) -> bool:
         """Whether the run has finished."""

@@ -12,9 +12,9 @@ import time
 from typing import Any
 
 #: Share of the time that may go into writing rows.
-_SHARE = 0.05
+_SHARE = 0.03
 #: Seconds that may be spent regardless, so that the first runs of any experiment are written.
-_CREDIT = 0.2
+_CREDIT = 0.02
 
 
 class RunTableKeeper:
