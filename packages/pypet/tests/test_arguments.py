@@ -78,6 +78,13 @@ def test_only_the_memory_cap_may_be_a_pair():
     Environment(**QUIET, memory_cap=[50, 1])
 
 
+@pytest.mark.parametrize("cap", [90, (90.0, 500), (90, 500.0), [90, 500]])
+def test_the_memory_cap_is_noted_as_a_pair_of_numbers(cap):
+    env = Environment(**QUIET, multiproc=True, memory_cap=cap)
+    noted = env.trajectory.f_get("config.environment.memory_cap").f_get()
+    assert tuple(noted) == (90.0, 0.0 if cap == 90 else 500.0)
+
+
 @pytest.mark.claim(275)
 def test_old_names_of_arguments_are_accepted_with_a_warning(folder: Path):
     with pytest.warns(DeprecationWarning, match="continuable"):

@@ -205,3 +205,37 @@ def test_an_old_name_and_its_new_one_exclude_each_other(folder):
     error = refusal({"continuable": True, "resumable": False}, folder)
     assert isinstance(error, ValueError)
     assert "`continuable` is the old name of `resumable`" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"git_fail": True}, "git_fail"),
+        ({"git_message": "x"}, "git_message"),
+        ({"sumatra_reason": "x"}, "sumatra_reason"),
+        ({"resume_folder": "x"}, "resume_folder"),
+        ({"multiproc": True, "use_pool": True, "memory_cap": 50}, "memory_cap"),
+        ({"multiproc": True, "gc_interval": 5}, "gc_interval"),
+        ({"multiproc": True, "timeout": 5}, "timeout"),
+    ],
+)
+def test_arguments_without_effect_are_named_in_the_log(arguments, name, caplog):
+    Environment(**QUIET, **arguments)
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [text for text in said if "no effect" in text] == [text for text in said if name in text]
+    assert any(text.startswith(f"{name} has no effect") for text in said)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"use_pool": True, "memory_cap": 50, "gc_interval": 5},
+        {"multiproc": True, "memory_cap": 50},
+        {"multiproc": True, "wrap_mode": "LOCAL", "gc_interval": 5},
+        {"resumable": True, "resume_folder": "x"},
+    ],
+)
+def test_arguments_with_an_effect_or_switched_off_as_a_whole_are_not(arguments, caplog):
+    Environment(**QUIET, **arguments)
+    assert "no effect" not in caplog.text

@@ -129,7 +129,7 @@ def check_types(arguments: Mapping[str, Any]) -> None:
             kind.check(name, arguments[name])
 
 
-def cap_and_estimate(memory_cap: Any) -> tuple[Any, Any]:
+def cap_and_estimate(memory_cap: Any) -> tuple[float, float]:
     """``memory_cap`` as a pair: the cap and the expected size of a process in MB.
 
     Raises
@@ -142,7 +142,7 @@ def cap_and_estimate(memory_cap: Any) -> tuple[Any, Any]:
     Examples
     --------
     >>> cap_and_estimate(90), cap_and_estimate((90, 500))
-    ((90, 0.0), (90, 500))
+    ((90.0, 0.0), (90.0, 500.0))
     """
     pair = memory_cap if isinstance(memory_cap, (tuple, list)) else (memory_cap,)
     message = (
@@ -153,4 +153,5 @@ def cap_and_estimate(memory_cap: Any) -> tuple[Any, Any]:
         raise EnvironmentArgumentError(message)
     if not all(map(_is_number, pair)):
         raise EnvironmentArgumentTypeError(message)
-    return pair[0], (pair[1] if len(pair) == 2 else 0.0)
+    # Of one type, as the values of a parameter must be.
+    return float(pair[0]), float(pair[1]) if len(pair) == 2 else 0.0

@@ -16,6 +16,7 @@ from pypet.config_files import parse_config
 from pypet.environment import config_entries, engines, log_files, resuming, services, versioning
 from pypet.environment.arguments import ARGUMENT_NAMES, EnvironmentArguments
 from pypet.environment.identity import Identity, moment_for
+from pypet.environment.idle_arguments import idle_arguments
 from pypet.environment.keywords import distribute
 from pypet.environment.lab_book import begin_record, finish_record
 from pypet.environment.pipelines import Plan, plan_from_pipeline
@@ -242,6 +243,8 @@ class Environment(HasLogger):
         self._start_timestamp: float | None = None
         self._current_idx = 0
         self._resume_folder: Any = None
+        for sentence in idle_arguments(arguments):
+            self._logger.warning(sentence)
         self._logger.info("Environment `%s` is ready.", self.name)
 
     def _add_config(self) -> None:
