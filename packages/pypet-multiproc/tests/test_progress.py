@@ -1,12 +1,11 @@
 """How progress is told."""
 
-import io
 import logging
 
 import pytest
 
 from pypet_multiproc.logs import LoggingManager
-from pypet_multiproc.progress import LiveBar, ProgressReport, check_report_progress, progressbar
+from pypet_multiproc.progress import ProgressReport, check_report_progress, progressbar
 
 
 def bars(total, **kwargs):
@@ -116,39 +115,3 @@ def test_carriage_returns_are_printed_at_level_zero(capsys):
     report = ProgressReport(50, "print", 0)
     report.show(0, 2)
     assert capsys.readouterr().out.startswith("\rPROGRESS")
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def test_a_bar_is_drawn_on_a_terminal_only():
-    assert LiveBar.possible(Terminal())
-    assert not LiveBar.possible(io.StringIO())
-
-
-def test_the_bar_stays_on_the_terminal_and_log_files_stay_clean(tmp_path):
-    terminal = Terminal()
-    console = logging.StreamHandler(terminal)
-    file = logging.FileHandler(tmp_path / "log")
-    logger = logging.getLogger("bar")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(console)
-    logger.addHandler(file)
-    report = ProgressReport(10, "bar", 20)
-    with LiveBar(terminal) as bar:
-        bar.show(0, 4)
-        report.show(0, 4)
-        logger.info("something else")
-        bar.show(2, 4)
-    logger.handlers.clear()
-    file.close()
-    log = (tmp_path / "log").read_text()
-    assert log.splitlines()[0].startswith("PROGRESS: Finished 1/4")
-    assert log.splitlines()[1:] == ["something else"]
-    assert "\r" not in log
-    assert "PROGRESS" not in terminal.getvalue()
-    assert "something else\n" in terminal.getvalue()
-    assert "2/4" in terminal.getvalue()
-    assert console.stream is terminal

@@ -1,21 +1,18 @@
-"""How far a series of runs has come, as text for logs and as a bar for people who watch.
+"""How far a series of runs has come, as text for logs.
 
-The text is due each time another so many per cent have passed; it is what pypet 0.7 writes. The bar
-appears only where somebody can see it, on a terminal or in a notebook, and draws on the screen
-alone: while it is there, console handlers write above it, and no control character reaches a log
-file.
+The text is due each time another so many per cent have passed, and once more at the end; it is what
+pypet 0.7 writes. The bar for people who watch is another one
+(:mod:`pypet_multiproc.live_bar`): this one consists of plain characters, line by line.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 import time as clock
 from dataclasses import dataclass
 from datetime import timedelta
 from numbers import Real
-from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 
@@ -210,110 +207,3 @@ class ProgressReport:
         text = self._format % (n + 1, total_runs) + text
         _report(text, self.logger, self.level, self.level == 0, n >= total_runs - 1)
         return text
-
-
-class LiveBar:
-    """A bar that stays on the screen's last line.
-
-    While it is shown, handlers that log to the same terminal write above it and leave out progress
-    records, which the bar makes superfluous there.
-
-    Parameters
-    ----------
-    stream : file, optional
-        A terminal; by default stderr.
-    """
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
-        self._bar: Any = None
-        self._moved: list[tuple[logging.StreamHandler[Any], TextIO]] = []
-
-    @staticmethod
-    def possible(stream: TextIO | None = None) -> bool:
-        """Whether anybody can see a bar here."""
-        if _in_notebook():
-            return True
-        stream = sys.stderr if stream is None else stream
-        try:
-            return stream is not None and stream.isatty()
-        except ValueError:
-            return False
-
-    def show(self, done: int, total: int) -> None:
-        """Draw that `done` of `total` runs have finished."""
-        if self._bar is None or self._bar.total != total:
-            self.close()
-            self._open(done, total)
-        self._bar.update(done - self._bar.n)
-        if done >= total:
-            self.close()
-
-    def _open(self, done: int, total: int) -> None:
-        from tqdm.auto import tqdm
-
-        # The monitor of tqdm is a thread, and processes must not be forked beside threads.
-        tqdm.monitor_interval = 0
-        self._bar = tqdm(total=total, initial=done, unit="run", file=self._stream, leave=True)
-        for handler in _console_handlers(self._stream):
-            self._moved.append((handler, handler.stream))
-            handler.setStream(_AboveBar(self._bar, handler.stream))
-            handler.addFilter(_no_progress)
-
-    def close(self) -> None:
-        """Leave the bar as it is and give handlers their stream back."""
-        for handler, stream in self._moved:
-            handler.setStream(stream)
-            handler.removeFilter(_no_progress)
-        self._moved = []
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-    def __enter__(self) -> LiveBar:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-def _no_progress(record: logging.LogRecord) -> bool:
-    return not getattr(record, "is_progress", False)
-
-
-class _AboveBar:
-    """A stream that writes to the terminal above the bar."""
-
-    def __init__(self, bar: Any, stream: TextIO) -> None:
-        self._bar, self._stream = bar, stream
-
-    def write(self, text: str) -> int:
-        with self._bar.external_write_mode(file=self._stream):
-            return self._stream.write(text)
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-
-def _console_handlers(stream: TextIO) -> list[logging.StreamHandler[Any]]:
-    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
-    return [
-        handler
-        for logger in loggers
-        if isinstance(logger, logging.Logger)
-        for handler in logger.handlers
-        if type(handler) is logging.StreamHandler and handler.stream is stream
-    ]
-
-
-def _in_notebook() -> bool:
-    shell = sys.modules.get("IPython")
-    if shell is None:
-        return False
-    instance = shell.get_ipython()
-    return instance is not None and type(instance).__name__ == "ZMQInteractiveShell"

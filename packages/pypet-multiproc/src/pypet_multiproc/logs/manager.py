@@ -13,6 +13,7 @@ import logging
 import sys
 from typing import Any
 
+from pypet_multiproc.live_bar import LiveBar, share_console
 from pypet_multiproc.logs.changes import (
     LoggingChanges,
     all_loggers,
@@ -22,7 +23,7 @@ from pypet_multiproc.logs.changes import (
 from pypet_multiproc.logs.configurations import LoggingConfig, split_config
 from pypet_multiproc.logs.file_names import rename_log_file
 from pypet_multiproc.logs.standard_output import StdoutToLogger
-from pypet_multiproc.progress import LiveBar, ProgressReport, check_report_progress
+from pypet_multiproc.progress import ProgressReport, check_report_progress
 from pypet_trajectory.exceptions import PypetTypeError
 
 
@@ -54,6 +55,8 @@ class LoggingManager:
         self.run_name: str | None = None
         self._null_handler = logging.NullHandler()
         self._progress: ProgressReport | None = None
+        #: Whether the main process draws a bar, for other processes.
+        self._bar_elsewhere = False
         self._forget_process()
 
     def _forget_process(self) -> None:
@@ -65,6 +68,7 @@ class LoggingManager:
         state = self.__dict__.copy()
         for name in ("_null_handler", "_changes", "_stdout_to_logger", "_live_bar"):
             del state[name]
+        state["_bar_elsewhere"] = self._live_bar is not None
         if not isinstance(self.log_config, (str, dict, type(None), bool)):
             # A parser cannot be pickled; what it said has been split off as text.
             state["log_config"] = True
@@ -128,6 +132,8 @@ class LoggingManager:
             changes.undo()
             raise
         self._changes.append(changes)
+        if multiproc:
+            share_console(self._bar_elsewhere)
         if self.log_stdout and self._stdout_to_logger is None:
             self._stdout_to_logger = StdoutToLogger(*self.log_stdout)
             self._stdout_to_logger.start()
@@ -161,9 +167,13 @@ class LoggingManager:
             return
         if self._live_bar is None and self._progress.logger != "print" and LiveBar.possible():
             self._live_bar = LiveBar()
-        self._progress.show(n, total_runs)
         if self._live_bar is not None:
+            # First, since the bar keeps the text of progress from the console.
             self._live_bar.show(n + 1, total_runs)
+        self._progress.show(n, total_runs)
+        if self._live_bar is not None and n + 1 >= total_runs:
+            self._live_bar.close()
+            self._live_bar = None
 
     # -------------------------------------------------------------- clean-up
 
