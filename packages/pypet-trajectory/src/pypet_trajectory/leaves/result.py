@@ -24,6 +24,7 @@ from pypet_trajectory.leaves.column_table import ColumnTable
 from pypet_trajectory.leaves.summary import summarise_items
 from pypet_trajectory.leaves.types import ARRAYS, SCALARS, is_pandas
 from pypet_trajectory.tree import suggestions
+from pypet_trajectory.tree.nodes import is_writable
 
 #: Names of items in error messages.
 MAX_ITEMS_SHOWN: Final = 8
@@ -253,7 +254,7 @@ class Result(BaseResult):
         attribute = getattr(type(self), name, _MISSING)
         if attribute is _MISSING:
             self.f_set_single(name, value)
-        elif hasattr(attribute, "__set__"):
+        elif is_writable(attribute):
             object.__setattr__(self, name, value)
         else:
             raise PypetAttributeError(

@@ -33,7 +33,7 @@ from pypet_trajectory.tree import (
 )
 from pypet_trajectory.tree.children import ParentNode
 from pypet_trajectory.tree.kinds import ELSEWHERE, group_class
-from pypet_trajectory.tree.nodes import KnowsTrajectory, NNTreeNode
+from pypet_trajectory.tree.nodes import KnowsTrajectory, NNTreeNode, is_writable
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.index import TreeIndex
@@ -124,12 +124,12 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         member = getattr(type(self), name, _NOT_THERE)
         if member is _NOT_THERE:
             assignment.assign(self, name, value)
-        elif hasattr(type(member), "__set__"):
+        elif is_writable(member):
             object.__setattr__(self, name, value)
         else:
             raise PypetAttributeError(
-                f"`{name}` is a member of {self._title}, and members cannot be assigned to. Use "
-                f"an adder if a child shall have this name."
+                f"`{name}` is a member of {self._title} that cannot be assigned to. Use an adder "
+                "if a child shall have this name."
             )
 
     def __setitem__(self, key: Any, value: Any) -> None:

@@ -23,6 +23,13 @@ _set = object.__setattr__
 NO_RUN: Final = "trajectory"
 
 
+def is_writable(member: object) -> bool:
+    """Whether a member of a class takes what is assigned to it: a slot, or a property that does."""
+    return hasattr(type(member), "__set__") and not (
+        isinstance(member, property) and member.fset is None
+    )
+
+
 class KnowsTrajectory:
     """Declares that a node class takes the trajectory as second constructor argument.
 
