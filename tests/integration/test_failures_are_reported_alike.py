@@ -7,48 +7,70 @@ from pathlib import Path
 import pytest
 
 from pypet import load_trajectory
-from tests.integration.experiments import explored, troubled
+from pypet_multiproc.testing import combinations
+from tests.integration.experiments import (
+    EXECUTOR_WRAP_MODES,
+    START_METHODS,
+    WAYS,
+    WRAP_MODES,
+    explored,
+    in_executor,
+    troubled,
+)
 
-GOOD = [index for index in range(12) if index not in (3, 5, 7)]
+#: What becomes of the three that are in trouble; in one process nobody may end it.
+TROUBLE = {3: "failed", 5: "lost", 7: "timed_out"}
+SERIAL_TROUBLE = {3: "failed", 7: "timed_out"}
+
+pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("wrap_mode", ["LOCK", "QUEUE", "PIPE", "LOCAL", "NETLOCK", "NETQUEUE"])
-@pytest.mark.parametrize("use_pool", [True, False], ids=["pool", "process per run"])
-def test_twelve_runs_with_three_kinds_of_trouble_give_one_report(
-    use_pool: bool, wrap_mode: str, tmp_path: Path
-) -> None:
-    file = tmp_path / "troubled.hdf5"
-    env = explored(
-        "troubled",
-        file,
-        12,
-        multiproc=True,
-        ncores=2,
-        use_pool=use_pool,
-        wrap_mode=wrap_mode,
-        on_run_error="continue",
-        run_timeout=2.0,
-    )
-    results = env.run(troubled)
+def check(file: Path, trouble: dict[int, str] = TROUBLE, **settings: object) -> None:
+    """Run the twelve and read the report, in memory and in the file."""
+    env = explored("troubled", file, 12, on_run_error="continue", run_timeout=1.0, **settings)
+    results = env.run(troubled, 5 in trouble)
 
-    assert results == [(index, index) for index in GOOD]
+    good = [index for index in range(12) if index not in trouble]
+    assert results == [(index, index) for index in good]
     failures = env.failed_runs
     assert {run: failure.status for run, failure in failures.items()} == {
-        "run_00000003": "failed",
-        "run_00000005": "lost",
-        "run_00000007": "timed_out",
+        f"run_{index:08d}": status for index, status in trouble.items()
     }
     assert failures["run_00000003"].exception == "ValueError"
     assert "run 3 is bound to fail" in failures["run_00000003"].traceback
+    assert failures["run_00000007"].exception == "RunTimeoutError"
 
     traj = load_trajectory(name="troubled", filename=str(file), load_data=2)
     assert [bool(traj.f_is_completed(index)) for index in range(12)] == [
-        index in GOOD for index in range(12)
+        index in good for index in range(12)
     ]
     for run, failure in failures.items():
         assert env.trajectory.f_get_run_information(run)["failure"] == failure
         assert traj.f_get_run_information(run)["failure"] == failure
     assert "failure" not in traj.f_get_run_information(0)
     stored = traj.f_get_from_runs("z", fast_access=True, use_indices=True)
-    assert dict(stored) == {index: index for index in GOOD}
+    assert dict(stored) == {index: index for index in good}
+
+
+@pytest.mark.parametrize(
+    ("start_method", "way", "wrap_mode"),
+    combinations(START_METHODS, list(WAYS), WRAP_MODES, every=6),
+)
+def test_twelve_runs_with_three_kinds_of_trouble_give_one_report(
+    start_method: str, way: str, wrap_mode: str, tmp_path: Path
+) -> None:
+    settings = {"start_method": start_method, "wrap_mode": wrap_mode, **WAYS[way]}
+    check(tmp_path / "troubled.hdf5", **settings)
+
+
+@pytest.mark.parametrize(
+    ("start_method", "wrap_mode"), combinations(START_METHODS, EXECUTOR_WRAP_MODES, every=6)
+)
+def test_they_give_the_same_report_in_an_executor(
+    start_method: str, wrap_mode: str, tmp_path: Path
+) -> None:
+    check(tmp_path / "troubled.hdf5", wrap_mode=wrap_mode, **in_executor(start_method))
+
+
+def test_they_give_the_same_report_in_one_process(tmp_path: Path) -> None:
+    check(tmp_path / "troubled.hdf5", SERIAL_TROUBLE)

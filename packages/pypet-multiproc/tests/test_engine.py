@@ -364,3 +364,20 @@ def test_full_copy_is_seen_as_it_was(make_traj, start_method, flag, freeze_input
     outcomes = list(engine.run(Experiment(traj, full_copy), map(RunTask, range(2))))
     assert {outcome.result for outcome in outcomes} == {(flag, flag or freeze_input)}
     assert traj.v_full_copy is flag
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_without_wrapping_the_main_process_stays_away_from_an_unsafe_service(
+    make_traj, service, monkeypatch, safe
+):
+    monkeypatch.setattr(type(service), "multiproc_safe", safe)
+    traj = make_traj(3)
+    engine = RunEngine(EngineSettings(wrap_mode="NONE", multiproc=True, use_pool=True))
+    rows_while_running = []
+    for outcome in engine.run(Experiment(traj, double), map(RunTask, range(3))):
+        outcome.row.pop("idx")
+        traj._run_table.set(outcome.idx, **outcome.row)
+        engine.store_run_rows(traj._run_rows([outcome.idx]))
+        rows_while_running.append(len(service.rows()))
+    assert rows_while_running == ([1, 2, 3] if safe else [0, 0, 0])
+    assert sorted(service.rows()) == [0, 1, 2]

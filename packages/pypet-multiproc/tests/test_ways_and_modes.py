@@ -2,7 +2,7 @@
 
 import os
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
@@ -386,6 +386,24 @@ def read_from(traj, idx, fd):
     if traj.v_idx == idx:
         os.read(fd, 1)
     return double(traj)
+
+
+def test_an_executor_that_breaks_before_it_takes_a_run_costs_no_run(experiment):
+    made = []
+
+    class BreaksOnce(ThreadPoolExecutor):
+        def submit(self, fn, /, *args, **kwargs):
+            if made[0] is self:
+                raise BrokenExecutor("a worker has died")
+            return super().submit(fn, *args, **kwargs)
+
+    def make():
+        made.append(BreaksOnce(1))
+        return made[-1]
+
+    experiment(double, executor=make, wrap_mode="LOCAL")
+    assert len(made) == 2
+    assert experiment.results == {idx: 2 * idx for idx in range(6)}
 
 
 def test_nobody_waits_longer_for_a_run_in_an_executor_than_the_timeout(experiment):

@@ -92,7 +92,7 @@ def run_single(
         observer.begin_run(idx, attempt.token)
     _logger.info("Starting single run #%d of %d.", idx, len(trajectory))
     try:
-        if observer is not None and attempt.number > 1:
+        if observer is not None and attempt.again:
             with storing:
                 observer.clear_run(trajectory, policy.prepared)
         with time_limit(policy.time_limit):

@@ -26,11 +26,18 @@ class Attempt:
     number: int
     #: Distinguishes this try from all others, also those of other processes.
     token: int
+    #: Whether a process may have begun it that did not live to tell.
+    begun: bool = False
+
+    @property
+    def again(self) -> bool:
+        """Whether this is not the first time that the engine lets the run begin."""
+        return self.begun or self.number > 1
 
     @property
     def repeated(self) -> bool:
         """Whether an earlier try may have stored something."""
-        return self.number > 1 or self.task.repeated
+        return self.again or self.task.repeated
 
 
 class TaskSource:
@@ -91,7 +98,7 @@ class TaskSource:
         return None
 
     def give_back(self, attempts: list[Attempt]) -> None:
-        """Take back tasks that were never started; they come first."""
+        """Take back tasks that nobody has finished, and not by their own fault; they come first."""
         for attempt in reversed(attempts):
             attempt.token = next(self._tokens)
             self._again.appendleft(attempt)

@@ -233,9 +233,11 @@ class Worker:
         self.assigned.clear()
         if not self.ready and self.reason is None:
             return Ended(self, exitcode, None, left)
-        # Runs that had finished without being stored are as good as not begun; but storing the
-        # data of a single one is a part of that run.
+        # Runs that had finished without being stored are to be done again, whatever they stored
+        # on the way; but storing the data of a single one is a part of that run.
         at = self.finished
+        for attempt in left[:at]:
+            attempt.begun = True
         if self.storing:
             at = 0 if at == 1 else len(left)
         lost = left[at] if len(left) > at else None

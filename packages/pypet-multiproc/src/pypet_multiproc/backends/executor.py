@@ -157,7 +157,11 @@ class ExecutorBackend(Backend):
         packed = self._packed  # what cannot be pickled shows before the first run
         assert packed
         while True:
-            self._fill(source)
+            try:
+                self._fill(source)
+            except BrokenExecutor as exc:
+                yield from self._after_break(exc, [], source)
+                continue
             if not self._futures and source.exhausted:
                 return
             for future in self.wait_for(self._futures):
@@ -166,17 +170,22 @@ class ExecutorBackend(Backend):
             yield None
 
     def _fill(self, source: TaskSource) -> None:
+        """Submit as much as the window allows; raises if the executor has broken meanwhile."""
         while len(self._futures) < (1 if self._suspects else self._window()):
             batch = source.take(1 if self._suspects else self._sizer.size())
             if not batch:
                 return
-            self._submit(batch, with_experiment=False)
+            self._submit(batch, source, with_experiment=False)
 
-    def _submit(self, batch: list[Attempt], *, with_experiment: bool) -> None:
+    def _submit(self, batch: list[Attempt], source: TaskSource, *, with_experiment: bool) -> None:
         attempts = pack(batch, "the arguments of a run", inherits_main=False).data
         packed = self._packed if with_experiment else None
         payload = pickle.dumps((self._key, packed, attempts))
-        future = self._running.submit(run_batch, payload)
+        try:
+            future = self._running.submit(run_batch, payload)
+        except BrokenExecutor:
+            source.give_back(batch)
+            raise
         self._futures[future] = batch, time.monotonic()
 
     def _finish(self, future: Future[bytes | None], source: TaskSource) -> Iterator[Step]:
@@ -196,9 +205,15 @@ class ExecutorBackend(Backend):
             yield from self._lose(exc, batch, source)
             return
         if data is None:
-            self._submit(batch, with_experiment=True)
+            try:
+                self._submit(batch, source, with_experiment=True)
+            except BrokenExecutor as exc:
+                yield from self._after_break(exc, [], source)
             return
-        self._sizer.observe((time.monotonic() - since) / len(batch))
+        yield from self._report(batch, data, time.monotonic() - since)
+
+    def _report(self, batch: list[Attempt], data: bytes, seconds: float) -> Iterator[Step]:
+        self._sizer.observe(seconds / len(batch))
         self._breaks = 0
         self._suspects = max(0, self._suspects - len(batch))
         for attempt, outcome in zip(batch, pickle.loads(data), strict=True):
@@ -207,10 +222,17 @@ class ExecutorBackend(Backend):
     def _after_break(
         self, exc: BaseException, batch: list[Attempt], source: TaskSource
     ) -> Iterator[Step]:
-        """A worker has died and the executor with it: make a new one if we can."""
-        for others, _ in self._futures.values():
-            batch = batch + others
-        self._futures = {}
+        """A worker has died and the executor with it: make a new one if we can.
+
+        It was at one of the runs in `batch` or of those that are submitted.
+        """
+        futures, self._futures = self._futures, {}
+        for future, (others, since) in futures.items():
+            data = _result(future)
+            if data is None:
+                batch = batch + others
+            else:
+                yield from self._report(others, data, time.monotonic() - since)
         self._breaks += 1
         if not self.owns_executor or self._breaks > _MAX_BREAKS:
             raise exc
@@ -222,6 +244,8 @@ class ExecutorBackend(Backend):
         """Of several runs nobody knows which one did it: they are tried one by one."""
         if len(batch) > 1:
             self._suspects = len(batch)
+            for attempt in batch:
+                attempt.begun = True
             source.give_back(batch)
             return
         self._suspects = max(0, self._suspects - 1)
@@ -256,6 +280,13 @@ class ExecutorBackend(Backend):
         if self._executor is not None and self.owns_executor:
             self._executor.shutdown(wait=not self._gave_up, cancel_futures=True)
         self._executor = None
+
+
+def _result(future: Future[bytes | None]) -> bytes | None:
+    """What a future has come to, ``None`` if that is no outcomes."""
+    if not future.done() or future.cancelled() or future.exception() is not None:
+        return None
+    return future.result()
 
 
 def _lost(attempt: Attempt, cause: str, explanation: str) -> RunOutcome:
