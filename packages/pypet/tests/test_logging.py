@@ -294,6 +294,19 @@ def test_handlers_of_the_user_stay_open_and_are_there_afterwards(folder: Path, u
     ]  # fmt: skip
 
 
+def test_whatever_a_configuration_changes_at_a_logger_is_put_back(folder: Path):
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"some": {"name": "mine"}},
+        "loggers": {"mine": {"level": "DEBUG", "propagate": False, "filters": ["some"]}},
+    }
+    mine = logging.getLogger("mine")
+    with Environment("t", log_config=config, **LAZY):
+        assert (mine.level, mine.propagate, len(mine.filters)) == (logging.DEBUG, False, 1)
+    assert (mine.level, mine.propagate, mine.filters) == (logging.NOTSET, True, [])
+
+
 def test_handlers_added_meanwhile_stay(folder: Path):
     late = logging.FileHandler("late.log")
     with Environment("t", **LAZY):

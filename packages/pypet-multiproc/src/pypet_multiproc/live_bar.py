@@ -100,7 +100,7 @@ def share_console(bar_elsewhere: bool) -> None:
         shared = SharedConsole(stdout)
     else:
         return
-    sys.stdout = shared  # type: ignore[assignment]
+    sys.stdout = shared
     Finalize(None, shared.release, exitpriority=0)
 
 

@@ -1,9 +1,9 @@
 """What setting up logging changes in a process, and how it is put back.
 
-A configuration may add and remove handlers, change levels, and disable loggers that it does not
-name. Invariant: what is put back is exactly that. Handlers that somebody else added meanwhile stay,
-handlers of somebody else that had to leave are attached again, still open, and those installed here
-are closed.
+A configuration may add and remove handlers and filters, change levels, end the propagation of
+records, and disable loggers that it does not name. Invariant: what is put back is exactly that.
+Handlers that somebody else added meanwhile stay, handlers of somebody else that had to leave are
+attached again, still open, and those installed here are closed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 #: Handlers that were installed by a configuration and have been closed again.
 _retired: weakref.WeakSet[logging.Handler] = weakref.WeakSet()
@@ -22,9 +23,21 @@ _retired: weakref.WeakSet[logging.Handler] = weakref.WeakSet()
 class _Setting:
     """One logger at one moment."""
 
-    handlers: list[logging.Handler]
-    level: int
-    disabled: bool
+    handlers: list[logging.Handler] = field(default_factory=list)
+    level: int = logging.NOTSET
+    disabled: bool = False
+    propagate: bool = True
+    filters: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, logger: logging.Logger) -> _Setting:
+        return cls(
+            list(logger.handlers),
+            logger.level,
+            logger.disabled,
+            logger.propagate,
+            list(logger.filters),
+        )
 
 
 @dataclass
@@ -47,7 +60,7 @@ class LoggingChanges:
         """Put back what changed, except where somebody changed it again."""
         for name, after in self._after.items():
             logger = logging.getLogger(name)
-            before = self._before.get(name, _Setting([], logging.NOTSET, False))
+            before = self._before.get(name, _Setting())
             for handler in after.handlers:
                 if handler not in before.handlers:
                     logger.removeHandler(handler)
@@ -58,8 +71,9 @@ class LoggingChanges:
                     logger.addHandler(handler)
             if logger.level == after.level != before.level:
                 logger.setLevel(before.level)
-            if logger.disabled == after.disabled:
-                logger.disabled = before.disabled
+            for attribute in ("disabled", "propagate", "filters"):
+                if getattr(logger, attribute) == getattr(after, attribute):
+                    setattr(logger, attribute, getattr(before, attribute))
         self._before, self._after = {}, {}
 
 
@@ -101,7 +115,4 @@ def all_loggers() -> list[tuple[str, logging.Logger]]:
 
 
 def _settings() -> dict[str, _Setting]:
-    return {
-        name: _Setting(list(logger.handlers), logger.level, logger.disabled)
-        for name, logger in all_loggers()
-    }
+    return {name: _Setting.of(logger) for name, logger in all_loggers()}

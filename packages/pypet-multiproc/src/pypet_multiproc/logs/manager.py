@@ -10,6 +10,7 @@ own handlers alone.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import sys
 from typing import Any
 
@@ -191,6 +192,8 @@ class LoggingManager:
         if self._stdout_to_logger is not None:
             self._stdout_to_logger.finalize()
             self._stdout_to_logger = None
+            if multiprocessing.parent_process() is None:
+                print("Disabled redirection of `stdout`.")
         if remove_all_handlers:
             while self._changes:
                 self._changes.pop().undo()

@@ -83,7 +83,6 @@ class StdoutToLogger(HasLogger):
             if sys.stdout is self:
                 sys.stdout = self._original
             self._original = None
-            print("Disabled redirection of `stdout`.")
 
     def _taken(self) -> str:
         """What this thread has printed of a line so far; forgotten then."""
