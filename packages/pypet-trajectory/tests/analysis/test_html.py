@@ -1,10 +1,11 @@
 """The notebook view: complete, escaped, bounded."""
 
+import time
 from html.parser import HTMLParser
 
 import pytest
 
-from pypet_trajectory import Parameter, Trajectory
+from pypet_trajectory import Parameter, PickleParameter, Result, Trajectory
 from pypet_trajectory.analysis.html import MAX_CHILDREN, MAX_TEXT, node_html, runs_summary
 from pypet_trajectory.storage.records import RunFailure
 
@@ -81,6 +82,31 @@ def test_a_million_runs_do_not_make_a_million_rows():
     traj.f_explore({"x": range(1_000_000)})
     assert len(node_html(traj)) < 2_000
     assert runs_summary(traj) == "1000000 runs; 0 completed; explored: x"
+
+
+def test_the_effort_is_bounded_like_the_size():
+    traj = Trajectory("T")
+    traj.f_add_parameter(PickleParameter, "p", {"values": [0] * 1_000_000, "own": 1})
+    traj.f_add_result("r", [0] * 1_000_000)
+    traj.v_annotations.note = [0] * 1_000_000
+    started = time.process_time()
+    text = traj._repr_html_()
+    assert time.process_time() - started < 0.05
+    assert len(text) < 3000
+
+
+def test_a_text_that_no_file_takes_is_shown_escaped():
+    leaf = Result("r", 1, comment="half \ud800 a pair")
+    assert r"half \ud800 a pair" in leaf._repr_html_()
+    leaf._repr_html_().encode("utf-8")
+
+
+def test_a_class_with_its_own_text_shows_it():
+    class Secret(Parameter):
+        def f_val_to_str(self):
+            return "not shown"
+
+    assert "not shown" in Secret("p", 3)._repr_html_()
 
 
 def test_deep_trees_are_not_unfolded_to_the_end():

@@ -11,6 +11,10 @@ import html
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from pypet_trajectory.leaves.base import BaseParameter
+from pypet_trajectory.leaves.parameter import Parameter
+from pypet_trajectory.leaves.summary import summarise, summarise_items
+
 if TYPE_CHECKING:
     from pypet_trajectory.state import TrajectoryState
 
@@ -96,7 +100,7 @@ def _head(group: Any) -> str:
 
 def _leaf(leaf: Any) -> str:
     try:
-        value = leaf.f_val_to_str()
+        value = _value(leaf)
     except Exception as error:  # a view must not fail because one value cannot be shown
         value = f"unreadable ({type(error).__name__})"
     about = type(leaf).__name__
@@ -108,11 +112,18 @@ def _leaf(leaf: Any) -> str:
     )
 
 
+def _value(leaf: Any) -> str:
+    plain = isinstance(leaf, Parameter) and not leaf.f_is_empty()
+    if plain and type(leaf).f_val_to_str is BaseParameter.f_val_to_str:
+        return summarise(leaf._data, MAX_TEXT)  # which is not as long as the value
+    return leaf.f_val_to_str()  # type: ignore[no-any-return]
+
+
 def _notes(node: Any) -> str:
     """Comment and annotations, if there are any."""
     parts = [node.v_comment] if node.v_comment else []
     if node._has_annotations:
-        parts.append(node.f_ann_to_str())
+        parts.append(summarise_items(node.v_annotations.f_to_dict(copy=False), MAX_TEXT))
     if not parts:
         return ""
     return f' <i style="{_FAINT}">{_escaped("; ".join(parts))}</i>'
@@ -122,4 +133,5 @@ def _escaped(text: object) -> str:
     shown = str(text)
     if len(shown) > MAX_TEXT:
         shown = shown[: MAX_TEXT - 1] + "…"
-    return html.escape(shown)
+    # Half of a surrogate pair is legal in Python's text and nowhere else.
+    return html.escape(shown).encode("utf-8", "backslashreplace").decode("utf-8")
