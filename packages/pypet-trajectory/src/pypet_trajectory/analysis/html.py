@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.leaves.base import BaseParameter
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.summary import summarise, summarise_items
+from pypet_trajectory.leaves.summary import summarise
 
 if TYPE_CHECKING:
     from pypet_trajectory.state import TrajectoryState
@@ -123,10 +123,16 @@ def _notes(node: Any) -> str:
     """Comment and annotations, if there are any."""
     parts = [node.v_comment] if node.v_comment else []
     if node._has_annotations:
-        parts.append(summarise_items(node.v_annotations.f_to_dict(copy=False), MAX_TEXT))
+        notes = node.v_annotations.f_to_dict(copy=False)
+        first = itertools.islice(sorted(notes), MAX_CHILDREN)
+        parts.extend(f"{name}={_text(notes[name])}" for name in first)
     if not parts:
         return ""
     return f' <i style="{_FAINT}">{_escaped("; ".join(parts))}</i>'
+
+
+def _text(note: Any) -> str:
+    return note[: MAX_TEXT + 1] if isinstance(note, str) else summarise(note, MAX_TEXT)
 
 
 def _escaped(text: object) -> str:
