@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from pypet_trajectory.exceptions import (
+    DataNotInStorageError,
     NoSuchServiceError,
     PickleRefusedError,
     PypetOSError,
@@ -67,13 +69,13 @@ def test_loading_one_leaf_reads_its_own_members_only(path, monkeypatch):
         traj.f_add_result(f"set.{name}", np.arange(9))
     traj.f_store()
     read = []
-    original = archive_format.ArchiveFile._read
+    original = zipfile.ZipFile.open
 
-    def recording(self, member):
-        read.append(member)
-        return original(self, member)
+    def recording(self, name, *args, **kwargs):
+        read.append(name)
+        return original(self, name, *args, **kwargs)
 
-    monkeypatch.setattr(archive_format.ArchiveFile, "_read", recording)
+    monkeypatch.setattr(zipfile.ZipFile, "open", recording)
     again = loaded(ArchiveStorageService(path), "t", load_data=1)
     assert all(member.startswith("index.") for member in read)
     read.clear()
@@ -204,6 +206,58 @@ def test_a_damaged_member_is_named(path):
     assert "r" in loaded(ArchiveStorageService(path), "t", load_data=1)
     with pytest.raises(OSError, match="t/results/r/r"):
         loaded(ArchiveStorageService(path), "t")
+
+
+def test_damage_anywhere_is_an_os_error_or_does_no_harm(path):
+    traj = Trajectory("t", storage_service=ArchiveStorageService(path))
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": [1, 2, 3]})
+    traj.f_add_result("r", np.arange(500), text="text" * 50)
+    traj.f_store()
+    content = path.read_bytes()
+    refusals = []
+    for position in range(0, len(content), 9):
+        flipped = bytearray(content)
+        flipped[position] ^= 1 << position % 8
+        for damaged in (bytes(flipped), content[:position]):
+            path.write_bytes(damaged)
+            try:
+                again = loaded(ArchiveStorageService(path), "t")
+            except OSError as error:
+                refusals.append(str(error))
+            else:
+                assert_trees_same(again, traj)
+    assert len(refusals) > len(content) / 9
+    assert all(str(path) in refusal for refusal in refusals)
+
+
+def test_a_missing_member_is_damage_and_not_absent_data(path):
+    traj = Trajectory("t", storage_service=ArchiveStorageService(path))
+    traj.f_add_result("r", np.arange(500))
+    traj.f_store()
+    with zipfile.ZipFile(path) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist() if "/r/" not in name}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in kept.items():
+            archive.writestr(name, data)
+    again = loaded(ArchiveStorageService(path), "t", load_data=1)
+    with pytest.raises(OSError, match="has no member") as caught:
+        again.f_get_default("results.r", auto_load=True, shortcuts=False)
+    assert not isinstance(caught.value, DataNotInStorageError)
+
+
+def test_a_large_array_is_in_memory_once_while_it_is_loaded(path):
+    size = 8 << 20
+    traj = Trajectory("t", storage_service=ArchiveStorageService(path, complevel=1))
+    traj.f_add_result("r", np.zeros(size, dtype=np.uint8))
+    traj.f_store()
+    again = loaded(ArchiveStorageService(path), "t", load_data=1)
+    tracemalloc.start()
+    try:
+        again.f_load_item("r")
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * size
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_missing_file_is_a_value_error(path):

@@ -22,9 +22,12 @@ import contextlib
 import json
 import os
 import shutil
+import struct
 import tempfile
+import tokenize
 import zipfile
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +46,24 @@ FORMAT = 1
 
 #: Unreferenced bytes below this never cause the archive to be rewritten.
 _TOLERATED_WASTE = 1 << 16
+
+#: What Python's zip reader raises for bytes that no zip writer wrote.
+_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, struct.error)
+
+#: What reading a member raises if its bytes are not what was written.
+_DAMAGE = (
+    *_UNREADABLE,
+    zlib.error,
+    EOFError,
+    OSError,
+    SyntaxError,
+    tokenize.TokenError,  # numpy parses the header of an array as Python
+)
+
+#: Members of up to this many bytes are read as a whole.
+_READ_AT_ONCE = 1 << 20
+
+_WHAT_TO_DO = "Take a backup, or load only what lies elsewhere in the archive."
 
 
 class ArchiveFile:
@@ -93,42 +114,63 @@ class ArchiveFile:
 
     def read_json(self, member: str) -> Any:
         """Content of a JSON member."""
-        return json.loads(self._read(member))
+        with self._reading(member) as file:
+            return json.load(file)
 
     def read_array(self, member: str) -> np.ndarray[Any, Any]:
-        """Content of an array member; never executes anything."""
-        array: np.ndarray[Any, Any] = np.lib.format.read_array(
-            BytesIO(self._read(member)), allow_pickle=False
-        )
+        """Content of an array member; never executes anything.
+
+        A large array is filled from the file piece by piece, so it is in memory once. Its
+        checksum is compared at the end; that of a small one before anything is interpreted.
+        """
+        with self._reading(member) as file:
+            if self._size(member) <= _READ_AT_ONCE:
+                file = BytesIO(file.read())
+            array: np.ndarray[Any, Any] = np.lib.format.read_array(file, allow_pickle=False)
+            file.read()  # to the end, where the checksum is compared
         return array
 
-    def _read(self, member: str) -> bytes:
+    def _size(self, member: str) -> int:
+        """Number of bytes of a member, not compressed."""
+        assert self._zip is not None
+        return self._zip.getinfo(member).file_size
+
+    @contextlib.contextmanager
+    def _reading(self, member: str) -> Iterator[Any]:
+        """A member as a file; whatever is wrong with its bytes is reported as damage."""
         if self._zip is None:
             raise DataNotInStorageError(f"The archive {self.path} has no member {member!r}.")
         try:
-            return self._zip.read(member)
+            with self._zip.open(member) as file:
+                yield file
         except KeyError as error:
-            raise DataNotInStorageError(
-                f"The archive {self.path} has no member {member!r}, which its index names. The "
-                "file is damaged."
-            ) from error
-        except (zipfile.BadZipFile, EOFError, OSError) as error:
             raise PypetOSError(
-                f"The member {member!r} of the archive {self.path} is damaged: {error}"
+                f"The archive {self.path} is damaged: it has no member {member!r}, which its "
+                f"index names. {_WHAT_TO_DO}"
+            ) from error
+        except _DAMAGE as error:
+            raise PypetOSError(
+                f"The member {member!r} of the archive {self.path} is damaged: {error}. "
+                f"{_WHAT_TO_DO}"
             ) from error
 
     def _read_index(self) -> dict[str, Any]:
         assert self._zip is not None
         generations = []
         for name in self._zip.namelist():
-            parts = name.split(".")
-            if len(parts) == 3 and parts[0] == "index" and parts[2] == "json":
-                generations.append((int(parts[1]), name))
+            stem, _, rest = name.partition(".")
+            number, _, extension = rest.partition(".")
+            if stem == "index" and extension == "json" and number.isdecimal():
+                generations.append((int(number), name))
         if not generations:
             raise PypetOSError(
                 f"{self.path} is a zip file, but no archive of trajectories: it has no index."
             )
-        index: dict[str, Any] = json.loads(self._read(max(generations)[1]))
+        index = self.read_json(max(generations)[1])
+        if not isinstance(index, dict) or not isinstance(index.get("trajectories"), dict):
+            raise PypetOSError(
+                f"{self.path} is a zip file, but no archive of trajectories: its index lists none."
+            )
         if index.get("format") != FORMAT:
             raise VersionMismatchError(
                 f"The archive {self.path} has the format {index.get('format')!r}, this version "
@@ -287,7 +329,7 @@ def _opened(path: Path, mode: Literal["r", "a"], complevel: int = 0) -> zipfile.
     compression = zipfile.ZIP_DEFLATED if complevel else zipfile.ZIP_STORED
     try:
         return zipfile.ZipFile(path, mode, compression, compresslevel=complevel or None)
-    except zipfile.BadZipFile as error:
+    except _UNREADABLE as error:
         raise PypetOSError(
             f"{path} is no archive of trajectories, or it is damaged: {error}"
         ) from error
