@@ -54,9 +54,7 @@ class Sampler(logging.Handler):
         for process in (here, *here.children()):
             with process.oneshot():
                 times = process.cpu_times()
-                sample[process.pid] = Process(
-                    process.memory_info().rss, times.user + times.system
-                )
+                sample[process.pid] = Process(process.memory_info().rss, times.user + times.system)
         self.samples.append(sample)
 
 

@@ -175,6 +175,9 @@ class _Loop:
         start = time.monotonic()
         send_frame(self._pipes.results, BEGUN)
         for position, attempt in enumerate(batch, start=1):
+            if attempt.again:
+                # It clears what an earlier try stored, which stores what waits: not in its name.
+                self._release()
             outcome = self._runner.run(attempt)
             interrupted = outcome.interrupted
             self._report(outcome)
