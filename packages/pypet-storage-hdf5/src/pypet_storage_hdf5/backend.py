@@ -17,7 +17,8 @@ from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import write_text
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import GROUP
-from pypet_storage_hdf5.layout.tree import OVERVIEW, TreeLayout
+from pypet_storage_hdf5.layout.reader import OVERVIEW
+from pypet_storage_hdf5.layout.tree import TreeLayout
 from pypet_storage_hdf5.merging import copy_nodes
 from pypet_storage_hdf5.overview.meta import (
     read_meta,

@@ -19,7 +19,8 @@ from pypet_storage_hdf5.copying import copy_tree
 from pypet_storage_hdf5.file import HDF5FileError, OpenFile
 from pypet_storage_hdf5.handles import GROUP
 from pypet_storage_hdf5.layout.leaf import LeafItems
-from pypet_storage_hdf5.layout.tree import OVERVIEW, TreeLayout
+from pypet_storage_hdf5.layout.reader import OVERVIEW
+from pypet_storage_hdf5.layout.tree import TreeLayout
 from pypet_storage_hdf5.overview.meta import read_meta, read_settings, write_info
 from pypet_storage_hdf5.overview.runs import RunsOnDisk
 from pypet_storage_hdf5.overview.summaries import Summaries

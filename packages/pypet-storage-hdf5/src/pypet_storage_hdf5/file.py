@@ -35,6 +35,8 @@ from pypet_trajectory.logger import module_logger
 
 _logger = module_logger(__name__)
 
+_NOTHING_TO_REFUSE = nullcontext()
+
 
 class HDF5FileError(PypetError, tables.HDF5ExtError):  # type: ignore[misc]
     """A file cannot be opened as HDF5, because of its content or because of a lock."""
@@ -141,7 +143,7 @@ class OpenFile:
     def refusing_pickles(self, path: str) -> AbstractContextManager[None]:
         """Refuses pickles while `path` is read, unless this file may hold them."""
         if self.allow_pickle:
-            return nullcontext()
+            return _NOTHING_TO_REFUSE
         return refuse_pickles(f"{path!r} in {self.path!r}")
 
     def read_node(self, path: str) -> Any:

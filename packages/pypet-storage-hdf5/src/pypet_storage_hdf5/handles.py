@@ -213,7 +213,7 @@ class Handles:
         else:
             group = self.group(path)
             names = group._g_list_group(group)
-        return Children(*map(list, names[:3]))
+        return Children(*names[:3])
 
     def link_target(self, path: str) -> str:
         """Where a soft link points to; ``''`` for an external link."""

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
 #: Marks that pypet 0.7 knows; the others get the prefix of our additions.
 _KNOWN_TO_07 = (markers.COLL_TYPE, markers.SCALAR_TYPE)
-
-_MARK_PREFIXES = (markers.DATA_PREFIX, markers.ADDED_DATA_PREFIX)
+_ADDED = (markers.ENCODING, markers.DTYPE, markers.SHAPE, markers.SIZE)
+#: Marks of an item by the full names of their attributes.
+_MARKS = {
+    **{markers.DATA_PREFIX + mark: mark for mark in _KNOWN_TO_07},
+    **{markers.ADDED_DATA_PREFIX + mark: mark for mark in _ADDED},
+}
 
 
 class Codec(ABC):
@@ -77,12 +81,7 @@ def full_marks(marks: Marks, known_prefix: str, added_prefix: str) -> dict[str, 
 
 def read_marks(owner: AttributeOwner, names: Iterable[str]) -> dict[str, str]:
     """Marks of an item among the attributes called `names`."""
-    known, added = _MARK_PREFIXES
-    return {
-        name.removeprefix(known).removeprefix(added): text_of(owner.raw_attribute(name))
-        for name in names
-        if name.startswith(_MARK_PREFIXES)
-    }
+    return {_MARKS[name]: text_of(owner.raw_attribute(name)) for name in names if name in _MARKS}
 
 
 def finish(owner: AttributeOwner, kind: str) -> None:

@@ -98,17 +98,17 @@ class LeafItems:
     def _read_plain(self) -> dict[str, Any] | None:
         """All items if each is one array or table, opened once; ``None`` if there are others."""
         children = self._file.handles.children(self._path)
-        if children.groups or any(
-            name.startswith(markers.UNFINISHED_PREFIX) for name in children.datasets
-        ):
+        if children.groups:
             return None
         items = {}
         for name in children.datasets:
+            if name.startswith(markers.UNFINISHED_PREFIX):
+                return None
             try:
                 items[name] = self._read_dataset(f"{self._path}/{name}")
             except Exception:  # whatever it is, the careful way tells more about it
                 return None
-        return {name: items[name] for name in self._in_order(items)}
+        return {name: items[name] for name in self._in_order(items)} if len(items) > 1 else items
 
     def _read_dataset(self, path: str) -> Any:
         handles, encoding = self._file.handles, self._file.settings.encoding

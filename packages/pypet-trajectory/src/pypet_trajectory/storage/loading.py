@@ -1,7 +1,9 @@
-"""Bringing records back into a tree: load modes, links, partial loading.
+"""Walking a store into a tree: which nodes are read, how much of each, in which mode.
 
-Invariant: loading reads the store and changes the tree, never the other way round; and nothing
-in the tree is emptied before its replacement was read. One might expect a version number to
+What a node becomes is said in :mod:`~pypet_trajectory.storage.restoring`, what a link becomes in
+:mod:`~pypet_trajectory.storage.stored_links`. Invariant: loading reads the store and changes the
+tree, never the other way round; and nothing in the tree is emptied before its replacement was
+read. One might expect a version number to
 decide whether a trajectory loads. It does not: only a file format that is unknown stops loading,
 and that is the back end's to say. Other versions are noted and reported at debug level.
 """
@@ -22,18 +24,15 @@ from pypet_trajectory.constants import (
 from pypet_trajectory.exceptions import (
     DataNotInStorageError,
     ParameterLockedException,
-    PickleRefusedError,
-    PypetError,
-    PypetImportError,
     PypetTypeError,
     PypetValueError,
 )
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, TrajectoryMeta
-from pypet_trajectory.tree.adding import construct
-from pypet_trajectory.tree.links import add_link_from_storage
+from pypet_trajectory.storage.records import NodeKind, TrajectoryMeta
+from pypet_trajectory.storage.restoring import NodeRestorer, annotate, is_described
+from pypet_trajectory.storage.stored_links import StoredLinks, joined
 
 _logger = module_logger(__name__)
 
@@ -57,12 +56,9 @@ class TreeLoader:
         self, backend: TreeBackend, *, allow_pickle: bool = True, generic_classes: bool = False
     ) -> None:
         self._backend = backend
-        self._allow_pickle = allow_pickle
-        self._generic_classes = generic_classes
-        self._as_new = False
-        self._classes: dict[str, type | None] = {}
-        #: Links met on the way: they wait until all nodes are there.
-        self._links: list[tuple[Any, str]] = []
+        #: Makes nodes from what is read.
+        self.nodes = NodeRestorer(allow_pickle=allow_pickle, generic_classes=generic_classes)
+        self._links = StoredLinks(backend, self._load_skeleton)
 
     # ------------------------------------------------------------- messages
 
@@ -110,7 +106,7 @@ class TreeLoader:
                     f"{load_results}, {load_other_data}."
                 )
             modes["config"] = LOAD_NOTHING
-        self._as_new = bool(as_new)
+        self.nodes.as_new = bool(as_new)
         self._load_root(traj, max(modes.values()) == OVERWRITE_DATA, not with_meta_data)
         if with_meta_data:
             self._load_meta(traj, with_run_information)
@@ -125,7 +121,7 @@ class TreeLoader:
             if mode == LOAD_NOTHING:
                 continue
             self._load_entry(traj, name, kind, mode, True, bool(recursive), remaining)
-        self._load_links(max(*modes.values(), load_other_data))
+        self._make_links(max(*modes.values(), load_other_data))
 
     def load_leaf(
         self,
@@ -171,8 +167,8 @@ class TreeLoader:
             load_except=_names(load_except),
             load_flags=load_flags or leaf._load_flags() or None,
         )
-        self._describe(leaf, record, load_data == OVERWRITE_DATA)
-        self._give_items(leaf, record)
+        self.nodes.describe(leaf, record, overwrite=load_data == OVERWRITE_DATA)
+        self.nodes.give_items(leaf, record)
 
     def load_group(
         self,
@@ -196,7 +192,7 @@ class TreeLoader:
         self._load_group(group, load_data)
         if recursive:
             self._load_below(group, load_data, with_links, max_depth)
-            self._load_links(load_data)
+            self._make_links(load_data)
 
     def load_child(
         self,
@@ -222,7 +218,7 @@ class TreeLoader:
         for depth, name in enumerate(components, start=1):
             if max_depth is not None and depth > max_depth:
                 return
-            full_name = _joined(node, name)
+            full_name = joined(node, name)
             kind = self._backend.kind_of(full_name) if node.v_is_group else None
             if kind is None:
                 raise DataNotInStorageError(
@@ -231,7 +227,7 @@ class TreeLoader:
                 )
             child = self._load_entry(node, name, kind, load_data, with_links, False, None)
             if child is None:  # a link
-                self._load_links(load_data)
+                self._make_links(load_data)
                 child = node._links.get(name)
                 if child is None:
                     raise DataNotInStorageError(f"The link {full_name!r} points to nothing.")
@@ -239,35 +235,20 @@ class TreeLoader:
         if recursive and node.v_is_group:
             remaining = None if max_depth is None else max_depth - len(components)
             self._load_below(node, load_data, with_links, remaining)
-        self._load_links(load_data)
-
-    def loose_leaf(self, traj: Any, record: NodeRecord) -> Any:
-        """A leaf with the data of a record that hangs in no tree.
-
-        Raises
-        ------
-        ImportError
-            If its class cannot be found.
-        """
-        cls = self._class_of(traj, record)
-        assert cls is not None, "only groups may do without a class"
-        leaf: Any = construct(cls, record.full_name, traj, (), {})
-        self._describe(leaf, record, overwrite=False)
-        self._give_items(leaf, record)
-        return leaf
+        self._make_links(load_data)
 
     # ------------------------------------------------------------ meta data
 
     def _load_root(self, traj: Any, overwrite: bool, with_comment: bool) -> None:
         record = self._backend.read_node("", items=False)
-        _annotate(traj, record, overwrite)
+        annotate(traj, record, overwrite=overwrite)
         if with_comment and not traj._comment:
             traj._comment = record.comment
 
     def _load_meta(self, traj: Any, with_run_information: bool) -> None:
         meta = self._backend.read_meta()
         _report_versions(meta)
-        if self._as_new:
+        if self.nodes.as_new:
             traj._comment = traj._comment or meta.comment
             traj._run_table = RunTable(self._backend.count_runs())
         else:
@@ -305,21 +286,21 @@ class TreeLoader:
         """Load one child and return it; links are put off and give ``None``."""
         if kind is NodeKind.LINK:
             if with_links:
-                self._links.append((parent, name))
+                self._links.note(parent, name)
             return None
         child = parent._children.get(name)
         if child is not None and child.v_is_leaf is not (kind is NodeKind.LEAF):
             raise PypetTypeError(
-                f"Cannot load {_joined(parent, name)!r}: it is a {kind.value} in the store, but "
+                f"Cannot load {joined(parent, name)!r}: it is a {kind.value} in the store, but "
                 "not in the trajectory. Remove it from the trajectory first."
             )
         if kind is NodeKind.LEAF:
             if child is None:
-                return self._new_leaf(parent, name, mode)
+                return self._new(parent, name, items=mode != LOAD_SKELETON)
             self._load_leaf(child, mode, None)
             return child
         if child is None:
-            child = self._new_group(parent, name)
+            child = self._new(parent, name, items=False)
         else:
             self._load_group(child, mode)
         if recursive:
@@ -335,32 +316,19 @@ class TreeLoader:
 
     # ---------------------------------------------------------------- nodes
 
-    def _new_group(self, parent: Any, name: str) -> Any:
-        record = self._backend.read_node(_joined(parent, name), items=False)
-        args: tuple[Any, ...] = (name,)
-        cls = self._class_of(parent.v_root, record)
-        if cls is not None:
-            args = (cls, name)
-        group = parent._add_group_from_storage(args=args, kwargs={})
-        self._describe(group, record, overwrite=False)
-        return group
+    def _load_skeleton(self, parent: Any, name: str, kind: NodeKind) -> Any:
+        return self._load_entry(parent, name, kind, LOAD_SKELETON, False, False, None)
 
-    def _new_leaf(self, parent: Any, name: str, mode: int) -> Any:
-        with_data = mode != LOAD_SKELETON
-        record = self._backend.read_node(_joined(parent, name), items=with_data)
-        cls = self._class_of(parent.v_root, record)
-        leaf = parent._add_leaf_from_storage(args=(cls, name), kwargs={})
-        self._describe(leaf, record, overwrite=False)
-        if with_data:
-            self._give_items(leaf, record)
-        return leaf
+    def _new(self, parent: Any, name: str, *, items: bool) -> Any:
+        record = self._backend.read_node(joined(parent, name), items=items)
+        return self.nodes.add(parent, name, record)
 
     def _load_group(self, group: Any, mode: int) -> None:
         overwrite = mode == OVERWRITE_DATA
-        if overwrite or not group.v_comment or _has_no_annotations(group):
+        if overwrite or not is_described(group):
             record = self._backend.read_node(group.v_full_name, items=False)
-            self._describe(group, record, overwrite)
-        elif not self._as_new:
+            self.nodes.describe(group, record, overwrite=overwrite)
+        elif not self.nodes.as_new:
             group._stored = True
 
     def _load_leaf(self, leaf: Any, mode: int, load_flags: Mapping[str, str] | None) -> None:
@@ -372,71 +340,22 @@ class TreeLoader:
             _logger.debug("%r is locked, so its data is kept.", leaf.v_full_name)
             return
         with_data = overwrite or (mode == LOAD_DATA and leaf.f_is_empty())
-        if not with_data and leaf.v_comment and not _has_no_annotations(leaf):
-            leaf._stored = leaf._stored or not self._as_new
+        if not with_data and is_described(leaf):
+            leaf._stored = leaf._stored or not self.nodes.as_new
             return
         record = self._backend.read_node(
             leaf.v_full_name,
             items=with_data,
             load_flags=(load_flags or leaf._load_flags() or None) if with_data else None,
         )
-        self._describe(leaf, record, overwrite)
+        self.nodes.describe(leaf, record, overwrite=overwrite)
         if with_data:
             if overwrite and not leaf.f_is_empty():
                 leaf.f_empty()
-            self._give_items(leaf, record)
+            self.nodes.give_items(leaf, record)
 
-    def _describe(self, node: Any, record: NodeRecord, overwrite: bool) -> None:
-        """Comment and annotations, where there are none; with `overwrite` even by none."""
-        if overwrite or not node._comment:
-            node._comment = record.comment
-        _annotate(node, record, overwrite)
-        if not self._as_new:
-            node._stored = True
-
-    def _give_items(self, leaf: Any, record: NodeRecord) -> None:
-        if not record.items:
-            return
-        if not self._allow_pickle and _unpickles(leaf):
-            raise PickleRefusedError(
-                f"{leaf.v_full_name!r} is a {type(leaf).__name__}, so loading it would execute "
-                "a pickle. Use allow_pickle=True if you trust whoever wrote the data."
-            )
-        leaf._load(dict(record.items))
-        if leaf.v_is_parameter:
-            if self._as_new:
-                leaf.f_unlock()
-            else:
-                leaf.f_lock()
-
-    def _class_of(self, traj: Any, record: NodeRecord) -> type | None:
-        """The node's class; ``None`` for groups of the standard class of their branch."""
-        name = record.class_name
-        if name not in self._classes:
-            self._classes[name] = self._found_class(traj, record)
-        return self._classes[name]
-
-    def _found_class(self, traj: Any, record: NodeRecord) -> type | None:
-        from pypet_trajectory.leaves.result import Result
-
-        is_leaf = record.kind is NodeKind.LEAF
-        if not is_leaf and record.class_name in _STANDARD_GROUPS:
-            return None
-        try:
-            cls: type = traj._create_class(record.class_name)
-        except ImportError as error:
-            if not self._generic_classes:
-                raise PypetImportError(
-                    f"Cannot load {record.full_name!r}, a {record.class_name!r}: {error} Name "
-                    "the class in dynamic_imports."
-                ) from error
-            _logger.warning(
-                "%r has the unknown class %r and is loaded without it.",
-                record.full_name,
-                record.class_name,
-            )
-            return Result if is_leaf else None
-        return cls
+    def _make_links(self, mode: int) -> None:
+        self._links.make(mode, load_targets=not self.nodes.as_new)
 
     def _require(self, full_name: str, kind: NodeKind) -> None:
         found = self._backend.kind_of(full_name)
@@ -446,90 +365,12 @@ class TreeLoader:
                 f"Cannot load the {kind.value} {full_name!r}: it is {what}."
             )
 
-    # ---------------------------------------------------------------- links
-
-    def _load_links(self, mode: int) -> None:
-        links, self._links = self._links, []
-        for group, name in links:
-            try:
-                self._load_link(group, name, mode)
-            except (PypetError, AttributeError, ValueError) as error:
-                _logger.error("The link %r cannot be loaded: %s", _joined(group, name), error)
-
-    def _load_link(self, group: Any, name: str, mode: int) -> None:
-        present = group._links.get(name)
-        if present is None and name in group._children:
-            _logger.warning(
-                "The link %r is not loaded: there is a node of that name.", _joined(group, name)
-            )
-            return
-        if present is not None and mode != OVERWRITE_DATA:
-            return
-        target_name = self._backend.read_node(_joined(group, name), items=False).target
-        target = self._target(group.v_root, target_name)
-        if target is None:
-            _logger.warning(
-                "The link %r is not loaded: there is no %r.", _joined(group, name), target_name
-            )
-            return
-        if present is not None:
-            if present is target:
-                return
-            group._index.remove_link(group, name)
-        add_link_from_storage(group, name, target)
-
-    def _target(self, traj: Any, full_name: str) -> Any:
-        """The node a link points to, loaded as skeleton if it is not in the tree."""
-        node = traj
-        for name in full_name.split("."):
-            child = node._children.get(name) if node.v_is_group else None
-            if child is None or name in node._links:
-                kind = None if self._as_new else self._backend.kind_of(_joined(node, name))
-                if kind in (None, NodeKind.LINK):
-                    return None
-                child = self._load_entry(node, name, kind, LOAD_SKELETON, False, False, None)
-            node = child
-        return node
-
-
-#: Groups whose class follows from the branch they are in.
-_STANDARD_GROUPS = frozenset(
-    ("", "NNGroupNode", "ParameterGroup", "DerivedParameterGroup", "ConfigGroup", "ResultGroup")
-)
-
-
-def _joined(group: Any, name: str) -> str:
-    prefix = group.v_full_name
-    return f"{prefix}.{name}" if prefix else name
-
 
 def _names(names: str | Iterable[str] | None) -> Collection[str] | None:
     """Names as a collection of our own; the caller's is not touched."""
     if names is None:
         return None
     return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _has_no_annotations(node: Any) -> bool:
-    annotations = node._annotations
-    return annotations is None or annotations.f_is_empty()
-
-
-def _annotate(node: Any, record: NodeRecord, overwrite: bool) -> None:
-    empty = _has_no_annotations(node)
-    if not (overwrite or empty) or (empty and not record.annotations):
-        return
-    annotations = node.v_annotations
-    annotations.f_empty()
-    for name, value in record.annotations.items():
-        annotations.f_set_single(name, value)
-
-
-def _unpickles(leaf: Any) -> bool:
-    from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-    from pypet_trajectory.leaves.pickle_result import PickleResult
-
-    return isinstance(leaf, (PickleParameter, PickleResult))
 
 
 def _check_mode(mode: int, node: Any) -> None:

@@ -186,7 +186,11 @@ class TreeStorageService(SessionService):
         with self._session(traj.v_name, None, writable=False):
             loader = self._loader()
             yield from run_leaves(
-                self._backend, traj, name, runs, lambda record: loader.loose_leaf(traj, record)
+                self._backend,
+                traj,
+                name,
+                runs,
+                lambda record: loader.nodes.loose_leaf(traj, record),
             )
 
     # ----------------------------------------------------------------- hooks

@@ -174,15 +174,45 @@ def add_from_storage(
     path = new.name.split(".")
     place = branch_of(group._branch or path[0])
     parent = make_groups(group, path[:-1], place)
+    node = new.instance
+    if node is None:
+        return insert(parent, path[-1], new.cls, new.args, new.kwargs, leaf=leaf)
     full_name = _join(parent, path[-1:])
     if path[-1] in parent._children:
         raise _occupied(parent, path[-1])
-    node = new.instance
-    if node is None:
-        cls = new.cls or _standard_class(index.root, place, leaf)
-        node = construct(cls, full_name, index.root, new.args, new.kwargs)
-    else:
-        node._rename(full_name)
+    node._rename(full_name)
+    _check_kind(node, full_name, leaf)
+    return _register(index, parent, node, place, presets=False)
+
+
+def insert(
+    parent: NNGroupNode,
+    name: str,
+    cls: type | None,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+    *,
+    leaf: bool,
+) -> Any:
+    """Make a node of class `cls` and hang it directly below `parent`, as `name` says.
+
+    This is all that loading does a million times; the name is not looked at but for being free.
+
+    Raises
+    ------
+    PypetAttributeError
+        If something of that name exists.
+    PypetTypeError
+        If `cls` is no class of leaves, or none of groups, as `leaf` demands.
+    """
+    if name in parent._children:
+        raise _occupied(parent, name)
+    index = parent._index
+    place = branch_of(parent._branch or name)
+    full_name = f"{parent._full_name}.{name}" if parent._full_name else name
+    root = index.root
+    cls = cls or _standard_class(root, place, leaf)
+    node = construct(cls, full_name, root, args, kwargs or {})
     _check_kind(node, full_name, leaf)
     return _register(index, parent, node, place, presets=False)
 

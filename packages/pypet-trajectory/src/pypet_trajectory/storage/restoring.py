@@ -1,0 +1,155 @@
+"""From records to nodes: the class, what the node says about itself, its data.
+
+Invariant: a record never replaces what a node has already, unless it is told to overwrite. Classes
+are found once per load call, however many nodes have them. Unlike a user's adder, nothing here
+checks names again that a store has kept: what is stored was in a tree before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pypet_trajectory.exceptions import PickleRefusedError, PypetImportError
+from pypet_trajectory.logger import module_logger
+from pypet_trajectory.storage.records import NodeKind, NodeRecord
+from pypet_trajectory.tree.adding import construct, insert
+
+_logger = module_logger(__name__)
+
+#: Groups whose class follows from the branch they are in.
+_STANDARD_GROUPS = frozenset(
+    ("", "NNGroupNode", "ParameterGroup", "DerivedParameterGroup", "ConfigGroup", "ResultGroup")
+)
+
+
+class NodeRestorer:
+    """Makes nodes from records, and fills nodes that are there.
+
+    Parameters
+    ----------
+    allow_pickle : bool
+        Whether leaves that unpickle their data may get it.
+    generic_classes : bool
+        Whether nodes of unknown classes become a `Result` or a plain group.
+    """
+
+    def __init__(self, *, allow_pickle: bool = True, generic_classes: bool = False) -> None:
+        self._allow_pickle = allow_pickle
+        self._generic_classes = generic_classes
+        #: By whether it is a leaf and the name of the class.
+        self._classes: dict[tuple[bool, str], type | None] = {}
+        #: Whether nodes count as new: not stored yet, parameters unlocked.
+        self.as_new = False
+
+    def add(self, parent: Any, name: str, record: NodeRecord) -> Any:
+        """Make the node of a record and hang it directly below `parent`.
+
+        Raises
+        ------
+        AttributeError
+            If there is something of this name.
+        ImportError
+            If its class cannot be found.
+        """
+        cls = self._class_of(parent.v_root, record)
+        node = insert(parent, name, cls, leaf=record.kind is NodeKind.LEAF)
+        self.describe(node, record)
+        if record.items:
+            self.give_items(node, record)
+        return node
+
+    def loose_leaf(self, traj: Any, record: NodeRecord) -> Any:
+        """A leaf with the data of a record that hangs in no tree.
+
+        Raises
+        ------
+        ImportError
+            If its class cannot be found.
+        """
+        cls = self._class_of(traj, record)
+        assert cls is not None, "only groups may do without a class"
+        leaf: Any = construct(cls, record.full_name, traj, (), {})
+        self.describe(leaf, record)
+        self.give_items(leaf, record)
+        return leaf
+
+    def describe(self, node: Any, record: NodeRecord, *, overwrite: bool = False) -> None:
+        """Set comment and annotations where there are none; with `overwrite` even to none."""
+        if overwrite or (record.comment and not node._comment):
+            node._comment = record.comment
+        annotate(node, record, overwrite=overwrite)
+        if not self.as_new:
+            node._stored = True
+
+    def give_items(self, leaf: Any, record: NodeRecord) -> None:
+        """Hand a leaf its data.
+
+        Raises
+        ------
+        PickleRefusedError
+            If the leaf would unpickle it and pickles are refused.
+        """
+        if not record.items:
+            return
+        if not self._allow_pickle and _unpickles(leaf):
+            raise PickleRefusedError(
+                f"{leaf.v_full_name!r} is a {type(leaf).__name__}, so loading it would execute "
+                "a pickle. Use allow_pickle=True if you trust whoever wrote the data."
+            )
+        leaf._load(dict(record.items))
+        if leaf.v_is_parameter:
+            if self.as_new:
+                leaf.f_unlock()
+            else:
+                leaf.f_lock()
+
+    def _class_of(self, traj: Any, record: NodeRecord) -> type | None:
+        """The node's class; ``None`` for groups of the standard class of their branch."""
+        key = (record.kind is NodeKind.LEAF, record.class_name)
+        if key not in self._classes:
+            self._classes[key] = self._found_class(traj, record)
+        return self._classes[key]
+
+    def _found_class(self, traj: Any, record: NodeRecord) -> type | None:
+        from pypet_trajectory.leaves.result import Result
+
+        is_leaf = record.kind is NodeKind.LEAF
+        if not is_leaf and record.class_name in _STANDARD_GROUPS:
+            return None
+        try:
+            cls: type = traj._create_class(record.class_name)
+        except ImportError as error:
+            if not self._generic_classes:
+                raise PypetImportError(
+                    f"Cannot load {record.full_name!r}, a {record.class_name!r}: {error} Name "
+                    "the class in dynamic_imports."
+                ) from error
+            _logger.warning(
+                "%r has the unknown class %r and is loaded without it.",
+                record.full_name,
+                record.class_name,
+            )
+            return Result if is_leaf else None
+        return cls
+
+
+def annotate(node: Any, record: NodeRecord, *, overwrite: bool = False) -> None:
+    """Give a node the annotations of a record if it has none, or in place of its own."""
+    if not (overwrite or record.annotations) or (node._has_annotations and not overwrite):
+        return
+    annotations = node.v_annotations
+    annotations.f_empty()
+    for name, value in record.annotations.items():
+        annotations.f_set_single(name, value)
+
+
+def is_described(node: Any) -> bool:
+    """Whether a node has both a comment and annotations, so that a record adds nothing."""
+    return bool(node._comment) and node._has_annotations
+
+
+def _unpickles(leaf: Any) -> bool:
+    from pypet_trajectory.leaves.pickle_parameter import PickleParameter
+    from pypet_trajectory.leaves.pickle_result import PickleResult
+
+    return isinstance(leaf, (PickleParameter, PickleResult))
