@@ -29,3 +29,12 @@ class ObjectTable(_DataFrame):  # type: ignore[misc]
         self, data: Any = None, index: Any = None, columns: Any = None, copy: bool = False
     ) -> None:
         super().__init__(data=data, index=index, columns=columns, dtype=object, copy=copy)
+
+    # Methods return plain data frames, as those of any subclass do in pandas. A copy is meant to
+    # be the same again: a copied result would otherwise be stored in another form.
+
+    def __copy__(self) -> ObjectTable:
+        return type(self)(self.copy())
+
+    def __deepcopy__(self, memo: Any = None) -> ObjectTable:
+        return type(self)(self.copy())
