@@ -262,13 +262,14 @@ class RunsOnDisk:
 
 def _modify(node: Any, indices: Iterable[int], rows: Sequence[Mapping[str, Any]]) -> None:
     array = np.zeros(len(rows), node.dtype)
-    for number, row in enumerate(rows):
-        for name in node.dtype.names:
-            value = row.get(name)
-            if isinstance(value, str):
-                value = bytes_for(value, node.dtype[name])
-            if value is not None:
-                array[number][name] = value
+    for name in node.dtype.names:
+        dtype = node.dtype[name]
+        blank: Any = b"" if dtype.kind == "S" else 0
+        values = (row.get(name) for row in rows)
+        array[name] = [
+            blank if value is None else bytes_for(value, dtype) if isinstance(value, str) else value
+            for value in values
+        ]
     numbers = list(indices)
     if numbers and numbers[-1] - numbers[0] + 1 == len(numbers):
         node.modify_rows(numbers[0], numbers[-1] + 1, 1, array)

@@ -154,7 +154,7 @@ class Summaries:
             if table_exists(self._file, path):
                 node = self._file.tables.get_node(path)
                 self._lengths[name] = int(node.nrows)
-                node.close()
+                node.close(flush=False)
         return self._lengths[name]
 
 

@@ -1,6 +1,8 @@
 """Creating, filling and rewriting tables of the ``overview`` group.
 
 Unlike tables of items these are changed in place, also by pypet 0.7, which finds columns by name.
+What is written here reaches the disk when the caller flushes the file, which costs more than all
+the rows of one call.
 Invariant: a table of another shape than ours is extended as it is; only single-row tables are
 replaced, the new one being complete before the old one goes.
 """
@@ -55,7 +57,7 @@ def create_table(
         if rows is not None and len(rows):
             node.append(rows)
     finally:
-        node.close()
+        node.close(flush=False)
 
 
 def append_rows(file: OpenFile, path: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -64,7 +66,7 @@ def append_rows(file: OpenFile, path: str, rows: Sequence[Mapping[str, Any]]) ->
     try:
         node.append(as_rows(rows, node.dtype))
     finally:
-        node.close()
+        node.close(flush=False)
 
 
 def as_rows(rows: Sequence[Mapping[str, Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -96,7 +98,7 @@ def replace_single_row(file: OpenFile, path: str, row: Mapping[str, Any], dtype:
                 try:
                     node.modify_rows(0, 1, 1, rows)
                 finally:
-                    node.close()
+                    node.close(flush=False)
             return
         parent, _, name = path.rpartition("/")
         unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{name}"

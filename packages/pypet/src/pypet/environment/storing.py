@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from pypet_multiproc.writing.files import kept_open
 from pypet_trajectory import constants
 
 logger = logging.getLogger("pypet")
@@ -59,11 +61,14 @@ class ExperimentStore:
             ]
             if not traj.v_stored:
                 self.meta_data()
-            traj.f_store_items([*self._grown(), *self._unstored()])
-            for leaf in unlocked:
-                self._open_config[leaf.v_full_name] = (leaf, leaf.f_get())
-                leaf.f_unlock()  # last, for reading locks, too
-        self.meta_data()
+            with self._one_opening():
+                traj.f_store_items([*self._grown(), *self._unstored()])
+                for leaf in unlocked:
+                    self._open_config[leaf.v_full_name] = (leaf, leaf.f_get())
+                    leaf.f_unlock()  # last, for reading locks, too
+                self.meta_data()
+        else:
+            self.meta_data()
 
     def meta_data(self) -> None:
         """Store meta data and the changed rows of the run table, after ranges that grew."""
@@ -89,11 +94,18 @@ class ExperimentStore:
             if not leaf.v_locked and not leaf.f_is_empty() and not _same(leaf, stored)
         ]
         self._open_config.clear()
-        self._trajectory.f_store_items(
-            [*_replacing([*changed, *times]), *self._unstored(), *self._others()]
-        )
-        self.meta_data()
+        with self._one_opening():
+            self._trajectory.f_store_items(
+                [*_replacing([*changed, *times]), *self._unstored(), *self._others()]
+            )
+            self.meta_data()
         logger.info("Trajectory `%s` is stored.", self._trajectory.v_name)
+
+    def _one_opening(self) -> AbstractContextManager[None]:
+        """Let several calls share one opening of the file, which takes longer than most of them."""
+        traj = self._trajectory
+        service = traj.v_storage_service
+        return nullcontext() if service is None else kept_open(service, traj.v_name)
 
     def _grown(self) -> list[Any]:
         """Explored parameters whose ranges in the file are shorter than those in memory."""
