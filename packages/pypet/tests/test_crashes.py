@@ -218,3 +218,59 @@ def test_mapped_runs_cannot_be_resumed(explored):
     env = explored([1], filename="t.hdf5", resumable=True)
     with pytest.raises(ValueError, match="run_map"):
         env.run_map(lambda traj, a: a, [1])
+
+
+def raise_at_two(traj, twice=True):
+    traj.f_add_result("z", traj.x * 10)
+    if traj.x == 2 and twice:
+        raise ValueError("a bug")
+    return traj.x
+
+
+@pytest.fixture
+def interrupted(explored) -> Environment:
+    """An experiment that can be resumed, because one of its runs raised."""
+    env = explored([1, 2, 3], filename="t.hdf5", complevel=1, resumable=True)
+    with pytest.raises(ValueError, match="a bug"):
+        env.run(raise_at_two)
+    return env
+
+
+@pytest.mark.claim(277)
+def test_settings_of_the_file_are_those_of_the_experiment_that_is_resumed(
+    interrupted, make_env, folder
+):
+    env = make_env("new", filename="new.hdf5", complevel=7, resumable=True)
+    with pytest.raises(ValueError, match="a bug"):
+        env.resume("t")
+    service = env.trajectory.v_storage_service
+    assert (Path(service.filename).name, service.complevel) == ("t.hdf5", 1)
+    assert not (folder / "new.hdf5").exists()
+
+
+@pytest.mark.claim(280)
+def test_resuming_repairs_no_code_but_failed_runs_can_be_executed_by_repaired_code(
+    interrupted, make_env
+):
+    env = make_env(resumable=True)
+    with pytest.raises(ValueError, match="a bug"):
+        env.resume("t")
+    assert [failure.message for failure in env.failed_runs.values()] == ["a bug"]
+    assert env.run(raise_at_two, twice=False) == [(1, 2), (2, 3)]
+    assert list(stored().values()) == [10, 20, 30]
+
+
+@pytest.mark.claim(278)
+@pytest.mark.parametrize("wrap_mode", ["QUEUE", "PIPE"])
+def test_also_experiments_whose_data_goes_through_a_writer_can_be_resumed(
+    explored, make_env, wrap_mode
+):
+    """Pypet 0.7 refused these."""
+    way = {"multiproc": True, "ncores": 2, "use_pool": True, "wrap_mode": wrap_mode}
+    env = explored([1, 2, 3], filename="t.hdf5", resumable=True, on_run_error="continue", **way)
+    assert env.run(raise_at_two) == [(0, 1), (2, 3)]
+    again = make_env(resumable=True, on_run_error="continue", **way)
+    assert again.resume("t") == [(0, 1), (2, 3)]
+    assert list(again.failed_runs) == ["run_00000001"]
+    assert again.run(raise_at_two, twice=False) == [(1, 2)]
+    assert list(stored().values()) == [10, 20, 30]

@@ -206,6 +206,15 @@ CAPS = {"cpu_cap", "memory_cap", "swap_cap", "immediate_postprocessing"}
             RUNS | PROCESSES | CAPS | {"queue_maxsize", "gc_interval"},
         ),
         ({"multiproc": True, "gc_interval": 3}, RUNS | PROCESSES | CAPS),
+        ({"multiproc": True, "wrap_mode": "PIPE"}, RUNS | PROCESSES | CAPS | {"queue_maxsize"}),
+        (
+            {"multiproc": True, "wrap_mode": "LOCAL", "gc_interval": 3},
+            RUNS | PROCESSES | CAPS | {"gc_interval"},
+        ),
+        (
+            {"multiproc": True, "wrap_mode": "NETLOCK"},
+            RUNS | PROCESSES | CAPS | {"url", "timeout"},
+        ),
     ],
 )
 def test_the_settings_that_apply_are_written_down(make_env, arguments, expected):
@@ -243,12 +252,14 @@ def test_the_size_of_the_queue_follows_from_the_cores(make_env):
 
 
 @pytest.mark.claim(125)
-def test_everything_stays_below_the_name_of_the_environment(make_env):
-    env = make_env()
+def test_everything_stays_below_the_name_of_the_environment(explored):
+    env = explored([1, 2])
+    env.run(lambda traj: traj.x)
     names = [name for name in env.trajectory.f_get_config() if not name.startswith("config.hdf5")]
     assert names
     assert all(name.startswith(f"config.environment.{env.name}.") for name in names)
     assert all(env.trajectory.f_get(name).v_locked for name in names)
+    assert {"runtime", "start_timestamp"} <= {name.rpartition(".")[2] for name in names}
     assert all(env.trajectory.f_get(name).v_comment for name in names)
 
 

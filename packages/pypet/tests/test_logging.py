@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
 import logging
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -139,12 +141,104 @@ def test_every_process_has_two_files_of_its_own(folder: Path, explored):
     assert "speaks" not in main
 
 
+#: Everything of the user's: folders, wildcards, and another format for other processes.
+OWN_INI = """
+[loggers]
+keys=root
+[handlers]
+keys=file
+[formatters]
+keys=plain
+[logger_root]
+level=INFO
+handlers=file
+[handler_file]
+class=FileHandler
+formatter=plain
+args=('own/$traj/$env/$run_$set.log', 'w')
+[formatter_plain]
+format=MAIN %(name)s %(message)s
+[multiproc_loggers]
+keys=root
+[multiproc_handlers]
+keys=file
+[multiproc_formatters]
+keys=plain
+[multiproc_logger_root]
+level=INFO
+handlers=file
+[multiproc_handler_file]
+class=FileHandler
+formatter=plain
+args=('own/other/$run_$set_$host_$proc.log',)
+[multiproc_formatter_plain]
+format=OTHER %(name)s %(message)s
+"""
+
+
+def _handlers(filename: str, label: str) -> dict[str, object]:
+    return {
+        "formatters": {"plain": {"format": f"{label} %(name)s %(message)s"}},
+        "handlers": {
+            "file": {"class": "logging.FileHandler", "formatter": "plain", "filename": filename}
+        },
+        "root": {"level": "INFO", "handlers": ["file"]},
+    }
+
+
+def own_config(form: str) -> object:
+    """The same configuration in each form that is accepted."""
+    if form == "dictionary":
+        others = _handlers("own/other/$run_$set_$host_$proc.log", "OTHER")
+        return {
+            "version": 1,
+            "disable_existing_loggers": False,
+            **_handlers("own/$traj/$env/$run_$set.log", "MAIN"),
+            **{f"multiproc_{key}": value for key, value in others.items()},
+        }
+    if form == "path":
+        Path("own.ini").write_text(OWN_INI)
+        return "own.ini"
+    parser = configparser.RawConfigParser()
+    parser.read_string(OWN_INI)
+    return parser
+
+
+@pytest.mark.claim(17)
+@pytest.mark.claim(18)
+@pytest.mark.claim(145)
+@pytest.mark.parametrize(
+    ("form", "start_method"), [("path", "fork"), ("dictionary", "spawn"), ("parser", "fork")]
+)
+def test_other_processes_use_their_own_sections_and_nothing_else(
+    folder: Path, explored, form, start_method
+):
+    if start_method not in multiprocessing.get_all_start_methods():
+        pytest.skip("There is no such way to start processes here.")
+    env = explored(
+        [1], filename="t.hdf5", multiproc=True, start_method=start_method,
+        log_config=own_config(form), log_stdout=True,
+    )  # fmt: skip
+    env.run(job)
+    env.disable_logging()
+    [main] = (folder / "own" / "t" / env.name).iterdir()
+    [other] = (folder / "own" / "other").iterdir()
+    assert main.name == "run_ALL_run_set_ALL.log"
+    assert other.name.startswith("run_00000000_run_set_00000_")
+    lines = main.read_text().splitlines()
+    assert lines
+    assert all(line.startswith("MAIN ") for line in lines)
+    lines = other.read_text().splitlines()
+    assert lines
+    assert all(line.startswith("OTHER ") for line in lines)
+    assert {"OTHER inside run 0 speaks", "OTHER STDOUT printed in run_00000000"} <= set(lines)
+
+
 @pytest.mark.claim(138)
 @pytest.mark.claim(141)
 @pytest.mark.claim(142)
 @pytest.mark.claim(143)
 def test_wildcards_in_names_of_log_files_are_replaced(explored):
-    import multiprocessing
     import socket
 
     env = explored([1, 2])
@@ -254,6 +348,8 @@ def test_a_with_block_ends_logging_and_swallows_nothing(folder: Path):
     with pytest.raises(ZeroDivisionError), env as entered:
         raise ZeroDivisionError(entered is env)
     assert sys.stdout is before
+    logging.getLogger("late").error("too late")
+    assert "too late" not in read_log(folder)
 
 
 # -------------------------------------------------------------- what belongs to the user

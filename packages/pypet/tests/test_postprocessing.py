@@ -53,17 +53,27 @@ def test_run_data_is_loaded_in_it_on_demand(explored):
     env, seen = explored([7], filename="t.hdf5"), []
 
     def look(traj, results):
+        def loaded(load):
+            if "results" in traj.f_get_children():
+                traj.f_remove_child("results", recursive=True)
+            load()
+            return traj.results.runs.run_00000000.z
+
+        def load_item():
+            traj.f_load_skeleton()
+            traj.f_load_item("results.runs.run_00000000.z")
+
         seen.append("z" in traj)
-        traj.f_load_skeleton()
-        traj.f_load_item("results.runs.run_00000000.z")
-        seen.append(traj.results.runs.run_00000000.z)
+        seen.append(loaded(load_item))
+        seen.append(loaded(lambda: traj.f_load_child("results", recursive=True)))
+        seen.append(loaded(lambda: traj.f_load(load_results=2)))
         traj.f_remove_child("results", recursive=True)
         traj.v_auto_load = True
         seen.append(traj.res.runs.run_00000000.z)
 
     env.add_postprocessing(look)
     env.run(job)
-    assert seen == [False, 7, 7]
+    assert seen == [False, 7, 7, 7, 7]
 
 
 @pytest.mark.claim(250)
@@ -258,7 +268,8 @@ def test_immediate_postprocessing_begins_when_nothing_is_left_to_start(explored,
             gate.touch()
         return traj.x
 
-    env = explored([1, 2, 3], filename="t.hdf5", multiproc=True, ncores=2, immediate_postproc=True)
+    env = explored([1, 2, 3], filename="t.hdf5", multiproc=True, ncores=2, immediate_postproc=True,
+                   wrap_mode=wrap_mode)  # fmt: skip
     calls, pids = [], set()
 
     def postproc(traj, results):
