@@ -180,3 +180,14 @@ def test_a_storage_service_must_be_able_to_store():
         Environment("t", log_config=None, storage_service="no_such_module.Service")
     with pytest.raises(ValueError, match="parquet"):
         Environment("t", log_config=None, storage_service=None, filename="t.parquet")
+
+
+@pytest.mark.claim(86)
+def test_resuming_needs_dill(monkeypatch, folder: Path):
+    Environment(**QUIET, resumable=True)
+    monkeypatch.setattr(pypet.environment, "dill", None)
+    with pytest.raises(
+        ValueError, match=r"resumable=True needs the package dill.*pip install dill"
+    ):
+        Environment("t", filename="t.hdf5", resumable=True)
+    assert os.listdir(folder) == []
