@@ -59,9 +59,9 @@ def run(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
 
-    def start(wrap_mode, values, *, scoop=True, launch=("-n", "2"), **options):
+    def start(wrap_mode, values, *, scoop=True, **options):
         argument = json.dumps([wrap_mode, str(tmp_path / "store.traj"), values, options])
-        module = ["-m", "scoop", *launch] if scoop else []
+        module = ["-m", "scoop", "-n", "2"] if scoop else []
         done = subprocess.run(
             [sys.executable, *module, str(script), argument],
             capture_output=True, text=True, timeout=100,
@@ -88,15 +88,6 @@ def test_workers_of_scoop_can_freeze_what_they_were_given(run):
     found, _ = run("LOCAL", list(range(40)), freeze_input=True)
     assert found["runs"] == list(range(40))
     assert found["stored"] == {f"run_{idx:08}": 3 * idx for idx in range(40)}
-
-
-@pytest.mark.claim(187)
-def test_scoop_is_told_hosts_in_a_file(run, tmp_path):
-    hosts = tmp_path / "hosts"
-    hosts.write_text("localhost 2\n")
-    found, stderr = run("LOCAL", [1, 2, 3], launch=("--hostfile", str(hosts), "-vv", "-n", "2"))
-    assert found["stored"] == {"run_00000000": 3, "run_00000001": 6, "run_00000002": 9}
-    assert "localhost" in stderr
 
 
 def test_a_run_that_fails_costs_no_other_run(run):
