@@ -8,13 +8,30 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import warnings
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 
 def default_start_method() -> str:
     """``'fork'`` where the system has it, else ``'spawn'``."""
     return "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def process_context(start_method: str) -> Any:
+    """The context of :mod:`multiprocessing` that starts processes.
+
+    The server that forks for ``'forkserver'`` imports what this process has of pypet, such as the
+    storage service, once; each process would do so anew otherwise, and that takes longer than a
+    fork. The main script is among it, but modules of the user are not: to import them where
+    threads may not be started is the user's choice.
+    """
+    context: Any = multiprocessing.get_context(start_method)
+    if start_method == "forkserver":
+        ours = [name for name in sys.modules if name.partition(".")[0].startswith("pypet")]
+        context.set_forkserver_preload(["__main__", *sorted(ours)])
+    return context
 
 
 def start_quietly(process: BaseProcess) -> None:

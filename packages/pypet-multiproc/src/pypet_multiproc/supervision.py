@@ -20,13 +20,12 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import get_context
 from multiprocessing.util import Finalize
 from typing import Any
 
 from pypet_multiproc.channels import FrameReader, keep_from_children
 from pypet_multiproc.failures import WorkerStartError, explain_exit
-from pypet_multiproc.processes import start_quietly, watch_end
+from pypet_multiproc.processes import process_context, start_quietly, watch_end
 from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.waiting import make_waiter
 from pypet_multiproc.worker_handles import Ended, Event, Worker
@@ -60,10 +59,7 @@ class Supervisor:
         before_start: Callable[[], None],
         on_death: Callable[[int], None],
     ) -> None:
-        self._context: Any = get_context(start_method)
-        if start_method == "forkserver":
-            # Imported once in the server instead of once in each process.
-            self._context.set_forkserver_preload(["__main__", "pypet_multiproc.backends.workers"])
+        self._context: Any = process_context(start_method)
         self._before_start, self._on_death = before_start, on_death
         self._waiter = make_waiter()
         self._others: dict[Any, Any] = {}

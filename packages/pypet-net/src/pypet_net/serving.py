@@ -8,14 +8,13 @@ another program could take a port that was only looked up. Invariant: the proces
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from pypet_multiproc.interrupt import sigint_handling
-from pypet_multiproc.processes import default_start_method, start_quietly
+from pypet_multiproc.processes import default_start_method, process_context, start_quietly
 from pypet_net.client import ReliableClient, ServerSilentError
 from pypet_net.keys import ClientKeys
 from pypet_net.liveness import ProcessWatch
@@ -80,9 +79,9 @@ class ServerProcess:
         PypetRuntimeError
             If no address is free, or the process ends or hangs while starting.
         """
-        context = multiprocessing.get_context(self._start_method or default_start_method())
+        context = process_context(self._start_method or default_start_method())
         reader, writer = context.Pipe(duplex=False)
-        self._process = context.Process(  # type: ignore[attr-defined]
+        self._process = context.Process(
             target=_serve,
             args=(self._make_server, self._urls, writer, os.getpid(), self._initializer),
             name=self._name,

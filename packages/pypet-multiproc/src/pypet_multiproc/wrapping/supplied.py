@@ -8,7 +8,6 @@ ended, and errors of storing are logged only.
 from __future__ import annotations
 
 from abc import abstractmethod
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar
 
@@ -16,7 +15,7 @@ from pypet_multiproc import lifeline
 from pypet_multiproc.channels import keep_from_children
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.locks import OwnerLock
-from pypet_multiproc.processes import default_start_method, start_quietly
+from pypet_multiproc.processes import default_start_method, process_context, start_quietly
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings
 from pypet_multiproc.wrapping.pipe import PipeStorageServiceSender, PipeStorageServiceWriter
 from pypet_multiproc.wrapping.queue import QueueStorageServiceSender, QueueStorageServiceWriter
@@ -62,7 +61,7 @@ class SuppliedWrap(WrapMode):
     def start(self, service: StorageService, trajectory_name: str) -> None:
         """Start the writer."""
         self._sender = self._make_sender(isinstance(service, SupportsDeltas))
-        context: Any = get_context(self.settings.start_method or default_start_method())
+        context = process_context(self.settings.start_method or default_start_method())
         line_there, line_here = context.Pipe(duplex=False)
         self._line = keep_from_children(line_here)
         self._process = context.Process(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from multiprocessing import connection, get_context
+from multiprocessing import connection
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -22,7 +22,7 @@ from pypet_multiproc.channels import (
     socket_channel,
 )
 from pypet_multiproc.failures import StoringFailedError, WriterDiedError, explain_exit
-from pypet_multiproc.processes import default_start_method, start_quietly
+from pypet_multiproc.processes import default_start_method, process_context, start_quietly
 from pypet_multiproc.writing.process import Confirmation, WriterSetup, writer_main
 from pypet_trajectory.storage.records import RunRows
 
@@ -44,7 +44,7 @@ class WriterHandle:
     """
 
     def __init__(self, setup: WriterSetup, name: str, start_method: str | None = None) -> None:
-        context: Any = get_context(start_method or default_start_method())
+        context = process_context(start_method or default_start_method())
         commands_here, commands_there = socket_channel()
         reports_there, reports_here = socket_channel()
         self._commands = keep_from_children(commands_here)
