@@ -39,28 +39,33 @@ if TYPE_CHECKING:
     from pypet_storage_hdf5.backend import HDF5Backend
     from pypet_storage_hdf5.file import OpenFile
 
-#: Requests that change the file; everything else reads.
-_WRITING = frozenset(
+#: Requests that create or remove nodes, or change their attributes.
+_RESTRUCTURING = frozenset(
     (
         "create_shared_data",
         "pandas_put",
         "make_shared",
         "make_ordinary",
+        "create_index",
+        "create_csindex",
+        "reindex",
+        "reindex_dirty",
+        "remove_index",
+        "__setattr__",
+    )
+)
+#: Requests that change the file; everything else reads.
+_WRITING = _RESTRUCTURING | frozenset(
+    (
         "append",
         "append_where",
         "__setitem__",
-        "__setattr__",
         "modify_column",
         "modify_columns",
         "modify_coordinates",
         "modify_rows",
         "remove_rows",
         "remove_row",
-        "create_index",
-        "create_csindex",
-        "reindex",
-        "reindex_dirty",
-        "remove_index",
         "flush",
         "flush_rows_to_index",
         "truncate",
@@ -73,6 +78,11 @@ def only_reads(request: str) -> bool:
     return request not in _WRITING
 
 
+def restructures(request: str) -> bool:
+    """Whether a request changes which nodes there are, or their attributes."""
+    return request in _RESTRUCTURING
+
+
 def access_data(
     backend: HDF5Backend,
     full_name: str,
@@ -83,9 +93,13 @@ def access_data(
 ) -> Any:
     """Carry out one request on an item of a leaf.
 
-    Crash story: what PyTables does with the node happens in place. ``create_shared_data`` creates
-    the node under a name that readers ignore and renames it when it is complete; ``make_shared``
-    and ``make_ordinary`` change one attribute after the other, the storage kind last.
+    Crash story: ``create_shared_data`` creates the node under a name that readers ignore and
+    renames it when it is complete; ``make_shared`` and ``make_ordinary`` change one attribute after
+    the other, the storage kind last. Whatever creates nodes or changes attributes is flushed before
+    it is confirmed, and the leaf's index is in the journal before it changes. What PyTables does
+    with the content of a node happens in place: data is written before the table of its chunks,
+    so rows that were confirmed stay, and rows of an append that was not confirmed may be there,
+    as zeros or complete.
 
     Raises
     ------
@@ -95,9 +109,13 @@ def access_data(
         If the node is not there.
     """
     file = backend.file
-    path = f"{backend.layout.path_of(full_name)}/{item.replace('.', '/')}"
+    leaf = backend.layout.path_of(full_name)
+    path = f"{leaf}/{item.replace('.', '/')}"
     special = _SPECIAL.get(request)
     options = dict(kwargs or {})
+    if request in _RESTRUCTURING:
+        file.handles.before_change(leaf)
+        file.handles.before_change(path)
     if special is not None:
         return special(file, path, *(args or ()), **options)
     with file.refusing_pickles(path):

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import write_text
 from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.group_index import FileBytes, has_unclaimed_end
 from pypet_storage_hdf5.handles import GROUP
+from pypet_storage_hdf5.index_guard import (
+    IndexGuard,
+    OldIndex,
+    bring_back,
+    is_damaged,
+    old_indexes,
+)
 from pypet_storage_hdf5.layout.reader import OVERVIEW
 from pypet_storage_hdf5.layout.tree import TreeLayout
 from pypet_storage_hdf5.merging import copy_nodes
@@ -41,7 +49,11 @@ from pypet_storage_hdf5.session_journal import (
     remove_journal,
 )
 from pypet_storage_hdf5.settings import Settings
-from pypet_trajectory.exceptions import PypetKeyError, PypetRuntimeError
+from pypet_trajectory.exceptions import (
+    PickleRefusedError,
+    PypetKeyError,
+    PypetRuntimeError,
+)
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import (
@@ -101,6 +113,7 @@ class HDF5Backend(TreeBackend):
         self.name_of_run: Callable[[int], str] | None = None
         self._unflushed = False
         self._journal: SessionJournal | None = None
+        self._guard: IndexGuard | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled back end is a closed one: an open file stays with its process.
@@ -113,6 +126,7 @@ class HDF5Backend(TreeBackend):
             "_summaries": None,
             "_runs_on_disk": None,
             "_journal": None,
+            "_guard": None,
             "name_of_run": None,
         }
 
@@ -146,11 +160,21 @@ class HDF5Backend(TreeBackend):
             allow_pickle=self.allow_pickle,
         )
         if os.path.exists(journal_path(self.location)):
-            self._recover(writable)
+            try:
+                self._recover(writable)
+            except BaseException:
+                file, self._file = self._file, None
+                self._leave()
+                file.abandon()
+                raise
         self.progress.start()
         if writable:
             self._file.mark_writing()
             self._journal = SessionJournal(self.location, self._file.token)
+            self._guard = IndexGuard(self.location, self._journal.note_index)
+            if self._file.is_new:
+                self._guard.created("/")
+            self._file.handles.guard = self._guard
 
     def close(self) -> None:
         """Write what waits, make it durable, close."""
@@ -162,12 +186,14 @@ class HDF5Backend(TreeBackend):
                 self._journal.write()
         finally:
             journal, self._journal = self._journal, None
+            guard, self._guard = self._guard, None
             file, self._file = self._file, None
             self._leave()
             if not self._borrowed:
                 file.close()
                 # A file that could be closed needs no journal, even if the call failed.
-                if journal is not None:
+                if journal is not None and guard is not None:
+                    guard.close()
                     journal.close()
 
     def flush(self, *, buffers: bool = False) -> None:
@@ -181,8 +207,20 @@ class HDF5Backend(TreeBackend):
                 self._journal.write()
             self.file.flush(buffers=buffers)
             self._unflushed = False
-            if self._journal is not None and self._journal.is_full:
+            if (
+                self._journal is not None
+                and self._guard is not None
+                and (self._journal.is_full or self._guard.is_full)
+            ):
                 self._journal.start_anew()
+                self._guard.start_anew()
+
+    def flush_unnoted(self) -> None:
+        """Flush after changes that are no changes of nodes, so are not in the journal."""
+        self._unflushed = True
+        if self._journal is not None:
+            self._journal.leave_gap()
+        self.flush()
 
     # ----------------------------------------------------------- trajectories
 
@@ -208,7 +246,7 @@ class HDF5Backend(TreeBackend):
         if self._trajectory == f"/{name}":
             self._leave()
         self.file.handles.remove(f"/{name}")
-        self.file.flush()
+        self.flush_unnoted()
 
     def rename_trajectory(self, name: str, new_name: str) -> None:
         """Give a trajectory another name, replacing one that has it.
@@ -222,7 +260,7 @@ class HDF5Backend(TreeBackend):
         handles.move(f"/{name}", f"/{new_name}")
         self._leave()
         self.select(new_name)
-        self.file.flush()
+        self.flush_unnoted()
 
     def read_meta(self) -> TrajectoryMeta:
         """Meta data of the selected trajectory."""
@@ -250,6 +288,7 @@ class HDF5Backend(TreeBackend):
         if meta.comment:
             owner = self.file.handles.group(self._trajectory)
             if markers.COMMENT not in owner.attribute_names():
+                self.file.handles.before_change(self._trajectory)
                 write_text(owner, markers.COMMENT, meta.comment)
         self._note(Change.META, meta)
 
@@ -320,8 +359,7 @@ class HDF5Backend(TreeBackend):
     def write_node(self, request: WriteRequest) -> None:
         """Write one node."""
         self._unflushed = True
-        self.layout.write(request)
-        self._note(Change.NODE, request)
+        self._note(Change.NODE, self.layout.write(request))
         self.progress.node_done()
 
     def delete_node(self, full_name: str) -> None:
@@ -375,9 +413,7 @@ class HDF5Backend(TreeBackend):
         if not isinstance(source, HDF5Backend):
             super().copy_from(source, renames, move=move)
             return
-        self._unflushed = True
         copy_nodes(source, self, renames, move=move)
-        self.flush()
 
     # --------------------------------------------------------------- internal
 
@@ -416,8 +452,21 @@ class HDF5Backend(TreeBackend):
             self._journal.note(self._trajectory[1:], change, content)
 
     def _recover(self, writable: bool) -> None:
-        """Apply the journal of a process that was killed; for reading, in memory only."""
+        """Apply the journal of a process that was killed; for reading, in memory only.
+
+        Raises
+        ------
+        PickleRefusedError
+            If the file is to be written, but its journal must not be read.
+        """
         if not self.allow_pickle:
+            if writable and self.file.left_token:
+                raise PickleRefusedError(
+                    f"{self.location!r} was not closed properly. Its journal, "
+                    f"{journal_path(self.location)!r}, holds pickles, which are refused "
+                    "(allow_pickle=False). Open the file once with allow_pickle=True, or remove "
+                    "the journal if you can do without what it holds."
+                )
             _logger.warning(
                 "%r was not closed properly, and its journal is not read because pickles are "
                 "refused.",
@@ -429,8 +478,9 @@ class HDF5Backend(TreeBackend):
             if writable:
                 remove_journal(self.location)
             return
-        if not writable:
-            self.file.continue_in_memory()
+        indexes = old_indexes(changes)
+        if not writable or self._needs_repair(indexes):
+            self.file.continue_repaired(lambda target: bring_back(target, indexes))
         restored = recover(self, changes)
         self._leave()
         self.file.flush()
@@ -442,6 +492,16 @@ class HDF5Backend(TreeBackend):
                 self.location,
                 restored,
             )
+
+    def _needs_repair(self, indexes: Mapping[str, OldIndex]) -> bool:
+        """Whether the process was killed within a flush that HDF5 cannot cope with."""
+        source = FileBytes(self.location)
+        try:
+            return has_unclaimed_end(source) or any(
+                is_damaged(source, path, old) for path, old in indexes.items()
+            )
+        finally:
+            source.close()
 
     def _write_summaries(self) -> None:
         if self._summaries is not None and self._file is not None and self._file.writable:

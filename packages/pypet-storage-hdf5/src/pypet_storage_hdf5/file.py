@@ -11,7 +11,7 @@ import errno
 import os
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 import tables
 from numpy.typing import NDArray
 
+from pypet_storage_hdf5.group_index import FileBytes, ImageBytes
 from pypet_storage_hdf5.handles import Handles
 from pypet_storage_hdf5.pickling import refuse_pickles
 from pypet_storage_hdf5.settings import Settings
@@ -92,6 +93,8 @@ class OpenFile:
         warnings.filterwarnings("ignore", category=tables.NaturalNameWarning)
         warnings.filterwarnings("ignore", category=tables.PerformanceWarning)
         exists = os.path.exists(path)
+        #: Whether nothing was there before.
+        self.is_new = not exists
         if not writable and not exists:
             raise MissingFileError(
                 errno.ENOENT, f"There is no file to load from at {os.path.abspath(path)!r}."
@@ -127,13 +130,25 @@ class OpenFile:
         self.token = uuid.uuid4().hex
         self.handles.group("/").set_raw_attribute(WRITING, np.array(self.token))
 
-    def continue_in_memory(self) -> None:
-        """Go on with a copy of the file in memory, which may be changed and is dropped in the
-        end."""
+    def continue_repaired(self, repair: Callable[[FileBytes | ImageBytes], object]) -> None:
+        """Let `repair` change bytes of the file while HDF5 does not have it, and open it again.
+
+        A file that is open for reading is repaired in memory; from then on it may be changed, and
+        all that is dropped in the end.
+        """
         self.handles.close()
         self.tables.close()
-        image = Path(self.path).read_bytes() + bytes(missing_bytes(self.path))
-        self.tables = open_image(self.path, image, mode="a")
+        if self.writable:
+            target = FileBytes(self.path, writable=True)
+            try:
+                repair(target)
+            finally:
+                target.close()
+            self.tables = tables.open_file(self.path, mode="a")
+        else:
+            image = ImageBytes(Path(self.path).read_bytes() + bytes(missing_bytes(self.path)))
+            repair(image)
+            self.tables = open_image(self.path, bytes(image.image), mode="a")
         self.handles = Handles(self.tables)
 
     def filters(self, options: Mapping[str, Any] | None = None) -> tables.Filters:
@@ -192,6 +207,11 @@ class OpenFile:
         if self.writable:
             self.tables.flush()
             os.fsync(self.tables.fileno())
+        self.tables.close()
+
+    def abandon(self) -> None:
+        """Close without removing the mark of a writer that was killed."""
+        self.handles.close()
         self.tables.close()
 
     def _opened_after_kill(self, error: Exception) -> Any:

@@ -29,15 +29,16 @@ def copy_nodes(
 
     A node that `target` has already is left as it is, with a warning.
 
-    Crash story: each copy has an unfinished name until it is complete. Within one file, moving is
-    one renaming. Between files the old node is removed after the new one has its name and the
-    target file was flushed.
+    Crash story: each copy has an unfinished name until it is complete. An old node is removed after
+    the new one has its name and the target file was flushed; within one file the copy is a second
+    link to the same data.
 
     Raises
     ------
     DataNotInStorageError
         If `source` lacks one of the nodes.
     """
+    copied = []
     for old_name, new_name in renames.items():
         kind = source.kind_of(old_name)
         if kind is None or kind is NodeKind.LINK:
@@ -53,13 +54,16 @@ def copy_nodes(
         target.layout.ensure_groups(new_name.rpartition(".")[0])
         old_path = source.layout.path_of(old_name)
         if move and source.file is target.file:
-            source.file.handles.move(old_path, new_path)
-            source.layout.forget()
-            continue
-        _copy(source, old_path, target, new_path)
-        if move:
-            target.flush()
+            target.file.handles.link(old_path, new_path)
+        else:
+            _copy(source, old_path, target, new_path)
+        copied.append(old_name)
+    target.flush_unnoted()
+    if move:
+        for old_name in copied:
             source.layout.delete(old_name)
+        # A view of the target shares its file and so is flushed with it.
+        (target if source.file is target.file else source).flush_unnoted()
 
 
 def _copy(source: HDF5Backend, old_path: str, target: HDF5Backend, new_path: str) -> None:

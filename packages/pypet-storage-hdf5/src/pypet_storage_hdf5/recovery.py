@@ -1,6 +1,7 @@
 """Bringing a file up to what its journal says, after the process that wrote it was killed.
 
-Each node in the journal is compared with the file. What is equal stays; what differs or cannot be
+Lost indexes of old groups are back by then (:mod:`~pypet_storage_hdf5.index_guard`). Each node in
+the journal is compared with the file. What is equal stays; what differs or cannot be
 read is written again. A group whose index is damaged cannot even be written to: it is set aside
 under an unfinished name, and created anew with everything the journal has below it.
 
@@ -86,6 +87,8 @@ def recover(backend: HDF5Backend, journal: Iterable[Entry]) -> int:
     """
     wanted: dict[str, _Wanted] = {}
     for entry in journal:
+        if entry.change is Change.INDEX:
+            continue  # what it was kept for has happened, before HDF5 opened the file
         wanted.setdefault(entry.trajectory, _Wanted()).take(entry.change, entry.content)
     restored = 0
     for name, trajectory in wanted.items():
@@ -174,6 +177,15 @@ def _check_listed(backend: HDF5Backend, full_name: str, listings: dict[str, set[
 
 
 def _rewrite(backend: HDF5Backend, record: NodeRecord) -> None:
+    """Write a node again; a leaf that can be changed keeps what the journal does not have."""
+    if record.kind is NodeKind.LEAF:
+        try:
+            backend.write_node(WriteRequest(record, OVERWRITE_DATA))
+        except _DAMAGE:
+            pass  # it cannot be changed, but perhaps be replaced
+        else:
+            if _is_intact(backend, record):
+                return
     if record.full_name and record.kind is not NodeKind.GROUP:
         try:
             backend.delete_node(record.full_name)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.access import access_data, only_reads
+from pypet_storage_hdf5.access import access_data, only_reads, restructures
 from pypet_storage_hdf5.backend import HDF5Backend
 from pypet_storage_hdf5.backup import backup_filename as default_backup_filename
 from pypet_storage_hdf5.backup import copy_trajectory_group
@@ -315,7 +315,9 @@ class HDF5StorageService(TreeStorageService):
             )
         with self._session(name, None, writable=not only_reads(request)):
             answer = access_data(self._backend, full_name, item, request, args, kwargs)
-            if not only_reads(request):
+            if restructures(request):
+                self._backend.flush_unnoted()
+            elif not only_reads(request):
                 self._backend.file.flush()
             return answer
 

@@ -7,9 +7,11 @@ was stored long before: once in some hundred kills. Therefore each change is app
 removed; when it is there on opening, somebody was killed, and :mod:`~pypet_storage_hdf5.recovery`
 restores what is missing.
 
-Invariant: the journal covers everything that was confirmed since the file was opened, or since
-the journal last grew beyond its limit. It lives as long as the session that writes it and is no
-archive.
+Invariant: everything that was confirmed is either in the journal, or was in the file when the
+journal was begun. The first is written again, the second is found again by the copies of indexes
+in the journal (:mod:`~pypet_storage_hdf5.index_guard`). So a change may be left out of the
+journal, for being too large or no node at all, if the journal begins anew after the flush that
+confirms it. It lives as long as the session that writes it and is no archive.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _logger = module_logger(__name__)
 
 #: From this size on a journal starts anew: the file was flushed often since its beginning.
 _MAX_BYTES = 256 << 20
-#: Changes with more data than this are noted without it; pickling them would cost too much.
+#: Changes with more data than this are left out; pickling them would cost too much.
 _MAX_CHANGE = 32 << 20
 #: Changes that are written as one record at most.
 _MAX_WAITING = 64
@@ -50,6 +52,8 @@ class Change(Enum):
     RUNS = "runs"
     #: `RunRows`.
     ROWS = "rows"
+    #: HDF5 path and `IndexCopy` of a group that is going to change.
+    INDEX = "index"
 
 
 class Entry(NamedTuple):
@@ -82,12 +86,24 @@ class SessionJournal:
         self._token = token
         self._size = 0
         self._waiting: list[Entry] = []
+        self._has_gap = False
 
     def note(self, trajectory: str, change: Change, content: Any) -> None:
         """Remember one change until `write`."""
         self._waiting.append(Entry(trajectory, change, content))
         if len(self._waiting) >= _MAX_WAITING:
             self.write()
+
+    def note_index(self, path: str, copy: Any) -> None:
+        """Keep the copy of an index at once, because the index changes right after.
+
+        Crash story: as `write`.
+        """
+        self._append([Entry("", Change.INDEX, (path, copy))])
+
+    def leave_gap(self) -> None:
+        """Something changes that is not noted: begin anew after the next flush."""
+        self._has_gap = True
 
     def write(self) -> None:
         """Append the changes that wait; call this before the file is flushed.
@@ -105,10 +121,13 @@ class SessionJournal:
             payload = pickle.dumps(entries, protocol=5)
         except Exception as error:  # pickling runs code of the values
             _logger.debug("Changes are not kept in the journal: %s", error)
+            self._has_gap = self._has_gap or len(entries) == 1
             return False
         if len(payload) > _MAX_CHANGE and len(entries) > 1:
             return False
-        if len(payload) <= _MAX_CHANGE:
+        if len(payload) > _MAX_CHANGE:
+            self.leave_gap()
+        else:
             if not self._size:
                 # A journal that is there needs no sync of its folder, which only matters for
                 # power cuts; against those the file itself is not safe either.
@@ -121,12 +140,13 @@ class SessionJournal:
     @property
     def is_full(self) -> bool:
         """Whether the journal should start anew after the next flush."""
-        return self._size > _MAX_BYTES
+        return self._has_gap or self._size > _MAX_BYTES
 
     def start_anew(self) -> None:
         """Drop everything, since the file holds it."""
         self.close()
         self._size = 0
+        self._has_gap = False
 
     def close(self) -> None:
         """Remove the journal; the file must be complete on disk."""

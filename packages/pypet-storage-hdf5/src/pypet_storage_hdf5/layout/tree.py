@@ -7,6 +7,8 @@ Invariant: a leaf gets its name when everything is in it; until then it has one 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -51,19 +53,26 @@ class TreeLayout(TreeReader):
 
     # --------------------------------------------------------------- writing
 
-    def write(self, request: WriteRequest) -> None:
-        """Write one node; missing parents become plain groups."""
+    def write(self, request: WriteRequest) -> WriteRequest:
+        """Write one node; missing parents become plain groups.
+
+        Returns
+        -------
+        WriteRequest
+            The request with those items that were written; a leaf that is there keeps the others.
+        """
         record = request.record
         self.forget_seen()
         if record.kind is NodeKind.GROUP:
             self._write_group(request)
-            return
+            return request
         parent = record.full_name.rpartition(".")[0]
         self.ensure_groups(parent)
         if record.kind is NodeKind.LEAF:
-            self._write_leaf(request)
-        elif self._handles.kind(self.path_of(record.full_name)) is None:
+            return self._write_leaf(request)
+        if self._handles.kind(self.path_of(record.full_name)) is None:
             self._handles.create_link(self.path_of(record.full_name), self.path_of(record.target))
+        return request
 
     def ensure_groups(self, full_name: str) -> None:
         """Create a group and its parents where they are missing.
@@ -108,6 +117,7 @@ class TreeLayout(TreeReader):
         )
         if not wanted:
             return
+        self._handles.before_change(self.path_of(record.full_name))
         overwriting = _overwrites(request)
         names = owner.attribute_names()
         if record.comment and (overwriting or markers.COMMENT not in names):
@@ -118,18 +128,19 @@ class TreeLayout(TreeReader):
             write_text(owner, markers.CLASS_NAME, record.class_name)
         write_annotations(owner, record.annotations, replace=overwriting)
 
-    def _write_leaf(self, request: WriteRequest) -> None:
+    def _write_leaf(self, request: WriteRequest) -> WriteRequest:
         record = request.record
         path = self.path_of(record.full_name)
         kind = self._handles.kind(path)
         if kind is None:
             self._create_leaf(request, path)
         elif kind == GROUP and is_leaf(self._handles.group(path)):
-            self._change_leaf(request, path)
+            return self._change_leaf(request, path)
         elif kind == GROUP and self.is_half_leaf(path):
             self._create_leaf(request, path, half=path)
         else:
             raise self._wrong_kind(record.full_name, "link" if kind == LINK else "group", "leaf")
+        return request
 
     def _create_leaf(self, request: WriteRequest, path: str, half: str | None = None) -> None:
         """Write a new leaf, taking over what a half-written one at `half` has.
@@ -159,7 +170,7 @@ class TreeLayout(TreeReader):
                 self._handles.remove(unfinished)
             raise
 
-    def _change_leaf(self, request: WriteRequest, path: str) -> None:
+    def _change_leaf(self, request: WriteRequest, path: str) -> WriteRequest:
         """Add to a leaf that is there, or replace parts of it.
 
         Crash story: items as in `LeafItems.change`; attributes change one by one after that.
@@ -167,6 +178,9 @@ class TreeLayout(TreeReader):
         record = request.record
         overwriting = _overwrites(request)
         new_items = record.items or {}
+        changed: dict[str, Any] = {}
+        if new_items or record.annotations or overwriting:
+            self._handles.before_change(path)
         if new_items:
             leaf = LeafItems(self._file, path)
             present = leaf.kinds()
@@ -182,11 +196,12 @@ class TreeLayout(TreeReader):
                     self._summaries.parameter_explored(record)
         owner = self._handles.group(path)
         replace_annotations = overwriting or (
-            request.overwrite is not True and ANNOTATIONS in request.overwrite
-        )  # type: ignore[operator]
+            isinstance(request.overwrite, tuple) and ANNOTATIONS in request.overwrite
+        )
         write_annotations(owner, record.annotations, replace=replace_annotations)
         if overwriting:
             self._write_leaf_attributes(owner, record, record.comment)
+        return replace(request, record=replace(record, items=changed))
 
     def _write_leaf_attributes(
         self, owner: AttributeOwner, record: NodeRecord, comment: str
