@@ -9,10 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
+from pypet_trajectory.constants import LOAD_DATA
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
+from pypet_trajectory.storage.memory import InMemoryStorageService
 from pypet_trajectory.testing.invariants import assert_invariants
 from pypet_trajectory.trajectory import Trajectory
 
@@ -22,6 +30,17 @@ SHORT = st.sampled_from(["a", "b", "c", "x"])
 PATHS = st.lists(st.one_of(SHORT, st.sampled_from(["$", "r_0", "r_1", "r_A", "$set"])),
                  min_size=1, max_size=3).map(".".join)  # fmt: skip
 NUMBERS = st.integers(0, 10**6)
+
+
+def stored_and_loaded(traj: Trajectory) -> Trajectory:
+    service = InMemoryStorageService()
+    for node in (traj, *traj.f_iter_nodes()):
+        node._stored = False  # it was stored elsewhere
+    traj.v_storage_service = service
+    traj.f_store()
+    loaded = Trajectory(traj.v_name, storage_service=service)
+    loaded.f_load(load_data=LOAD_DATA)
+    return loaded
 
 
 class Trees(RuleBasedStateMachine):
@@ -34,6 +53,12 @@ class Trees(RuleBasedStateMachine):
         self.model: dict[str, Any] = {}
         #: Full names of what was added during the current run.
         self.new: set[str] = set()
+
+    @initialize(number=NUMBERS)
+    def begin(self, number: int) -> None:
+        self.note(self.traj.f_add_parameter("a", number), number)
+        self.note(self.traj.f_add_parameter("b.x", number), number)
+        self.note(self.traj.f_add_result("c", number), number)
 
     def pick(self, number: int, kind: str) -> Any:
         """One of the nodes there are, the root for lack of others."""
@@ -129,31 +154,35 @@ class Trees(RuleBasedStateMachine):
         for name in start.f_get_links():
             start.f_remove_link(name)
 
-    @rule(name=SHORT)
-    def remove_by_predicate(self, name: str) -> None:
-        self.traj.f_remove(predicate=lambda node: node.v_name != name)
+    @rule(name=st.sampled_from(["a", "b", "c", "x", None]))
+    def remove_by_predicate(self, name: str | None) -> None:
+        """Keep what is called `name`; None: nothing."""
+        if name is None:
+            self.traj.f_remove()
+        else:
+            self.traj.f_remove(predicate=lambda node: node.v_name != name)
         self.model = {
             full_name: value
             for full_name, value in self.model.items()
             if name in full_name.split(".")
         }
 
-    @rule()
-    def remove_all(self) -> None:
-        self.traj.f_remove()
-        self.model = {}
-
     # ------------------------------------------------------------------------- exploration
 
     @rule(number=NUMBERS, length=st.integers(1, 4))
     def explore(self, number: int, length: int) -> None:
-        parameters = list(self.traj._parameters.values())
-        if parameters:
-            parameter = parameters[number % len(parameters)]
+        explored = self.traj.f_get_explored_parameters()
+        free = [node for name, node in self.traj._parameters.items() if name not in explored]
+        if free:
+            parameter = free[number % len(free)]
+            if explored:
+                length = len(self.traj)
             try:
                 self.traj.f_explore({parameter.v_full_name: list(range(length))})
-            except (AttributeError, TypeError, ValueError):
-                return
+            except TypeError:
+                assert self.traj.v_is_run or self.traj._run_table.column("completed").any()
+            else:
+                assert len(self.traj) == length
 
     @precondition(lambda self: not self.traj.v_is_run)
     @rule(length=st.integers(1, 3))
@@ -162,11 +191,12 @@ class Trees(RuleBasedStateMachine):
         if explored and None not in explored.values():  # a run may have freed them
             self.traj.f_expand({name: list(range(length)) for name in explored})
 
-    @precondition(lambda self: not self.traj.v_is_run)
+    @precondition(lambda self: not self.traj.v_is_run and self.traj.f_get_explored_parameters())
     @rule()
     def shrink(self) -> None:
-        self.traj.f_shrink()
+        self.traj.f_shrink(force=True)
         assert len(self.traj) == 1
+        assert not self.traj.f_get_explored_parameters()
 
     # -------------------------------------------------------------------------------- runs
 
@@ -188,16 +218,19 @@ class Trees(RuleBasedStateMachine):
     # ------------------------------------------------------------------------------ copies
 
     @precondition(lambda self: not self.traj.v_is_run)
-    @rule()
-    def pickle_and_go_on(self) -> None:
+    @rule(make=st.sampled_from(["pickle", "copy", "f_copy", "store"]))
+    def go_on_with_a_copy(self, make: str) -> None:
+        length = len(self.traj)
         self.traj.v_full_copy = True
-        self.traj = pickle.loads(pickle.dumps(self.traj))
-
-    @precondition(lambda self: not self.traj.v_is_run)
-    @rule()
-    def copy_and_go_on(self) -> None:
-        self.traj.v_full_copy = True
-        self.traj = copy.copy(self.traj)
+        if make == "pickle":
+            self.traj = pickle.loads(pickle.dumps(self.traj))
+        elif make == "copy":
+            self.traj = copy.copy(self.traj)
+        elif make == "f_copy":
+            self.traj = self.traj.f_copy()
+        else:
+            self.traj = stored_and_loaded(self.traj)
+        assert len(self.traj) == length
 
     # -------------------------------------------------------------------------- what holds
 
@@ -218,7 +251,19 @@ class Trees(RuleBasedStateMachine):
 
     @invariant()
     def leaves_are_those_of_the_model(self) -> None:
-        assert self.traj.f_to_dict().keys() == self.model.keys()
+        leaves = self.traj.f_to_dict()
+        values = {
+            name: leaf._default if leaf.v_is_parameter else leaf.f_get()
+            for name, leaf in leaves.items()
+        }
+        assert values == self.model
+
+    @invariant()
+    def explored_parameters_are_at_the_current_run(self) -> None:
+        idx = self.traj.v_idx
+        for parameter in self.traj.f_get_explored_parameters().values():
+            if idx >= 0 and parameter is not None and parameter.f_has_range():
+                assert parameter._data == parameter.f_get_range()[idx]
 
 
 TestTrees = Trees.TestCase
