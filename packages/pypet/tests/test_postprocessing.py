@@ -191,6 +191,25 @@ def test_data_that_it_loaded_is_gone_in_the_next_runs(explored):
     assert env.trajectory.f_contains("results.summary.mean")
 
 
+@pytest.mark.claim(81)
+@pytest.mark.parametrize("clean_up", [True, False])
+def test_run_data_that_is_stored_leaves_memory_after_it_if_wanted(explored, clean_up):
+    env = explored([1, 2], filename="t.hdf5", clean_up_runs=clean_up)
+
+    def load(traj, results):
+        traj.f_load_skeleton()
+        traj.f_load_item("results.runs.run_00000000.z")
+        traj.f_add_result("runs.run_00000001.new", 3)
+
+    env.add_postprocessing(load)
+    env.run(lambda traj: traj.f_add_result("z", traj.x) and None)
+    assert env.trajectory.f_contains("results.runs.run_00000000.z") is not clean_up
+    assert env.trajectory.f_contains("results.runs.run_00000001.new")
+    stored = load_trajectory("t", filename="t.hdf5", load_data=2)
+    assert stored.results.runs.run_00000001.new == 3
+    assert stored.results.runs.run_00000000.z == 1
+
+
 def test_an_exception_in_it_leaves_a_usable_trajectory(explored):
     env = explored([1])
 

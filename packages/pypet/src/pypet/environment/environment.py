@@ -92,7 +92,8 @@ class Environment(HasLogger):
     gc_interval : int, optional
         Collect garbage after so many store operations, with LOCAL after so many runs.
     clean_up_runs : bool
-        Drop the data of a run from memory once the run has finished.
+        Drop the data of a run from memory once the run has finished, and what post-processing
+        loaded of it once that has ended.
     immediate_postproc : bool
         Call post-processing as soon as no run is left to start.
     resumable : bool

@@ -111,9 +111,10 @@ class RunData:
 
 
 def drop_all_run_data(trajectory: Any) -> None:
-    """Drop data of all runs that is stored from memory, so that further runs start lean.
+    """Drop data of all runs that is stored from memory.
 
-    Post-processing may have loaded much of it; it can be loaded again.
+    Post-processing may have loaded much of it, which would go to every further run; it can be
+    loaded again.
     """
     for _, _, child in list(_children(trajectory)):
         if all(node.v_stored for node in _ends(child) if node.v_is_leaf):

@@ -60,7 +60,7 @@ class BatchLoop:
     immediate : bool
         Whether post-processing begins when no run is left to start.
     clean_up : bool
-        Whether run data that post-processing loaded is dropped before further runs.
+        Whether run data that post-processing loaded is dropped from memory when it has ended.
     progress : callable
         Told how many runs have completed, minus one, and how many there are.
     results : list
@@ -204,6 +204,8 @@ class BatchLoop:
         self.plan = call_postprocessing(self.plan, self._traj, self.results, logger)
         if not immediate:
             logger.info("************** Finished POSTPROCESSING **************")
+        if self._clean_up:
+            drop_all_run_data(self._traj)
 
     def _begin_expansion(self, old_length: int) -> None:
         """Go on with the runs that post-processing added."""
@@ -214,8 +216,6 @@ class BatchLoop:
         )
         self.expanded = True
         self.next_index = old_length
-        if self._clean_up:
-            drop_all_run_data(self._traj)
 
     def _postprocess_immediately(self) -> Iterator[RunTask] | None:
         """Called by the engine when it has nothing left to start, but runs are still active."""
