@@ -9,6 +9,7 @@ function only. Unlike the wildcards of a shell, these never match several names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from pypet_trajectory.constants import (
     FORMATTED_RUN_NAME,
@@ -17,7 +18,7 @@ from pypet_trajectory.constants import (
     RUNS_PER_SET,
     SET_NAME_DUMMY,
 )
-from pypet_trajectory.exceptions import PypetKeyError, PypetValueError
+from pypet_trajectory.exceptions import PypetKeyError, PypetTypeError, PypetValueError
 
 WildcardFunction = Callable[[int], str]
 Synonyms = tuple[str, ...]
@@ -103,11 +104,23 @@ class WildcardFunctions:
         ------
         PypetValueError
             If one of the names is a wildcard already; nothing is added then.
+        PypetTypeError
+            If these are no functions by name or by tuple of names; nothing is added then.
         """
+        if not isinstance(functions, Mapping):
+            raise PypetTypeError(
+                f"Wildcard functions come in a dictionary, such as {{('$half', 'half'): function}},"
+                f" not as {functions!r}."
+            )
         new: dict[Synonyms, WildcardFunction] = {}
         taken = dict(self.synonyms)
         for key, function in functions.items():
-            synonyms = (key,) if isinstance(key, str) else tuple(key)
+            synonyms = _synonyms(key)
+            if not callable(function):
+                raise PypetTypeError(
+                    f"The wildcard {', '.join(synonyms)} needs a function from run index to name, "
+                    f"not {function!r}."
+                )
             for name in synonyms:
                 if name in taken:
                     raise PypetValueError(
@@ -171,3 +184,12 @@ class WildcardFunctions:
         self._functions = functions
         self.synonyms = {name: synonyms for synonyms in functions for name in synonyms}
         self._cache = {}
+
+
+def _synonyms(key: Any) -> Synonyms:
+    synonyms = (key,) if isinstance(key, str) else key
+    if not isinstance(synonyms, tuple) or not all(isinstance(name, str) for name in synonyms):
+        raise PypetTypeError(
+            f"A wildcard is called by a text or by a tuple of several, not by {key!r}."
+        )
+    return synonyms

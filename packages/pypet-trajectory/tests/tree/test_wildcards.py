@@ -55,6 +55,17 @@ def test_a_refused_addition_changes_nothing():
     assert "$half" not in wildcards
 
 
+@pytest.mark.parametrize(
+    "functions", [3, "half", [half], {3: half}, {("$half", 3): half}, {"$half": "half"}]
+)
+def test_wildcards_are_functions_by_name(functions: object):
+    wildcards = WildcardFunctions()
+    names = wildcards.names
+    with pytest.raises(TypeError):
+        wildcards.add(functions)
+    assert wildcards.names == names
+
+
 def test_an_unknown_wildcard_is_a_key_error_that_names_the_known_ones():
     with pytest.raises(KeyError, match=r"crunset"):
         WildcardFunctions().translate("$nothing", 1)
