@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +14,6 @@ from pypet_storage_hdf5.session_journal import journal_path
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.storage.journal import Journal
 from pypet_trajectory.trajectory import Trajectory
-
-KILLS = int(os.environ.get("PYPET_TEST_KILLS", "6"))
-
-WRITER = """
-import sys
-import numpy as np
-from pypet_storage_hdf5 import StorageContextManager
-from pypet_trajectory.trajectory import Trajectory
-path, mode = sys.argv[1:]
-traj = Trajectory("traj", filename=path)
-traj.f_store()
-number = 0
-with StorageContextManager(traj):
-    same = traj.f_add_result("same", a=np.zeros(500), b="0", d={"k": 0})
-    while True:
-        number += 1
-        data = {"a": np.full(500, number), "b": str(number), "d": {"k": number}}
-        if mode == "overwrite":
-            same.f_set(**data)
-            traj.f_store_item(same, store_data=3)
-        else:
-            result = traj.f_add_result(f"many.set{number // 50}.r{number}", **data)
-            traj.f_store_item(result)
-        print(number, flush=True)
-"""
 
 
 class Unstorable:
@@ -227,34 +198,3 @@ def test_a_journal_of_another_file_is_ignored(new, load, path):
     new().f_store()
     Path(journal_path(path)).write_bytes(journal)
     assert "r" not in load()
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("mode", ["add", "overwrite"])
-def test_a_killed_writer_loses_nothing_it_confirmed(tmp_path, mode):
-    generator = np.random.default_rng()
-    for kill in range(KILLS):
-        path = tmp_path / f"{kill}.hdf5"
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), mode], stdout=subprocess.PIPE
-        )
-        assert writer.stdout is not None
-        confirmed = int(writer.stdout.readline())
-        timer = threading.Timer(generator.uniform(0, 0.3), writer.send_signal, [signal.SIGKILL])
-        timer.start()
-        for line in writer.stdout:
-            if line.endswith(b"\n"):
-                confirmed = int(line)
-        writer.wait()
-        again = Trajectory("q", storage_service=HDF5StorageService(str(path)))
-        again.f_load(name="traj", load_data=2)
-        if mode == "overwrite":
-            found = {again.f_get("results.same").v_name: again.f_get("results.same")}
-            assert int(found["same"].b) >= confirmed
-        else:
-            found = {leaf.v_name: leaf for leaf in again.results.f_iter_leaves()}
-            assert set(found) >= {f"r{number}" for number in range(1, confirmed + 1)}
-        for name, leaf in found.items():
-            number = int(leaf.b) if mode == "overwrite" else int(name[1:])
-            assert (leaf.b, leaf.d) == (str(number), {"k": number})
-            assert np.array_equal(leaf.a, np.full(500, number))
