@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pypet_trajectory.exceptions import ParameterLockedException
+from pypet_trajectory.exceptions import DataNotInStorageError, ParameterLockedException
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.parameter import Parameter
 
@@ -91,3 +91,12 @@ def test_a_locked_parameter_is_not_loaded():
     parameter = explored((1,), [(2,)])
     with pytest.raises(ParameterLockedException):
         parameter._load(parameter._store())
+
+
+def test_a_range_without_its_values_is_refused_by_name():
+    parameter = ArrayParameter("group.par", np.zeros(2))
+    parameter._explore([np.zeros(2), np.ones(2), np.ones(3)])
+    stored = parameter._store()
+    del stored["explored__rr__.set_00000.xa_00000001"]
+    with pytest.raises(DataNotInStorageError, match=r"`group\.par`.*xa_00000001"):
+        ArrayParameter("group.par")._load(stored)

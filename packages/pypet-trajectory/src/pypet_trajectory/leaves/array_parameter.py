@@ -13,16 +13,11 @@ import numpy as np
 
 from pypet_trajectory.exceptions import UnsupportedDataError
 from pypet_trajectory.exploration.identity import encode
-from pypet_trajectory.leaves.distinct import distinct_values, expand_values
-from pypet_trajectory.leaves.parameter import DATA, EXPLORED_DATA, Parameter
-from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_trajectory.leaves.distinct import DistinctForm
+from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.types import ARRAYS, exact_scalars, has_plain_dtype, is_homogeneous
 
 _IDENTIFIER: Final = "__rr__"
-#: Names of the stored items. Not read from the class: `SparseParameter` has another identifier
-#: and still stores arrays under these names.
-_DATA: Final = DATA + _IDENTIFIER
-_EXPLORED: Final = EXPLORED_DATA + _IDENTIFIER
 #: Distinct values kept in one group of the storage.
 _VALUES_PER_SET: Final = 1000
 
@@ -38,6 +33,15 @@ def _content(value: Any) -> Hashable:
         return encode(value)
     except UnsupportedDataError:
         return id(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    """Storages take arrays, tuples and lists."""
+    return value
+
+
+#: Not read from the class: `SparseParameter` has another identifier and still stores arrays so.
+_FORM: Final = DistinctForm(_IDENTIFIER, _item_name, _content)
 
 
 class ArrayParameter(Parameter):
@@ -86,13 +90,7 @@ class ArrayParameter(Parameter):
         """Return the value, each distinct explored value, and their numbers; locks."""
         if type(self._default) not in ARRAYS and type(self._default) not in (tuple, list):
             return super()._store()
-        self.f_lock()
-        stored = {_DATA: self._default}
-        if self.f_has_range():
-            values, numbers = distinct_values(self._explored_range, _content)
-            stored.update((_item_name(number), value) for number, value in enumerate(values))
-            stored[_EXPLORED] = numbers
-        return stored
+        return _FORM.store(self, _as_it_is)
 
     def _load(self, load_dict: dict[str, Any]) -> None:
         """Take value and range from storage, in this class's form or that of a `Parameter`; lock.
@@ -102,15 +100,7 @@ class ArrayParameter(Parameter):
         ParameterLockedException
             If the parameter is locked.
         """
-        if _DATA not in load_dict and _EXPLORED not in load_dict:
+        if _FORM.is_in(load_dict):
+            _FORM.load(self, load_dict, _as_it_is)
+        else:
             super()._load(load_dict)
-            return
-        self._check_unlocked("loaded")
-        if _DATA in load_dict:
-            self._take_default(load_dict[_DATA])
-        if _EXPLORED in load_dict:
-            values = expand_values(
-                load_dict[_EXPLORED], lambda number: load_dict[_item_name(number)]
-            )
-            self._take_range(CompactRange.from_objects(values))
-        self.f_lock()

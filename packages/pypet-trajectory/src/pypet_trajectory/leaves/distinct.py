@@ -1,11 +1,20 @@
-"""Storing each distinct value of a range once, and the running number of each run's value."""
+"""Storing each distinct value of a range once, and the running number of each run's value.
+
+Arrays, matrices and pickles are big, and explorations often repeat few of them. Classes of
+parameters differ in what they write for one value, in the names they give it, and in what makes
+two values the same; the rest is here. Unlike a `Parameter`, whose range is one table, this takes
+values of any shape.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+from pypet_trajectory.exceptions import DataNotInStorageError
 from pypet_trajectory.leaves.column_table import ColumnTable, column_values
+from pypet_trajectory.leaves.parameter import DATA, EXPLORED_DATA, Parameter
 from pypet_trajectory.leaves.ranges import CompactRange
 
 #: Column that holds the running numbers.
@@ -40,8 +49,85 @@ def distinct_values(
     return found, ColumnTable({INDEX: CompactRange(column)})
 
 
-def expand_values(table: Any, load: Callable[[int], Any]) -> list[Any]:
-    """Return the values of all runs, calling `load` with each running number once."""
-    numbers = [int(number) for number in column_values(table[INDEX])]
-    loaded = {number: load(number) for number in dict.fromkeys(numbers)}
-    return [loaded[number] for number in numbers]
+@dataclass(frozen=True)
+class DistinctForm:
+    """The form in which one class of parameters stores its values."""
+
+    #: Ending of the names of the default value and of the table of numbers.
+    ending: str
+    #: Name of the distinct value of a running number.
+    item_name: Callable[[int], str]
+    #: What makes two values the same.
+    key: Callable[[Any], Hashable]
+
+    @property
+    def data(self) -> str:
+        """Name of the default value."""
+        return DATA + self.ending
+
+    @property
+    def explored(self) -> str:
+        """Name of the table of running numbers."""
+        return EXPLORED_DATA + self.ending
+
+    def is_in(self, stored: Mapping[str, Any]) -> bool:
+        """Whether something was stored in this form."""
+        return self.data in stored or self.explored in stored
+
+    def store(self, parameter: Parameter, write: Callable[[Any], Any]) -> dict[str, Any]:
+        """Return the default value, the distinct explored ones and their numbers; lock.
+
+        Parameters
+        ----------
+        parameter
+            What to store; nothing is returned for what it does not have.
+        write
+            Makes of a value what a storage takes.
+        """
+        stored: dict[str, Any] = {}
+        if parameter._default is not None:
+            parameter.f_lock()
+            stored[self.data] = write(parameter._default)
+        if parameter.f_has_range():
+            # The list keeps the objects alive, so that an id stands for one object only.
+            explored = parameter._explored_range.tolist()
+            values, numbers = distinct_values(explored, self.key)
+            stored.update((self.item_name(n), write(value)) for n, value in enumerate(values))
+            stored[self.explored] = numbers
+        return stored
+
+    def load(
+        self, parameter: Parameter, stored: Mapping[str, Any], read: Callable[[Any], Any]
+    ) -> None:
+        """Give a parameter what is there of its values, and lock it.
+
+        Parameters
+        ----------
+        parameter
+            What to load.
+        stored
+            What `store` returned, or a part of it.
+        read
+            The inverse of `write`; called once for each distinct value.
+
+        Raises
+        ------
+        ParameterLockedException
+            If the parameter is locked.
+        DataNotInStorageError
+            If there are running numbers without their values.
+        """
+        parameter._check_unlocked("loaded")
+        if self.data in stored:
+            parameter._take_default(read(stored[self.data]))
+        if self.explored in stored:
+            numbers = [int(number) for number in column_values(stored[self.explored][INDEX])]
+            missing = {self.item_name(n) for n in numbers}.difference(stored)
+            if missing:
+                raise DataNotInStorageError(
+                    f"The range of parameter `{parameter._full_name}` cannot be loaded without "
+                    f"its values: `{min(missing)}` is missing, one of {len(missing)}."
+                )
+            values = {n: read(stored[self.item_name(n)]) for n in dict.fromkeys(numbers)}
+            parameter._take_range(CompactRange.from_objects(values[n] for n in numbers))
+        parameter.f_lock()

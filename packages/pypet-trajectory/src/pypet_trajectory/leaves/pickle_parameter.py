@@ -7,13 +7,21 @@ ranges therefore keep the very objects. Pickles are opened when the parameter is
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import Any, Final
 
-from pypet_trajectory.leaves.distinct import distinct_values, expand_values
-from pypet_trajectory.leaves.parameter import DATA, EXPLORED_DATA, Parameter
+from pypet_trajectory.leaves.distinct import DistinctForm
+from pypet_trajectory.leaves.parameter import DATA, Parameter
 from pypet_trajectory.leaves.pickles import guess_protocol, load_pickle
 from pypet_trajectory.leaves.ranges import CompactRange
 from pypet_trajectory.leaves.types import exact_scalars
+
+
+def _item_name(number: int) -> str:
+    """Name of a distinct explored object."""
+    return f"xp_{number:08d}"
+
+
+_FORM: Final = DistinctForm("", _item_name, id)
 
 
 class PickleParameter(Parameter):
@@ -62,23 +70,10 @@ class PickleParameter(Parameter):
 
     def _store(self) -> dict[str, Any]:
         """Return pickles of the value and of each distinct explored object; locks."""
-        stored: dict[str, Any] = {}
-        if self._default is not None:
-            self.f_lock()
-            stored[DATA] = pickle.dumps(self._default, protocol=self._protocol)
+        stored = _FORM.store(self, lambda value: pickle.dumps(value, protocol=self._protocol))
+        if DATA in stored:
             stored[self.PROTOCOL] = self._protocol
-        if self.f_has_range():
-            # The list keeps the objects alive, so that an id stands for one object only.
-            explored = self._explored_range.tolist()
-            values, numbers = distinct_values(explored, id)
-            for number, value in enumerate(values):
-                stored[self._item_name(number)] = pickle.dumps(value, protocol=self._protocol)
-            stored[EXPLORED_DATA] = numbers
         return stored
-
-    @staticmethod
-    def _item_name(number: int) -> str:
-        return f"xp_{number:08d}"
 
     def _load(self, load_dict: dict[str, Any]) -> None:
         """Open the pickles from storage, take over their protocol, and lock.
@@ -88,19 +83,10 @@ class PickleParameter(Parameter):
         ParameterLockedException
             If the parameter is locked.
         """
-        self._check_unlocked("loaded")
-        if DATA in load_dict:
-            self._take_default(load_pickle(load_dict[DATA]))
-        elif self._data is None:
+        _FORM.load(self, load_dict, load_pickle)
+        if self._data is None:
             self._warn_without_data()
         if self.PROTOCOL in load_dict:
             self._protocol = int(load_dict[self.PROTOCOL])
         elif DATA in load_dict:
             self._protocol = guess_protocol(load_dict[DATA])
-        if EXPLORED_DATA in load_dict:
-            values = expand_values(
-                load_dict[EXPLORED_DATA],
-                lambda number: load_pickle(load_dict[self._item_name(number)]),
-            )
-            self._take_range(CompactRange.from_objects(values))
-        self.f_lock()

@@ -6,14 +6,22 @@ Two matrices are the same if their formats and arrays are; a matrix in another f
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pypet_trajectory.leaves import sparse_data
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
-from pypet_trajectory.leaves.distinct import distinct_values, expand_values
-from pypet_trajectory.leaves.parameter import DATA, EXPLORED_DATA
-from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_trajectory.leaves.distinct import DistinctForm
 from pypet_trajectory.leaves.types import exact_scalars, is_supported_sparse
+
+_IDENTIFIER: Final = "__spsp__"
+
+
+def _item_name(number: int) -> str:
+    """Name of a distinct explored matrix."""
+    return f"xspm{_IDENTIFIER}{number:08d}"
+
+
+_FORM: Final = DistinctForm(_IDENTIFIER, _item_name, sparse_data.parts)
 
 
 class SparseParameter(ArrayParameter):
@@ -21,7 +29,7 @@ class SparseParameter(ArrayParameter):
 
     __slots__ = ()
 
-    IDENTIFIER = "__spsp__"
+    IDENTIFIER = _IDENTIFIER
 
     @exact_scalars
     def f_supports(self, data: Any) -> bool:
@@ -56,19 +64,9 @@ class SparseParameter(ArrayParameter):
 
     def _store(self) -> dict[str, Any]:
         """Return the matrix, each distinct explored one, and their numbers; locks."""
-        if not is_supported_sparse(self._default):
-            return super()._store()
-        self.f_lock()
-        stored: dict[str, Any] = {DATA + self.IDENTIFIER: sparse_data.to_text(self._default)}
-        if self.f_has_range():
-            values, numbers = distinct_values(self._explored_range, sparse_data.parts)
-            for number, matrix in enumerate(values):
-                stored[self._matrix_name(number)] = sparse_data.to_text(matrix)
-            stored[EXPLORED_DATA + self.IDENTIFIER] = numbers
-        return stored
-
-    def _matrix_name(self, number: int) -> str:
-        return f"xspm{self.IDENTIFIER}{number:08d}"
+        if is_supported_sparse(self._default):
+            return _FORM.store(self, sparse_data.to_text)
+        return super()._store()
 
     def _load(self, load_dict: dict[str, Any]) -> None:
         """Take value and range from storage, or what an `ArrayParameter` wrote; lock.
@@ -78,17 +76,7 @@ class SparseParameter(ArrayParameter):
         ParameterLockedException
             If the parameter is locked.
         """
-        data, explored = DATA + self.IDENTIFIER, EXPLORED_DATA + self.IDENTIFIER
-        if data not in load_dict and explored not in load_dict:
+        if _FORM.is_in(load_dict):
+            _FORM.load(self, load_dict, sparse_data.from_text)
+        else:
             super()._load(load_dict)
-            return
-        self._check_unlocked("loaded")
-        if data in load_dict:
-            self._take_default(sparse_data.from_text(load_dict[data]))
-        if explored in load_dict:
-            values = expand_values(
-                load_dict[explored],
-                lambda number: sparse_data.from_text(load_dict[self._matrix_name(number)]),
-            )
-            self._take_range(CompactRange.from_objects(values))
-        self.f_lock()
