@@ -101,3 +101,36 @@ def test_the_same_arguments_go_on_where_they_stopped():
 def test_mapping_needs_arguments():
     with pytest.raises(ValueError, match="iterables"):
         MappedArguments().follow((), {})
+
+
+def test_mapping_needs_iterables():
+    with pytest.raises(TypeError, match=r"argument 1 is 5, which is no iterable\. Use run\(\)"):
+        MappedArguments().follow(([1], 5), {})
+    with pytest.raises(TypeError, match="argument 'k' is 5"):
+        MappedArguments().follow(([1],), {"k": 5})
+
+
+@pytest.mark.parametrize("function", [42, None, "job"])
+def test_what_cannot_be_called_is_refused_before_anything_is_stored(explored, folder, function):
+    env = explored([1, 2], filename="t.hdf5")
+    before = sorted(folder.iterdir())
+    for method in (env.run, env.pipeline, env.pipeline_map, env.add_postprocessing):
+        with pytest.raises(TypeError, match=rf"must be callable, but is {function!r}"):
+            method(function)
+    with pytest.raises(TypeError, match="run function must be callable"):
+        env.run_map(function, [1, 2])
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        ((job, "abc"), "a tuple or a list, but are 'abc'"),
+        ((job, 5), r"written with a comma: \(value,\)"),
+        ((job, (), [1]), r"run function must be a dictionary, but are \[1\]"),
+        (((job,), (postproc, 5)), "post-processing function must be a tuple"),
+    ],
+)
+def test_arguments_come_as_tuple_and_dictionary(returned, words):
+    with pytest.raises(TypeError, match=words):
+        plan_for(returned)

@@ -306,3 +306,22 @@ def test_immediate_postprocessing_begins_when_nothing_is_left_to_start(explored,
     stored = load_trajectory("t", filename="t.hdf5", load_data=2)
     assert stored.f_get("x").f_get_range() == [1, 2, 3, 4]
     assert stored.f_is_completed()
+
+
+def test_arguments_that_it_returns_as_none_stay_as_they_are(explored):
+    env, calls = explored([1, 2]), []
+
+    def expand(traj, results):
+        return ({"x": [3]}, None, {"b": 5}) if len(traj) == 2 else None
+
+    env.add_postprocessing(expand)
+    env.run(lambda traj, a, b: calls.append((a, b)), 1, b=2)
+    assert calls == [(1, 2), (1, 2), (1, 5)]
+
+
+def test_arguments_that_it_returns_must_be_arguments(explored):
+    env = explored([1, 2])
+    env.add_postprocessing(lambda traj, results: ({"x": [3]}, 5))
+    with pytest.raises(TypeError, match=r"run function must be a tuple .* but are 5"):
+        env.run(lambda traj: None)
+    assert len(env.trajectory) == 2

@@ -322,6 +322,8 @@ class Environment(HasLogger):
 
         Raises
         ------
+        TypeError
+            If `runfunc` is no function.
         PresettingError
             If a parameter was preset and never added.
         RuntimeError
@@ -387,6 +389,11 @@ class Environment(HasLogger):
             or returns a dictionary for :meth:`~pypet.Trajectory.f_expand`, runs follow and it
             is called again. It may also return a tuple of such a dictionary, and new ``args``
             and ``kwargs`` for the runs and for itself.
+
+        Raises
+        ------
+        TypeError
+            If `postproc` is no function.
         """
         self._plan = self._plan.with_postprocessing(postproc, args, kwargs)
 

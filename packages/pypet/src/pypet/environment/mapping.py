@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
+from pypet.environment.misuse import shown
+from pypet_trajectory.exceptions import PypetRuntimeError, PypetTypeError, PypetValueError
 
 
 class TooFewArgumentsError(PypetValueError, PypetRuntimeError):
@@ -33,6 +34,8 @@ class MappedArguments:
         ------
         PypetValueError
             If there is no argument at all.
+        PypetTypeError
+            If one of them is no iterable.
         """
         if not args and not kwargs:
             raise PypetValueError(
@@ -40,10 +43,13 @@ class MappedArguments:
                 "least one, or use run() and pipeline(), which call every run alike."
             )
         if args is not self._args:
-            self._args, self._iterators = args, [iter(arg) for arg in args]
+            iterators = [_iterator(f"argument {i}", arg) for i, arg in enumerate(args)]
+            self._args, self._iterators = args, iterators
         if kwargs is not self._kwargs:
+            self._keyword_iterators = {
+                name: _iterator(f"argument {name!r}", arg) for name, arg in kwargs.items()
+            }
             self._kwargs = kwargs
-            self._keyword_iterators = {name: iter(arg) for name, arg in kwargs.items()}
 
     def take(self, idx: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments for run `idx`.
@@ -71,3 +77,13 @@ class MappedArguments:
             f"Mapped runs need one value per run from each argument, but {name} has none left "
             f"for run {idx}. Pass iterables at least as long as there are runs to execute."
         )
+
+
+def _iterator(name: str, argument: Any) -> Iterator[Any]:
+    try:
+        return iter(argument)
+    except TypeError as error:
+        raise PypetTypeError(
+            f"Mapped runs take one value per run from each argument, but {name} is "
+            f"{shown(argument)}, which is no iterable. Use run() for values that stay the same."
+        ) from error

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet.environment.misuse import shown
+from pypet_trajectory.exceptions import PypetRuntimeError, PypetTypeError
 
 
 class PipelineError(PypetRuntimeError):
@@ -33,17 +34,50 @@ class Plan:
     postproc_args: Sequence[Any] = ()
     postproc_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _check("run", self.runfunc, self.args, self.kwargs)
+        _check("post-processing", self.postproc, self.postproc_args, self.postproc_kwargs)
+
     def with_run(
         self, runfunc: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Plan:
         """The same post-processing after other runs."""
+        check_callable("run", runfunc)
         return replace(self, runfunc=runfunc, args=args, kwargs=kwargs)
 
     def with_postprocessing(
         self, postproc: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Plan:
         """Other post-processing after the same runs."""
+        check_callable("post-processing", postproc)
         return replace(self, postproc=postproc, postproc_args=args, postproc_kwargs=kwargs)
+
+
+def check_callable(what: str, function: Any) -> None:
+    """Refuse what cannot be called.
+
+    Raises
+    ------
+    PypetTypeError
+        If it cannot; also a ``TypeError``.
+    """
+    if not callable(function):
+        raise PypetTypeError(f"The {what} function must be callable, but is {shown(function)}.")
+
+
+def _check(what: str, function: Any, args: Any, kwargs: Any) -> None:
+    if function is not None:
+        check_callable(what, function)
+    if not isinstance(args, (tuple, list)):
+        raise PypetTypeError(
+            f"Positional arguments of the {what} function must be a tuple or a list, but are "
+            f"{shown(args)}. A tuple of one value is written with a comma: (value,)"
+        )
+    if not isinstance(kwargs, Mapping):
+        raise PypetTypeError(
+            f"Keyword arguments of the {what} function must be a dictionary, but are "
+            f"{shown(kwargs)}."
+        )
 
 
 def plan_from_pipeline(pipeline: Callable[[Any], Any], trajectory: Any, plan: Plan) -> Plan:
@@ -64,7 +98,10 @@ def plan_from_pipeline(pipeline: Callable[[Any], Any], trajectory: Any, plan: Pl
     ------
     PipelineError
         If what is returned is none of these; also a ``RuntimeError``.
+    PypetTypeError
+        If the pipeline cannot be called, or arguments are no tuple or no dictionary.
     """
+    check_callable("pipeline", pipeline)
     returned = pipeline(trajectory)
     if returned is None:
         return replace(plan, runfunc=None)

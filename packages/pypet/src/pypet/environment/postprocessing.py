@@ -37,7 +37,12 @@ def call_postprocessing(
     Returns
     -------
     Plan
-        With the arguments that the function wants for later calls.
+        With the arguments that the function wants for later calls; ``None`` leaves them alone.
+
+    Raises
+    ------
+    PypetTypeError
+        If new arguments are no tuple or no dictionary.
     """
     if plan.postproc is None:
         return plan
@@ -56,7 +61,9 @@ def call_postprocessing(
             returned,
         )
         return plan
+    # Fewer are allowed, and what comes after the fifth element was always ignored.
+    given = zip(_REPLACED, arguments, strict=False)
+    plan = replace(plan, **{name: value for name, value in given if value is not None})
     if expansion:
         trajectory.f_expand(expansion)
-    # Fewer are allowed, and what comes after the fifth element was always ignored.
-    return replace(plan, **dict(zip(_REPLACED, arguments, strict=False)))
+    return plan
