@@ -123,15 +123,14 @@ def _check_answers(index: TreeIndex) -> None:
 
 def _check_root(index: TreeIndex) -> None:
     root = index.root
-    parameter: Any
     for full_name, parameter in root._explored_parameters.items():
         if parameter is None:
             assert full_name not in index.leaves, f"explored `{full_name}` is there, but not noted"
             continue
-        assert index.leaves.get(full_name) is parameter, f"explored `{full_name}` is gone"
         if parameter.f_has_range():
             length = parameter.f_get_range_length()
             assert length == len(root), f"explored `{full_name}`: {length} values, {len(root)} runs"
+        assert index.leaves.get(full_name) is parameter, f"explored `{full_name}` is gone"
     for (parent, name), (group, node) in root._new_nodes.items():
         assert group._full_name == parent, f"the parent of new node `{name}` moved"
         assert group._children.get(name) is node, f"new node `{name}` below `{parent}` is gone"
