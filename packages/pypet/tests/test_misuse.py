@@ -141,11 +141,12 @@ def test_a_keyword_like_no_other_is_answered_without_a_guess(folder):
 @pytest.mark.parametrize(
     ("wildcards", "words"),
     [
-        (42, "must be a dictionary"),
-        ([("$half", str)], "must be a dictionary"),
-        ({(): str}, "is a tuple of names"),
-        ({(1, 2): str}, "is a tuple of names"),
-        ({("$half", "half"): "run_%d"}, "to a function"),
+        (42, "come in a dictionary"),
+        ([("$half", str)], "come in a dictionary"),
+        ({(): str}, "by a tuple of several, not by ()"),
+        ({(1, 2): str}, "by a tuple of several, not by (1, 2)"),
+        ({("$half", "half"): "run_%d"}, "a function from run index to name, not 'run_%d'"),
+        ({("$", "crun"): 5}, "a function from run index to name, not 5"),
         ({("$half", "half"): lambda: "half"}, "dummy name for index -1"),
         ({("$half", "half"): lambda idx: idx // 2}, "it returns -1"),
     ],

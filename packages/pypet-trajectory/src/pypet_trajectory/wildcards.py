@@ -91,11 +91,11 @@ class WildcardFunctions:
         }
         self.synonyms = {name: synonyms for synonyms in self._functions for name in synonyms}
         self._cache: dict[tuple[Synonyms, int], str] = {}
-        for key, function in (functions or {}).items():
-            if key in self._functions:
-                self._functions[key] = function
+        for synonyms, function in _checked({} if functions is None else functions).items():
+            if synonyms in self._functions:
+                self._functions[synonyms] = function
             else:
-                self.add({key: function})
+                self.add({synonyms: function})
 
     def add(self, functions: Mapping[str | Synonyms, WildcardFunction]) -> None:
         """Add wildcards.
@@ -107,20 +107,9 @@ class WildcardFunctions:
         PypetTypeError
             If these are no functions by name or by tuple of names; nothing is added then.
         """
-        if not isinstance(functions, Mapping):
-            raise PypetTypeError(
-                f"Wildcard functions come in a dictionary, such as {{('$half', 'half'): function}},"
-                f" not as {functions!r}."
-            )
         new: dict[Synonyms, WildcardFunction] = {}
         taken = dict(self.synonyms)
-        for key, function in functions.items():
-            synonyms = _synonyms(key)
-            if not callable(function):
-                raise PypetTypeError(
-                    f"The wildcard {', '.join(synonyms)} needs a function from run index to name, "
-                    f"not {function!r}."
-                )
+        for synonyms, function in _checked(functions).items():
             for name in synonyms:
                 if name in taken:
                     raise PypetValueError(
@@ -186,10 +175,25 @@ class WildcardFunctions:
         self._cache = {}
 
 
-def _synonyms(key: Any) -> Synonyms:
-    synonyms = (key,) if isinstance(key, str) else key
-    if not isinstance(synonyms, tuple) or not all(isinstance(name, str) for name in synonyms):
+def _checked(functions: Any) -> dict[Synonyms, WildcardFunction]:
+    """Functions by tuples of names, whether or not a tuple was written for a single name."""
+    if not isinstance(functions, Mapping):
         raise PypetTypeError(
-            f"A wildcard is called by a text or by a tuple of several, not by {key!r}."
+            f"Wildcard functions come in a dictionary, such as {{('$half', 'half'): function}},"
+            f" not as {functions!r}."
         )
-    return synonyms
+    checked = {}
+    for key, function in functions.items():
+        synonyms = (key,) if isinstance(key, str) else key
+        is_named = isinstance(synonyms, tuple) and synonyms
+        if not is_named or not all(isinstance(name, str) and name for name in synonyms):
+            raise PypetTypeError(
+                f"A wildcard is called by a text or by a tuple of several, not by {key!r}."
+            )
+        if not callable(function):
+            raise PypetTypeError(
+                f"The wildcard {', '.join(synonyms)} needs a function from run index to name, "
+                f"not {function!r}."
+            )
+        checked[synonyms] = function
+    return checked

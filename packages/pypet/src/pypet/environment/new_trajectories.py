@@ -1,4 +1,4 @@
-"""What only new trajectories get, checked before there is one: classes and wildcard functions.
+"""What only new trajectories get, tried before anything is created: classes and wildcards.
 
 A class that cannot be found again would be noticed when the trajectory is loaded, and a wildcard
 function without a dummy name when the first result is added: both after the experiment has begun.
@@ -62,50 +62,26 @@ def _check_path(path: str) -> None:
         )
 
 
-def check_wildcard_functions(wildcard_functions: Any) -> None:
-    """Refuse wildcards that name nothing.
+def check_dummy_names(wildcard_functions: Mapping[Any, Any] | None) -> None:
+    """Refuse wildcard functions that do not know the index that means no particular run.
 
     Raises
     ------
-    EnvironmentArgumentTypeError
-        If they are no dictionary of functions, or a function returns no text.
     EnvironmentArgumentError
-        If a wildcard has no name, or its function fails for the dummy index -1.
+        If a function fails for it.
+    EnvironmentArgumentTypeError
+        If a function returns something else than a name.
     """
-    if wildcard_functions is None:
-        return
-    example = "for instance {('$half', 'half'): lambda idx: 'half_%d' % (idx // 2)}"
-    if not isinstance(wildcard_functions, Mapping):
-        raise EnvironmentArgumentTypeError(
-            f"wildcard_functions must be a dictionary, {example}, but is "
-            f"{shown(wildcard_functions)}."
-        )
-    for synonyms, function in wildcard_functions.items():
-        names = (synonyms,) if isinstance(synonyms, str) else synonyms
-        is_named = isinstance(names, tuple) and names
-        if not is_named or not all(isinstance(name, str) and name for name in names):
+    for synonyms, function in (wildcard_functions or {}).items():
+        try:
+            dummy = function(NO_RUN)
+        except Exception as error:
+            raise EnvironmentArgumentError(
+                f"The wildcard function of {shown(synonyms)} must return a dummy name for index "
+                f"{NO_RUN}, which means no particular run, but raises {error!r}."
+            ) from error
+        if not isinstance(dummy, str) or not dummy:
             raise EnvironmentArgumentTypeError(
-                f"A key of wildcard_functions is a tuple of names, {example}, but one is "
-                f"{shown(synonyms)}."
+                f"The wildcard function of {shown(synonyms)} must return a name, but for index "
+                f"{NO_RUN}, which means no particular run, it returns {shown(dummy)}."
             )
-        if not callable(function):
-            raise EnvironmentArgumentTypeError(
-                f"wildcard_functions must map {shown(synonyms)} to a function from run index to "
-                f"name, but it is {shown(function)}."
-            )
-        _check_dummy_name(synonyms, function)
-
-
-def _check_dummy_name(synonyms: Any, function: Any) -> None:
-    try:
-        dummy = function(NO_RUN)
-    except Exception as error:
-        raise EnvironmentArgumentError(
-            f"The wildcard function of {shown(synonyms)} must return a dummy name for index "
-            f"{NO_RUN}, which means no particular run, but raises {error!r}."
-        ) from error
-    if not isinstance(dummy, str) or not dummy:
-        raise EnvironmentArgumentTypeError(
-            f"The wildcard function of {shown(synonyms)} must return a name, but for index "
-            f"{NO_RUN}, which means no particular run, it returns {shown(dummy)}."
-        )

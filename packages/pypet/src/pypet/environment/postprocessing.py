@@ -49,7 +49,7 @@ def call_postprocessing(
     returned = plan.postproc(trajectory, results, *plan.postproc_args, **plan.postproc_kwargs)
     if returned is None:
         return plan
-    expansion, arguments = returned, ()
+    expansion, arguments = returned, tuple[Any, ...]()
     if isinstance(returned, tuple) and returned:
         expansion, arguments = returned[0] or {}, returned[1:]
     if not isinstance(expansion, Mapping):

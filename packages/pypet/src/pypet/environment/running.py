@@ -166,12 +166,13 @@ class BatchLoop:
         """Tasks in order; with `own_arguments` the plan's replace those of the experiment."""
         for idx in map(int, indices):
             self.next_index = idx + 1
-            arguments: tuple[Any, ...] = (None, None)
+            args: tuple[Any, ...] | None = None
+            kwargs: dict[str, Any] | None = None
             if self._mapped is not None:
-                arguments = self._mapped.take(idx)
+                args, kwargs = self._mapped.take(idx)
             elif own_arguments:
-                arguments = tuple(self.plan.args), dict(self.plan.kwargs)
-            yield RunTask(idx, *arguments, repeated=self._run_data.may_be_tried(idx))
+                args, kwargs = tuple(self.plan.args), dict(self.plan.kwargs)
+            yield RunTask(idx, args, kwargs, repeated=self._run_data.may_be_tried(idx))
 
     def _take(self, outcome: RunOutcome) -> None:
         """Take notice of a run that ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pypet.environment.arguments import EnvironmentArguments
-from pypet.environment.new_trajectories import check_dynamic_imports, check_wildcard_functions
+from pypet.environment.new_trajectories import check_dummy_names, check_dynamic_imports
 from pypet_trajectory.exceptions import PypetAttributeError, PypetTypeError
 from pypet_trajectory.trajectory import Trajectory
 
@@ -32,7 +32,6 @@ def trajectory_for(arguments: EnvironmentArguments) -> tuple[Any, bool]:
     given = arguments.trajectory
     if isinstance(given, str):
         check_dynamic_imports(arguments.dynamic_imports)
-        check_wildcard_functions(arguments.wildcard_functions)
         trajectory = Trajectory(
             given,
             add_time=arguments.add_time,
@@ -40,6 +39,7 @@ def trajectory_for(arguments: EnvironmentArguments) -> tuple[Any, bool]:
             dynamic_imports=arguments.dynamic_imports,
             wildcard_functions=arguments.wildcard_functions,
         )
+        check_dummy_names(arguments.wildcard_functions)
         return trajectory, True
     if not isinstance(given, Trajectory):
         raise NoTrajectoryError(
