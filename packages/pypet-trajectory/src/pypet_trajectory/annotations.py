@@ -145,6 +145,12 @@ class Annotations(HasSlots):
     def __contains__(self, name: object) -> bool:
         return name in self._dict
 
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._dict]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._dict)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # what copy and pickle look for is never a note
             raise PypetAttributeError(f"Annotations have no attribute `{name}`.")

@@ -169,6 +169,16 @@ def test_completion_lists_the_children(traj: Trajectory):
     assert traj.res.f_dir_data() == ["alpha", "beta"]
 
 
+def test_notebooks_complete_the_keys_of_items(traj: Trajectory):
+    leaf = traj.f_add_result("alpha", 1, item=2)
+    leaf.v_annotations.note = 3
+    assert traj.res._ipython_key_completions_() == ["alpha"]
+    assert leaf._ipython_key_completions_() == ["alpha", "item"]
+    assert leaf.v_annotations._ipython_key_completions_() == ["note"]
+    assert "note" in dir(leaf.v_annotations)
+    assert ResultGroup("g")._ipython_key_completions_() == []
+
+
 def test_completion_under_a_debugger_leaves_out_children(traj: Trajectory, monkeypatch):
     traj.f_add_result("alpha", 1)
     monkeypatch.setitem(sys.modules, "pydevd", object())

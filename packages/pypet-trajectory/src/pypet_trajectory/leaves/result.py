@@ -296,6 +296,9 @@ class Result(BaseResult):
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._items]
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._items)
+
     # ---------------------------------------------------------------- storing
 
     def _store(self) -> dict[str, Any]:

@@ -330,6 +330,10 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
             return names  # debuggers evaluate all they find, which would load the whole tree
         return sorted({*names, *self.f_dir_data()})
 
+    def _ipython_key_completions_(self) -> list[str]:
+        """What notebooks offer after ``group['``."""
+        return [] if self._nn_interface is None else self.f_dir_data()
+
     # -------------------------------------------------------------------------- adding
 
     def f_add_group(self, *args: Any, **kwargs: Any) -> Any:
