@@ -171,6 +171,18 @@ def test_in_a_single_process_an_error_of_storing_is_that_of_its_run(experiment):
     assert experiment.stored == {idx: 2 * idx for idx in range(60) if idx != 40}
 
 
+def take_a_moment_at_41(traj):
+    if traj.v_idx == 41:
+        time.sleep(0.02)
+    return double(traj)
+
+
+def test_an_error_of_storing_stays_that_of_its_run_when_a_longer_run_stores_first(experiment):
+    experiment.service.before_leaf = _fail_at_40
+    experiment(take_a_moment_at_41, runs=60, on_run_error="continue")
+    assert experiment.statuses == {40: "failed"}
+
+
 def test_in_a_single_process_loading_sees_what_earlier_runs_stored(experiment):
     experiment(load_the_one_before, runs=40)
     assert experiment.results == {idx: max(0, 2 * idx - 2) for idx in range(40)}

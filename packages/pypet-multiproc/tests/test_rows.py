@@ -8,6 +8,7 @@ from pypet_multiproc.engine import RunEngine
 from pypet_multiproc.experiment import Experiment, RunTask
 from pypet_multiproc.settings import EngineSettings
 from pypet_multiproc.testing import double
+from pypet_multiproc.wrapping import direct
 from pypet_multiproc.writing.rows import WaitingRows
 from pypet_trajectory.storage.records import RunFailure, RunRows
 
@@ -48,7 +49,8 @@ def test_rows_of_two_trajectories_wait_side_by_side():
 
 
 @pytest.mark.parametrize("mode", [None, "LOCAL", "QUEUE"])
-def test_rows_of_short_runs_are_stored_with_data_of_others(make_traj, service, mode):
+def test_rows_of_short_runs_are_stored_with_data_of_others(make_traj, service, mode, monkeypatch):
+    monkeypatch.setattr(direct, "SHORT", 60.0)
     settings = {"multiproc": True, "ncores": 2, "use_pool": True, "wrap_mode": mode} if mode else {}
     assert len(list(row_by_row(make_traj, double, **settings))) == 100
     assert set(service.rows()) == set(range(100))

@@ -7,7 +7,6 @@ closed, so a service that is kept open keeps the lock.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.lifeline import storing
 from pypet_multiproc.locks import OwnerLock
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, joined, store_rows
+from pypet_multiproc.wrapping.deferral import Deferral
 from pypet_multiproc.wrapping.services import MultiprocWrapper, overwriting
 from pypet_multiproc.writing.files import kept_open, store_delta
 from pypet_trajectory import constants
@@ -82,11 +82,9 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
     ) -> None:
         LockAcquisition.__init__(self, OwnerLock() if lock is None else lock)
         self._storage_service = storage_service
-        self._keep_deltas, self._short = keep_deltas, short
-        self._began = 0.0
+        self._keep_deltas = keep_deltas
+        self._deferral = Deferral(short)
         self._deltas: list[RunDelta] = []
-        self._may_defer = False
-        self._returned = False
         self._deferred: list[tuple[int, RunDelta]] = []
         self._errors: dict[int, BaseException] = {}
         self._token = 0
@@ -112,23 +110,22 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
     def begin_run(self, idx: int, token: int) -> None:
         """Attribute what is stored from now on to this attempt."""
         self._run_index, self._token, self._deltas = idx, token, []
-        self._returned = False
-        self._began = time.monotonic()
+        self._deferral.begin_run()
 
     def function_returned(self) -> None:
         """Allow what is stored from now on to wait, if the run was short."""
-        self._returned = self._may_defer and time.monotonic() - self._began < self._short
+        self._deferral.function_returned()
 
     def end_run(self, outcome: RunOutcome) -> None:
         """Hand over what was kept."""
         if self._keep_deltas:
             outcome.delta = joined(self._deltas)
         self._run_index, self._token, self._deltas = -1, 0, []
-        self._returned = False
+        self._deferral.end_run()
 
     def defer(self, allowed: bool) -> None:
         """Allow data of runs to wait, unless a journal is to know of each run when it ends."""
-        self._may_defer = allowed and self.takes_records and not self._keep_deltas
+        self._deferral.allowed = allowed and self.takes_records and not self._keep_deltas
 
     @property
     def takes_records(self) -> bool:
@@ -163,7 +160,7 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
 
     def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
         """Store under the lock."""
-        waits = self._returned and msg == constants.SINGLE_RUN
+        waits = self._deferral.waits and msg == constants.SINGLE_RUN
         if self._keep_deltas or waits or (self.overwrite and self.takes_records):
             try:
                 delta = delta_from_message(
@@ -191,7 +188,8 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
     def call(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a function under the lock, after storing what waits."""
         if self._deferred:
-            self._errors.update(self.store_deferred())
+            errors = self.store_deferred()
+            self._errors.update(errors)
         with storing, self:
             return call(*args, **kwargs)
 

@@ -7,7 +7,8 @@ where it knows no names at all the address is a port of this host; the secret ke
 out, for messages are pickles.
 
 The bound on waiting messages is kept by acknowledgements: a sender has at most one message under
-way that the writer has not accepted. It need not wait for it otherwise.
+way that the writer has not accepted. It need not wait for it otherwise. Small messages that are
+sent together, 64 KiB of them, count as one.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ from pypet_multiproc.channels import CHUNK, FrameBuffer, frame
 from pypet_multiproc.wrapping.services import Message
 from pypet_multiproc.writing.source import Incoming, MessageSource
 
-_TOKEN = struct.Struct("<Q")
+#: The attempt that sent a message, and whether the sender wants to know that it was accepted.
+_HEADER = struct.Struct("<Q?")
 _ACK = b"+"
+#: Bytes that wait to be sent together at most.
+_TOGETHER = 1 << 16
 
 #: A name in the file system or an abstract one, or a host and a port.
 Address = str | tuple[str, int]
@@ -75,6 +79,9 @@ class WriterQueue:
         self._socket: socket.socket | None = None
         self._pid = 0
         self._unacknowledged = 0
+        #: Token and content of messages that wait to be sent together, and how large they are.
+        self._waiting: list[tuple[int, bytes]] = []
+        self._size = 0
         #: The attempt that messages belong to.
         self.token = 0
         #: Messages sent since :meth:`begin`.
@@ -90,25 +97,67 @@ class WriterQueue:
         """Attribute messages to this attempt from now on."""
         self.token, self.sent = token, 0
 
-    def put(self, message: Message) -> None:
+    def put(self, message: Message, more: bool = False) -> None:
         """Send a message, waiting for room if the queue is bounded.
+
+        Parameters
+        ----------
+        message : Message
+            What to send.
+        more : bool
+            Whether more will follow soon, so that a small message may wait to be sent with it.
 
         Raises
         ------
         OSError
             If the writer is gone.
         """
+        if not more:
+            self._wait_for_room()
+        data = serialization.dumps(message)
+        self._waiting.append((self.token, data))
+        self._size += len(data)
+        self.sent += 1
+        if not more or self._size > _TOGETHER:
+            self.send_waiting()
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether messages wait to be sent."""
+        return bool(self._waiting)
+
+    def waiting_tokens(self) -> set[int]:
+        """The attempts whose messages wait to be sent."""
+        return {token for token, _ in self._waiting}
+
+    def send_waiting(self) -> None:
+        """Send what waits.
+
+        Raises
+        ------
+        OSError
+            If the writer is gone.
+        """
+        if not self._waiting:
+            return
+        self._wait_for_room()
+        (waiting, self._waiting), self._size = (self._waiting, []), 0
+        last = len(waiting) - 1
+        frames = [
+            frame(_HEADER.pack(token, self._bounded and number == last) + data)
+            for number, (token, data) in enumerate(waiting)
+        ]
+        self.connection().sendall(b"".join(frames))
+        if self._bounded:
+            self._unacknowledged += 1
+
+    def _wait_for_room(self) -> None:
         connection = self.connection()
         while self._bounded and self._unacknowledged:
             acknowledged = connection.recv(64)
             if not acknowledged:
                 raise ConnectionResetError("The writer process has closed the connection.")
             self._unacknowledged -= len(acknowledged)
-        data = serialization.dumps(message)
-        connection.sendall(frame(_TOKEN.pack(self.token) + data))
-        self.sent += 1
-        if self._bounded:
-            self._unacknowledged += 1
 
     def connection(self) -> socket.socket:
         """The connection of this process, made when it is first asked for."""
@@ -166,6 +215,12 @@ class _Sender:
             self.connection.send(_ACK)
         except OSError:
             return
+
+
+def _incoming(message: bytes, sender: _Sender) -> Incoming:
+    token, wants_to_know = _HEADER.unpack_from(message)
+    data = message[_HEADER.size :]
+    return Incoming(token, data, sender.acknowledge) if wants_to_know else Incoming(token, data)
 
 
 class SocketSource(MessageSource):
@@ -241,11 +296,7 @@ class SocketSource(MessageSource):
                 return []
             sender.trusted = True
             data = sender.greeting[size:]
-        acknowledge = {"acknowledge": sender.acknowledge} if self._bounded else {}
-        return [
-            Incoming(_TOKEN.unpack_from(message)[0], message[_TOKEN.size :], **acknowledge)
-            for message in sender.buffer.feed(data)
-        ]
+        return [_incoming(message, sender) for message in sender.buffer.feed(data)]
 
     def _drop(self, sender: _Sender) -> None:
         assert self._selector is not None
