@@ -153,3 +153,21 @@ def test_children_keep_the_order_in_which_they_were_stored(service):
         traj.f_add_result(name, np.arange(2))
     traj.f_store()
     assert list(loaded(service, "t").results.f_get_leaves()) == ["c", "a", "b"]
+
+
+def test_a_parameter_that_was_there_before_follows_the_runs_that_are_loaded(service):
+    traj = Trajectory("t", storage_service=service)
+    traj.f_add_parameter("x", 0)
+    traj.f_add_config("threads", 1)
+    traj.f_explore({"x": [5, 6], "config.threads": [1, 2]})
+    traj.f_store()
+    again = Trajectory("t", storage_service=service)
+    again.f_add_parameter("x")
+    again.f_add_config("threads")
+    again.f_load(load_data=2)
+    assert again.f_get_explored_parameters() == {
+        "parameters.x": again.f_get("parameters.x"),
+        "config.threads": again.f_get("config.threads"),
+    }
+    again.v_idx = 1
+    assert (again.x, again.config.threads) == (6, 2)

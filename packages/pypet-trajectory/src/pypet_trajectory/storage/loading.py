@@ -266,7 +266,7 @@ class TreeLoader:
                 traj._run_table = table
         for name in meta.explored:
             if name not in traj._explored_parameters:
-                parameter = traj._parameters.get(name) or traj._derived_parameters.get(name)
+                parameter = traj._index.leaves.get(name)
                 traj._explored_parameters[name] = parameter
                 if parameter is not None:
                     parameter._explored = True
