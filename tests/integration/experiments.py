@@ -1,39 +1,14 @@
-"""The experiments of the integration suite, importable by every process that runs them.
-
-And the choices that the suite combines: ways to run, wrap modes, start methods.
-"""
+"""The experiments of the integration suite, importable by every process that runs them."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
-from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pypet import Environment, Trajectory, load_trajectory
-
-#: Ways to run in processes of ours, as arguments of an environment.
-WAYS: Mapping[str, Mapping[str, object]] = {
-    "pool": {"multiproc": True, "ncores": 2, "use_pool": True},
-    "frozen pool": {"multiproc": True, "ncores": 2, "use_pool": True, "freeze_input": True},
-    "process per run": {"multiproc": True, "ncores": 2, "use_pool": False},
-}
-WRAP_MODES = ["LOCK", "QUEUE", "PIPE", "LOCAL", "NETLOCK", "NETQUEUE"]
-#: PIPE can be handed to processes when they start only, which executors do themselves.
-EXECUTOR_WRAP_MODES = ["LOCK", "QUEUE", "LOCAL", "NETLOCK", "NETQUEUE"]
-START_METHODS = multiprocessing.get_all_start_methods()
-
-
-def in_executor(start_method: str) -> dict[str, object]:
-    """Arguments of an environment that runs in an executor with processes."""
-    context = multiprocessing.get_context(start_method)
-    make = partial(ProcessPoolExecutor, 2, mp_context=context)
-    return {"multiproc": True, "executor": make}
 
 
 def many_kinds(traj: Trajectory) -> int:

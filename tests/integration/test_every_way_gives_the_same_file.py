@@ -6,19 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from pypet_multiproc.testing import combinations
-from tests.integration.experiments import (
-    EXECUTOR_WRAP_MODES,
-    START_METHODS,
+from tests.integration.experiments import content, explored, many_kinds
+from tests.integration.matrix import (
+    DEFAULT,
     WAYS,
-    WRAP_MODES,
-    content,
-    explored,
-    in_executor,
-    many_kinds,
+    every_combination,
+    every_executor,
+    executor_settings,
+    settings_of,
 )
 
-RUNS = 6
+RUNS = 4
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -39,35 +37,28 @@ def check(serial: dict[str, object], file: Path, **settings: object) -> None:
     assert content(file, "same") == serial
 
 
-@pytest.mark.claim(164)
-@pytest.mark.parametrize(
-    ("start_method", "way", "wrap_mode"),
-    combinations(START_METHODS, list(WAYS), WRAP_MODES, every=3),
-)
+@pytest.mark.claim(64, 164, 174)
+@every_combination(default_every=1, others_every=6)
 def test_start_methods_ways_to_run_and_wrap_modes_agree(
     start_method: str, way: str, wrap_mode: str, serial: dict[str, object], tmp_path: Path
 ) -> None:
-    settings = {"start_method": start_method, "wrap_mode": wrap_mode, **WAYS[way]}
-    check(serial, tmp_path / "parallel.hdf5", **settings)
+    check(serial, tmp_path / "parallel.hdf5", **settings_of(start_method, way, wrap_mode))
 
 
 @pytest.mark.claim(164)
-@pytest.mark.parametrize(("start_method", "way"), combinations(START_METHODS, list(WAYS), every=3))
-def test_a_single_process_needs_no_wrapping(
-    start_method: str, way: str, serial: dict[str, object], tmp_path: Path
+@pytest.mark.parametrize("way", WAYS)
+def test_one_run_at_a_time_needs_no_wrapping(
+    way: str, serial: dict[str, object], tmp_path: Path
 ) -> None:
-    settings = WAYS[way] | {"start_method": start_method, "wrap_mode": "NONE", "ncores": 1}
+    settings = settings_of(DEFAULT, way, "NONE") | {"ncores": 1}
     check(serial, tmp_path / "parallel.hdf5", **settings)
 
 
-@pytest.mark.parametrize(
-    ("start_method", "wrap_mode"), combinations(START_METHODS, EXECUTOR_WRAP_MODES, every=3)
-)
+@every_executor(default_every=2, others_every=8)
 def test_executors_agree(
     start_method: str, wrap_mode: str, serial: dict[str, object], tmp_path: Path
 ) -> None:
-    settings = in_executor(start_method)
-    check(serial, tmp_path / "parallel.hdf5", wrap_mode=wrap_mode, **settings)
+    check(serial, tmp_path / "parallel.hdf5", **executor_settings(start_method, wrap_mode))
 
 
 def test_paths_may_hold_spaces_and_any_letters(serial: dict[str, object], tmp_path: Path) -> None:

@@ -7,15 +7,12 @@ from pathlib import Path
 import pytest
 
 from pypet import load_trajectory
-from pypet_multiproc.testing import combinations
-from tests.integration.experiments import (
-    EXECUTOR_WRAP_MODES,
-    START_METHODS,
-    WAYS,
-    WRAP_MODES,
-    explored,
-    in_executor,
-    troubled,
+from tests.integration.experiments import explored, troubled
+from tests.integration.matrix import (
+    every_combination,
+    every_executor,
+    executor_settings,
+    settings_of,
 )
 
 #: What becomes of the three that are in trouble; in one process nobody may end it.
@@ -52,24 +49,18 @@ def check(file: Path, trouble: dict[int, str] = TROUBLE, **settings: object) -> 
     assert dict(stored) == {index: index for index in good}
 
 
-@pytest.mark.parametrize(
-    ("start_method", "way", "wrap_mode"),
-    combinations(START_METHODS, list(WAYS), WRAP_MODES, every=6),
-)
+@every_combination(default_every=3, others_every=9)
 def test_twelve_runs_with_three_kinds_of_trouble_give_one_report(
     start_method: str, way: str, wrap_mode: str, tmp_path: Path
 ) -> None:
-    settings = {"start_method": start_method, "wrap_mode": wrap_mode, **WAYS[way]}
-    check(tmp_path / "troubled.hdf5", **settings)
+    check(tmp_path / "troubled.hdf5", **settings_of(start_method, way, wrap_mode))
 
 
-@pytest.mark.parametrize(
-    ("start_method", "wrap_mode"), combinations(START_METHODS, EXECUTOR_WRAP_MODES, every=6)
-)
+@every_executor(default_every=8, others_every=8)
 def test_they_give_the_same_report_in_an_executor(
     start_method: str, wrap_mode: str, tmp_path: Path
 ) -> None:
-    check(tmp_path / "troubled.hdf5", wrap_mode=wrap_mode, **in_executor(start_method))
+    check(tmp_path / "troubled.hdf5", **executor_settings(start_method, wrap_mode))
 
 
 def test_they_give_the_same_report_in_one_process(tmp_path: Path) -> None:

@@ -1,78 +1,81 @@
-"""An experiment killed at any moment leaves a file that loads and tells the truth."""
+"""An experiment killed at any moment leaves a file that loads and is true, and no process."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pypet import load_trajectory
-from tools.repository import ROOT
+from pypet import Trajectory, load_trajectory
+from tests.integration.experiments import explored
+from tests.integration.leftovers import still_there
+from tests.integration.matrix import every_combination, settings_of
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills with SIGKILL")
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(sys.platform == "win32", reason="kills with SIGKILL"),
+]
 
-#: Runs forever after run 3 has told that runs 0 to 2 are done.
-SCRIPT = """
-import sys, time
-from pypet import Environment
+VALUES = [1, 2, 3, 4, 5]
 
-def job(traj):
+
+def tells_and_hangs(traj: Trajectory, fifo: str) -> None:
+    """Runs 0 to 2 end; run 3 tells so and never ends."""
     if traj.v_idx == 3:
-        print("three done", flush=True)
-        while True:
-            time.sleep(3600)
+        with open(fifo, "w", encoding="utf-8") as file:
+            file.write("three done")
+        threading.Event().wait()
     traj.f_add_result("z", traj.x)
 
-if __name__ == "__main__":
-    env = Environment(trajectory="killed", filename=sys.argv[1], log_config=None,
-                      report_progress=False, **eval(sys.argv[2]))
-    env.trajectory.f_add_parameter("x", 0)
-    env.trajectory.f_explore({"x": [10, 11, 12, 13, 14]})
-    env.run(job)
-"""
+
+def main(settings: dict[str, object], file: Path, fifo: str) -> None:
+    """What the process does that will be killed."""
+    explored("killed", file, len(VALUES), **settings).run(tells_and_hangs, fifo)
 
 
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        *(
-            {"multiproc": True, "ncores": 1, "use_pool": True, "wrap_mode": mode}
-            for mode in ("LOCK", "QUEUE", "PIPE", "LOCAL", "NETLOCK", "NETQUEUE")
-        ),
-    ],
-    ids=lambda settings: settings.get("wrap_mode", "serial"),
-)
-def test_a_killed_experiment_leaves_its_parameters_and_finished_runs_and_no_process(
-    settings: dict[str, object], tmp_path: Path
-) -> None:
-    script, file = tmp_path / "killed.py", tmp_path / "killed.hdf5"
-    script.write_text(SCRIPT, "utf-8")
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(file), repr(settings)],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "three done\n"
-    helpers = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=10)
-    _, alive = psutil.wait_procs(helpers, timeout=10)
-    assert alive == []
+def kill_in_run_three(settings: dict[str, object], folder: Path) -> Path:
+    """Kill an experiment when three runs have ended; gives its file."""
+    file, fifo = folder / "killed.hdf5", str(folder / "fifo")
+    os.mkfifo(fifo)
+    method = "fork" if settings.get("start_method", "fork") == "fork" else "spawn"
+    process = multiprocessing.get_context(method).Process(target=main, args=(settings, file, fifo))
+    process.start()
+    with open(fifo, encoding="utf-8") as told:
+        assert told.read() == "three done"
+        assert process.pid is not None
+        helpers = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(10)
+    assert process.exitcode == -signal.SIGKILL
+    process.close()
+    assert still_there(helpers) == []
+    return file
 
+
+def check(settings: dict[str, object], folder: Path) -> None:
+    """Kill the experiment and read what it left."""
+    file = kill_in_run_three(settings, folder)
     traj = load_trajectory(name="killed", filename=str(file), load_data=2)
-    assert traj.f_get("x").f_get_range() == [10, 11, 12, 13, 14]
-    assert len(traj) == 5
+    assert traj.f_get("x").f_get_range() == VALUES
+    assert len(traj) == len(VALUES)
     stored = traj.f_get_from_runs("z", fast_access=True, use_indices=True)
-    completed = [index for index in range(5) if traj.f_is_completed(index)]
+    completed = [index for index in range(len(VALUES)) if traj.f_is_completed(index)]
     assert set(completed) <= set(stored) <= {0, 1, 2}
-    assert all(stored[index] == 10 + index for index in stored)
+    assert all(stored[index] == VALUES[index] for index in stored)
+
+
+def test_a_killed_process_leaves_its_parameters_and_finished_runs(tmp_path: Path) -> None:
+    check({}, tmp_path)
+
+
+@every_combination(default_every=3, others_every=9)
+def test_a_killed_main_process_leaves_finished_runs_and_no_other_process(
+    start_method: str, way: str, wrap_mode: str, tmp_path: Path
+) -> None:
+    check(settings_of(start_method, way, wrap_mode) | {"ncores": 1}, tmp_path)

@@ -87,12 +87,15 @@ def twelve_with_trouble(traj: Any) -> int:
 
 
 def die_on_the_way(traj: Any, idx: int) -> int:
-    """Run `idx` is killed in the middle of what its storage service does to store."""
+    """Run `idx` is killed in the middle of what its storage service does to store.
+
+    With a service of whose middle nothing is known here it is killed before.
+    """
     if traj.v_idx == idx:
         service = traj.v_storage_service
         if hasattr(service, "acquire_lock") and getattr(service, "conn", None) is None:
             service.acquire_lock()
-        elif getattr(service, "queue", None) is not None:
+        elif hasattr(getattr(service, "queue", None), "connection"):
             half = frame(bytes(1000))[:500]
             service.queue.connection().sendall(half)
         elif getattr(service, "conn", None) is not None:

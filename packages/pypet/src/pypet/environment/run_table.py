@@ -11,6 +11,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
+
 #: Share of the time that may go into writing rows.
 _SHARE = 0.03
 #: Seconds that may be spent regardless, so that the first runs of any experiment are written.
@@ -67,3 +69,11 @@ class RunTableKeeper:
         table.changed.difference_update(indices)
         self._last_cost = time.perf_counter() - begin
         self._spent += self._last_cost
+
+    def distrust(self) -> None:
+        """Let all rows of runs that ended count as changed again.
+
+        For after an error: whoever was to write rows may have died before.
+        """
+        table = self._trajectory._run_table
+        table.changed.update(np.flatnonzero(table.column("completed")).tolist(), table.failures)

@@ -190,6 +190,7 @@ class BatchLoop:
         try:
             abandon_run(self._traj)
             self._traj.f_restore_default()
+            self._keeper.distrust()
             self._store.meta_data()
         except Exception:
             # The exception on its way out is the one to be seen; this one is in the log.
