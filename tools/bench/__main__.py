@@ -61,6 +61,8 @@ ROWS = (
     Row("15", "loading its meta data, per run", _STORE, "meta_per_run", 300_000, 1 / 20, "µs"),
     Row("16", "peak memory of 13 to 15", _STORE, "peak_bytes", 300_000, 1 / 4, "MB"),
     Row("17", "import pypet", "import_time", "import", 1, 1 / 4),
+    Row("18", "environment and one empty run", "one_empty_run", "next", 20, 1 / 3),
+    Row("19", "import, environment and one empty run", "one_empty_run", "first", 20, 1.0),
 )
 
 _SCALES = {"ms": 1e3, "µs": 1e6, "kB": 1e-3, "MB": 1e-6}

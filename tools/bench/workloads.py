@@ -154,6 +154,35 @@ def explore_store_load(folder, runs):
     }
 
 
+def _nothing(traj):
+    return None
+
+
+def one_empty_run(folder, runs):
+    """Rows 18 and 19: everything around a run that does nothing, logging included.
+
+    The first experiment of a process also imports and sets up what later ones find there.
+    """
+    start = time.perf_counter()
+    from pypet import Environment
+
+    seconds = []
+    for number in range(runs):
+        env = Environment(
+            trajectory=f"bench_{number}",
+            filename=os.path.join(folder, f"bench_{number}.hdf5"),
+            log_folder=os.path.join(folder, "logs"),
+            report_progress=False,
+        )
+        env.trajectory.f_add_parameter("x", 0)
+        env.trajectory.f_explore({"x": [1]})
+        env.run(_nothing)
+        env.disable_logging()
+        seconds.append(time.perf_counter() - start)
+        start = time.perf_counter()
+    return {"first": seconds[0], "next": sorted(seconds[1:])[len(seconds) // 2]}
+
+
 def import_time(folder, runs):
     """Row 17; the import is the first thing this process does after starting Python."""
     start = time.perf_counter()
@@ -178,6 +207,7 @@ WORKLOADS = {
         load_data,
         natural_naming,
         explore_store_load,
+        one_empty_run,
         import_time,
     )
 }
