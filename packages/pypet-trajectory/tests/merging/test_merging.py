@@ -335,6 +335,15 @@ def fresh(name="F", service=None, **parameters):
     return traj
 
 
+@pytest.mark.parametrize("unfit", [fresh("D", z=1), "no trajectory"])
+def test_if_one_of_several_does_not_fit_none_is_merged(service, unfit):
+    traj = make("A", [1], service)
+    with pytest.raises(TypeError):
+        traj.f_merge_many([make("B", [2], service), unfit], backup=False)
+    assert len(traj) == len(loaded(traj)) == 1
+    assert traj.f_get("x").f_get_range() == [1]
+
+
 @pytest.mark.parametrize("parameters", [{}, {"x": 1, "z": 1}, {"x": 1.0}])
 def test_other_parameters_or_types_are_refused_and_nothing_changes(service, parameters):
     traj = fresh("A", service, x=1)

@@ -44,9 +44,39 @@ def merge(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
     compatibility.check_other(other)
     compatibility.check_stored(traj)
     compatibility.load_what_is_compared(traj, skeleton=not options.consecutive_merge)
+    _check(traj, other, options)
+    _merge_checked(traj, other, options)
+
+
+def merge_many(traj: Trajectory, others: Iterable[Trajectory], options: MergeOptions) -> None:
+    """Append the runs of several trajectories; see :meth:`Trajectory.f_merge_many`.
+
+    All of them are checked before the first one is merged.
+    """
+    others = list(others)
+    for other in others:
+        compatibility.check_other(other)
+    compatibility.check_stored(traj)
+    compatibility.load_what_is_compared(traj)
+    for other in others:
+        _check(traj, other, options)
+    if options.backup:
+        traj.f_backup()
+    options = replace(options, backup=False, consecutive_merge=True)
+    for other in others:
+        compatibility.load_what_is_compared(traj, skeleton=False)
+        _merge_checked(traj, other, options)
+    traj.f_store()
+
+
+def _check(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
+    """Refuse what does not fit `traj`, whose parameters are loaded."""
     if other is not traj:
         compatibility.load_what_is_compared(other)
     compatibility.check_compatible(traj, other, options.ignore_data)
+
+
+def _merge_checked(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
     if options.trial_parameter is not None and options.remove_duplicates:
         traj._logger.warning(
             "A trial parameter makes every run new, so `remove_duplicates` has no effect."
@@ -80,18 +110,6 @@ def merge(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
         info.add_info(traj, other, options, length_before, len(used), other_length)
     if not options.consecutive_merge:
         traj.f_store()
-
-
-def merge_many(traj: Trajectory, others: Iterable[Trajectory], options: MergeOptions) -> None:
-    """Append the runs of several trajectories; see :meth:`Trajectory.f_merge_many`."""
-    compatibility.check_stored(traj)
-    traj.f_load_skeleton()
-    if options.backup:
-        traj.f_backup()
-    options = replace(options, backup=False, consecutive_merge=True)
-    for other in others:
-        merge(traj, other, options)
-    traj.f_store()
 
 
 def _append_runs(
