@@ -145,7 +145,10 @@ CALLS = {
     "run to index": (lambda traj, name: traj.f_idx_to_run(name), KeyError),
     "run information": (lambda traj, name: traj.f_get_run_information(name), KeyError),
     "wildcard": (lambda traj, name: traj.f_wildcard(name), KeyError),
-    "new wildcard": (lambda traj, name: traj.f_add_wildcard_functions({name: str}), ValueError),
+    "new wildcard": (
+        lambda traj, name: traj.f_add_wildcard_functions({name: str}),
+        TypeError, ValueError,
+    ),
     "explore": (
         lambda traj, name: traj.f_explore({name: [1, 2]}),
         AttributeError, TypeError, ValueError,
