@@ -22,10 +22,23 @@ class Spikes(Result):
     """A result class of a user."""
 
 
+class Waves(Result):
+    """Another one."""
+
+
 @pytest.mark.claim(4)
-def test_dynamic_imports_and_wildcards_are_added_to_new_trajectories_only():
-    new = Environment("new", dynamic_imports=Spikes, **QUIET).trajectory
-    old = Environment(Trajectory("old"), dynamic_imports=Spikes, **QUIET).trajectory
+@pytest.mark.claim(7)
+@pytest.mark.claim(8)
+@pytest.mark.claim(9)
+@pytest.mark.parametrize(
+    "dynamic_imports",
+    [Spikes, "users_module.Spikes", [Waves, "users_module.Spikes"]],
+    ids=["class", "path", "list"],
+)
+def test_dynamic_imports_are_added_to_new_trajectories_only(dynamic_imports, monkeypatch):
+    monkeypatch.setitem(sys.modules, "users_module", sys.modules[__name__])
+    new = Environment("new", dynamic_imports=dynamic_imports, **QUIET).trajectory
+    old = Environment(Trajectory("old"), dynamic_imports=dynamic_imports, **QUIET).trajectory
     for traj in (new, old):
         traj.f_add_result(Spikes, "spikes", 1)
         traj.f_store()
