@@ -167,17 +167,17 @@ def _row_dtype(columns: dict[str, Any]) -> np.dtype[Any]:
     itemsize = columns.pop("_v_itemsize", None)  # only said if there is room behind the last column
     if not all(getattr(column, "kind", None) in _PLAIN for column in columns.values()):
         raise TypeError(f"The columns {', '.join(columns)} are not all plain numbers or bytes.")
-    fields = [(name, column.dtype) for name, column in columns.items()]
+    formats = [column.dtype for column in columns.values()]
     offsets = [column._v_offset for column in columns.values()]
-    dtype = np.dtype(fields)
-    if itemsize is None and offsets == [dtype.fields[name][1] for name in columns]:
-        return dtype
+    ends = np.cumsum([kind.itemsize for kind in formats]).tolist()
+    if itemsize is None and offsets == [0, *ends[:-1]]:
+        return np.dtype(list(zip(columns, formats, strict=True)))
     return np.dtype(
         {
             "names": list(columns),
-            "formats": [column.dtype for column in columns.values()],
+            "formats": formats,
             "offsets": offsets,
-            "itemsize": itemsize or offsets[-1] + dtype[-1].itemsize,
+            "itemsize": itemsize or offsets[-1] + formats[-1].itemsize,
         }
     )
 

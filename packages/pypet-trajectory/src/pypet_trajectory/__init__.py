@@ -1,14 +1,13 @@
 """The trajectory of a numerical experiment: a tree of parameters and results.
 
-Everything meant for users is importable from here. What few need is imported when it is asked
-for: `ObjectTable`, which is a pandas class, `ArchiveStorageService`, and the samplers, which need
-scipy. The rest needs numpy only.
+Everything meant for users is importable from here. What not every script needs is imported when
+it is asked for: storage services, ways to describe an exploration, `ObjectTable`, which is a
+pandas class, and the samplers, which need scipy. The rest needs numpy only.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pypet_trajectory.annotations import Annotations
 from pypet_trajectory.exceptions import (
@@ -22,16 +21,8 @@ from pypet_trajectory.exceptions import (
     TooManyGroupsError,
     VersionMismatchError,
 )
-from pypet_trajectory.exploration.algebra import (
-    axis,
-    concatenated,
-    from_dataframe,
-    product,
-    table,
-    zipped,
-)
-from pypet_trajectory.exploration.combinations import cartesian_product, find_unique_points
 from pypet_trajectory.exploration.kinds import Exploration
+from pypet_trajectory.lazy_names import names_from
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.base import BaseParameter, BaseResult
 from pypet_trajectory.leaves.column_table import ColumnTable
@@ -45,9 +36,6 @@ from pypet_trajectory.loading import load_trajectory, merge_all_in_folder
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.runs.lifecycle import manual_run
 from pypet_trajectory.slots import HasSlots
-from pypet_trajectory.storage.lazy import LazyStorageService
-from pypet_trajectory.storage.memory import InMemoryStorageService
-from pypet_trajectory.storage.service import StorageService
 from pypet_trajectory.trajectory import Trajectory
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
@@ -58,6 +46,23 @@ from pypet_trajectory.tree.branch_groups import (
 from pypet_trajectory.tree.groups import NNGroupNode
 from pypet_trajectory.tree.nodes import KnowsTrajectory, NNLeafNode
 from pypet_trajectory.wildcards import make_run_name, make_set_name
+
+if TYPE_CHECKING:
+    from pypet_trajectory.exploration.algebra import (
+        axis,
+        concatenated,
+        from_dataframe,
+        product,
+        table,
+        zipped,
+    )
+    from pypet_trajectory.exploration.combinations import cartesian_product, find_unique_points
+    from pypet_trajectory.exploration.sampling import latin_hypercube, sobol
+    from pypet_trajectory.leaves.object_table import ObjectTable
+    from pypet_trajectory.storage.archive import ArchiveStorageService
+    from pypet_trajectory.storage.lazy import LazyStorageService
+    from pypet_trajectory.storage.memory import InMemoryStorageService
+    from pypet_trajectory.storage.service import StorageService
 
 __version__ = "0.1.0"
 
@@ -116,16 +121,27 @@ __all__ = (
 )
 
 
-#: What is imported when asked for, with the modules it lives in.
-_LAZY = {
-    "ArchiveStorageService": "pypet_trajectory.storage.archive",
-    "ObjectTable": "pypet_trajectory.leaves.object_table",
-    "latin_hypercube": "pypet_trajectory.exploration.sampling",
-    "sobol": "pypet_trajectory.exploration.sampling",
-}
+__getattr__ = names_from(
+    __name__,
+    {
+        "ArchiveStorageService": "pypet_trajectory.storage.archive",
+        "InMemoryStorageService": "pypet_trajectory.storage.memory",
+        "LazyStorageService": "pypet_trajectory.storage.lazy",
+        "ObjectTable": "pypet_trajectory.leaves.object_table",
+        "StorageService": "pypet_trajectory.storage.service",
+        "axis": "pypet_trajectory.exploration.algebra",
+        "cartesian_product": "pypet_trajectory.exploration.combinations",
+        "concatenated": "pypet_trajectory.exploration.algebra",
+        "find_unique_points": "pypet_trajectory.exploration.combinations",
+        "from_dataframe": "pypet_trajectory.exploration.algebra",
+        "latin_hypercube": "pypet_trajectory.exploration.sampling",
+        "product": "pypet_trajectory.exploration.algebra",
+        "sobol": "pypet_trajectory.exploration.sampling",
+        "table": "pypet_trajectory.exploration.algebra",
+        "zipped": "pypet_trajectory.exploration.algebra",
+    },
+)
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

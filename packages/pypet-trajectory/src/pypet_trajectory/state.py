@@ -14,7 +14,7 @@ import platform
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory import copying, persistence, settings
 from pypet_trajectory.constants import VERSION
@@ -26,7 +26,6 @@ from pypet_trajectory.names import check_trajectory_name, members_of
 from pypet_trajectory.runs import lifecycle
 from pypet_trajectory.runs.names import RunNames
 from pypet_trajectory.runs.table import RunTable, format_time
-from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
     DerivedParameterGroup,
@@ -36,6 +35,9 @@ from pypet_trajectory.tree.branch_groups import (
 from pypet_trajectory.tree.classes import create_class
 from pypet_trajectory.tree.index import TreeIndex
 from pypet_trajectory.wildcards import RUN_WILDCARD, WildcardFunctions
+
+if TYPE_CHECKING:
+    from pypet_trajectory.storage.records import RunRows
 
 
 class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):

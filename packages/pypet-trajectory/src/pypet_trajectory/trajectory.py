@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory import copying, merging, persistence, presetting, settings
+from pypet_trajectory import copying, persistence, presetting, settings
 from pypet_trajectory.constants import (
     LOAD_DATA,
     LOAD_SKELETON,
@@ -802,6 +802,8 @@ class Trajectory(OldNames):
         Results are merged in the store and not loaded; use :meth:`f_load_skeleton` or
         :meth:`f_load` afterwards.
         """
+        from pypet_trajectory import merging
+
         merging.merge(
             self,
             other_trajectory,
@@ -836,6 +838,8 @@ class Trajectory(OldNames):
 
         Only this trajectory is backed up, and it is stored once, at the end.
         """
+        from pypet_trajectory import merging
+
         merging.merge_many(
             self,
             other_trajectories,

@@ -24,6 +24,7 @@ class Picky(StorageService):
 def announce(monkeypatch, **values):
     points = [EntryPoint(f".{name}", value, registry.GROUP) for name, value in values.items()]
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    monkeypatch.setattr(registry, "_found", {})
 
 
 @pytest.fixture
@@ -89,6 +90,13 @@ def test_the_extension_decides_which_service_it_is(alone, tmp_path):
 def test_distributions_announce_services_by_extension(monkeypatch):
     announce(monkeypatch, memo="pypet_trajectory.storage.memory:InMemoryStorageService")
     assert service_for_file("x.memo") is InMemoryStorageService
+
+
+def test_installed_distributions_are_looked_through_once_for_an_extension(monkeypatch):
+    announce(monkeypatch, memo="pypet_trajectory.storage.memory:InMemoryStorageService")
+    service_for_file("x.memo")
+    monkeypatch.setattr(importlib.metadata, "entry_points", None)
+    assert service_for_file("y.MEMO") is InMemoryStorageService
 
 
 @pytest.mark.parametrize("filename", ["x.txt", "./", "x", ".traj.zip"])

@@ -15,7 +15,6 @@ import numpy as np
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.exploration.algebra import as_build_dict
 from pypet_trajectory.exploration.checking import check_iterable
-from pypet_trajectory.exploration.duplicates import new_positions
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.ranges import CompactRange
 
@@ -205,6 +204,8 @@ def _without_existing_points(
     Values are checked first: what equals an explored value must have its type, and arrays
     become values of the parameter's type.
     """
+    from pypet_trajectory.exploration.duplicates import new_positions  # brings OpenSSL
+
     new = {name: _checked(parameter, values) for name, (parameter, values) in values_of.items()}
     lengths = {name: len(values) for name, values in new.items()}
     if len(set(lengths.values())) > 1:

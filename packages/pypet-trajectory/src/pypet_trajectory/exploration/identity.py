@@ -16,16 +16,18 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from pypet_trajectory.exceptions import PypetValueError, UnsupportedDataError
 from pypet_trajectory.leaves import sparse_data
 from pypet_trajectory.leaves.column_table import Column
 from pypet_trajectory.leaves.ranges import CompactRange
 from pypet_trajectory.leaves.types import is_supported_sparse
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _FORMAT: Final = b"pypet point 1"
 #: 16 bytes: among a billion points the chance of two alike is below 1e-20.

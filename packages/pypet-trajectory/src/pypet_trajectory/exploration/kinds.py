@@ -18,7 +18,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from pypet_trajectory.exceptions import PypetIndexError, PypetValueError
 from pypet_trajectory.exploration.checking import check_values
@@ -27,9 +26,10 @@ from pypet_trajectory.leaves.ranges import CompactRange
 from pypet_trajectory.optional import import_optional
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
-Indices: TypeAlias = npt.NDArray[np.intp]
+Indices: TypeAlias = "npt.NDArray[np.intp]"
 Columns: TypeAlias = dict[str, CompactRange]
 
 #: Points computed at a time when iterating and filtering.

@@ -12,7 +12,6 @@ from typing import Any, Final
 import numpy as np
 
 from pypet_trajectory.exceptions import UnsupportedDataError
-from pypet_trajectory.exploration.identity import encode
 from pypet_trajectory.leaves.distinct import DistinctForm
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.types import ARRAYS, exact_scalars, has_plain_dtype, is_homogeneous
@@ -29,6 +28,8 @@ def _item_name(number: int) -> str:
 
 def _content(value: Any) -> Hashable:
     """What makes two values the same: type, dtype, shape and content, types of items included."""
+    from pypet_trajectory.exploration.identity import encode  # brings OpenSSL
+
     try:
         return encode(value)
     except UnsupportedDataError:

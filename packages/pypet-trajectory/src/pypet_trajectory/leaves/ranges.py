@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from pypet_trajectory.constants import PARAMETER_SUPPORTED_DATA
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 #: Types whose values fit an array without loss, to the dtype of that array.
 _DTYPES: Final[dict[type, np.dtype[Any]]] = {

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pypet_trajectory import persistence, presetting
 from pypet_trajectory.constants import STORE_DATA
 from pypet_trajectory.exceptions import NotInRunError, PypetValueError
-from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.wildcards import RUN_WILDCARD
 
 if TYPE_CHECKING:
     from pypet_trajectory.state import TrajectoryState
+    from pypet_trajectory.storage.records import RunRows
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T", bound="TrajectoryState")
@@ -263,6 +263,8 @@ def lock_filled(parameters: Mapping[str, Any]) -> None:
 
 def run_rows(traj: TrajectoryState, indices: Iterable[int]) -> RunRows:
     """Rows of the given runs as plain data, on their way to the store."""
+    from pypet_trajectory.storage.records import RunRows
+
     table = traj._run_table
     rows = {}
     for idx in indices:

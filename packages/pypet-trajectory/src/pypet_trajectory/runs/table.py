@@ -15,13 +15,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pypet_trajectory.exceptions import PypetIndexError, PypetKeyError, PypetValueError
-from pypet_trajectory.storage.records import RunFailure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pypet_trajectory.storage.records import RunFailure
 
 #: Values of a row whose run has not started; the texts are what pypet 0.7 writes to its files.
 FRESH: Mapping[str, Any] = MappingProxyType(

@@ -1,20 +1,27 @@
 """Keeping trajectories: the two storage seams and the services that come with them.
 
-This package exports the seams only, so that the modules of the tree may import records without
-pulling in the services. Services are imported from their modules.
+This package exports the seams only, each name when it is asked for. Services are imported from
+their modules.
 """
 
-from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.records import (
-    NodeKind,
-    NodeRecord,
-    RunDelta,
-    RunFailure,
-    RunRows,
-    TrajectoryMeta,
-    WriteRequest,
-)
-from pypet_trajectory.storage.service import StorageService, SupportsDeltas
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pypet_trajectory.lazy_names import names_from
+
+if TYPE_CHECKING:
+    from pypet_trajectory.storage.backend import TreeBackend
+    from pypet_trajectory.storage.records import (
+        NodeKind,
+        NodeRecord,
+        RunDelta,
+        RunFailure,
+        RunRows,
+        TrajectoryMeta,
+        WriteRequest,
+    )
+    from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 __all__ = [
     "NodeKind",
@@ -28,3 +35,23 @@ __all__ = [
     "TreeBackend",
     "WriteRequest",
 ]
+
+__getattr__ = names_from(
+    __name__,
+    {
+        "NodeKind": "pypet_trajectory.storage.records",
+        "NodeRecord": "pypet_trajectory.storage.records",
+        "RunDelta": "pypet_trajectory.storage.records",
+        "RunFailure": "pypet_trajectory.storage.records",
+        "RunRows": "pypet_trajectory.storage.records",
+        "StorageService": "pypet_trajectory.storage.service",
+        "SupportsDeltas": "pypet_trajectory.storage.service",
+        "TrajectoryMeta": "pypet_trajectory.storage.records",
+        "TreeBackend": "pypet_trajectory.storage.backend",
+        "WriteRequest": "pypet_trajectory.storage.records",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

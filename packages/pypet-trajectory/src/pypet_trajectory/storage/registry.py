@@ -42,6 +42,10 @@ BUILT_IN_CLASSES = {
 #: Extensions pypet has always used for HDF5 files.
 HDF5_EXTENSIONS = (".hdf", ".h4", ".hdf4", ".he2", ".h5", ".hdf5", ".he5")
 
+#: Announced services found before, by extension: looking through all installed distributions
+#: takes longer than loading a small trajectory.
+_found: dict[str, type] = {}
+
 _HDF5_MISSING = (
     "{what} needs the HDF5 storage service, which is not installed. Install it with: "
     'pip install "pypet-trajectory[hdf5]"'
@@ -105,10 +109,13 @@ def service_for_file(filename: str | os.PathLike[str]) -> type:
     extension = os.path.splitext(os.fspath(filename))[1].lower()
     if extension in BUILT_IN_EXTENSIONS:
         return _imported(BUILT_IN_EXTENSIONS[extension])
+    if extension in _found:
+        return _found[extension]
     for entry_point in _announced():
         if entry_point.name.lower() == extension:
             cls = _loaded(entry_point)
             if cls is not None:
+                _found[extension] = cls
                 return cls
     if extension in HDF5_EXTENSIONS:
         raise MissingPackageError(_HDF5_MISSING.format(what=f"The file {os.fspath(filename)!r}"))

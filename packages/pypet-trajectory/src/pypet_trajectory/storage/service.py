@@ -12,9 +12,8 @@ from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from pypet_trajectory.storage.records import RunDelta, RunRows
-
 if TYPE_CHECKING:
+    from pypet_trajectory.storage.records import RunDelta, RunRows
     from pypet_trajectory.storage.run_leaves import RunLeaf
 
 

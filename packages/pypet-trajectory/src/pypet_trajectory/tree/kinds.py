@@ -10,8 +10,7 @@ The string constants are what pypet 0.7 calls the kinds; its module ``naturalnam
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from pypet_trajectory.names import ABBREVIATIONS
 
@@ -44,8 +43,7 @@ SENSITIVE_TYPES: Final = {PARAMETER, PARAMETER_GROUP, CONFIG, CONFIG_GROUP}
 SHORTCUT_SET: Final = set(ABBREVIATIONS)
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """One of the places directly below the root."""
 
     #: Name below the root, ``''`` for the rest.
