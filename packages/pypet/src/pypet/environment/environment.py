@@ -9,7 +9,8 @@ on its way to the file.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pypet.config_files import parse_config
@@ -444,44 +445,19 @@ class Environment(HasLogger):
         results: list[Any] | None = None,
     ) -> list[Any]:
         """Execute one experiment; all public methods that execute runs end here."""
-        results = [] if results is None else results
         arguments, traj = self._arguments, self._traj
+        results = [] if results is None else results
         resuming.refuse_mapped(arguments, mapped)
-        tried_here = self._start_timestamp is not None
-        if self._start_timestamp is None:
-            self._start_timestamp = time.time()
+        run_data = RunData(traj, self.name, tried_here=self._start_timestamp is not None)
+        self._start_timestamp = self._start_timestamp or time.time()
         self._plan = make_plan(traj)
         engines.check_plan(arguments, self._plan)
         record = begin_record(arguments, traj)
-        known_runs = len(traj) if traj.v_stored else 0
-        run_data = RunData(traj, self.name, known_runs, tried_here)
-        run_data.note_prepared()
         store = ExperimentStore(traj, arguments.automatic_storing)
+        run_data.note_prepared()
         store.before_runs()
-        engine = engines.engine_for(arguments, self._logging_manager, self._url)
-        with resuming.recording(
-            arguments, traj, self._plan, self._start_timestamp, self._resume_folder
-        ) as recorder:
-            self._resume_folder = recorder.folder if recorder else None
-            loop = BatchLoop(
-                traj,
-                self._plan,
-                engine,
-                store,
-                first_index=self._current_idx,
-                run_data=run_data,
-                mapped=mapped,
-                immediate=arguments.immediate_postproc,
-                clean_up=arguments.clean_up_runs,
-                progress=self._logging_manager.show_progress,
-                results=results,
-                recorder=recorder,
-            )
-            try:
-                loop.execute()
-            finally:
-                self._plan = loop.plan
-                self._current_idx = first_open_index(traj)
+        with self._batch_loop(store, run_data, mapped, results) as loop:
+            loop.execute()
             if loop.expanded:
                 config_entries.note_expansion(traj, self.name)
             config_entries.note_wildcards(traj, self.name)
@@ -491,6 +467,37 @@ class Environment(HasLogger):
         log_summary(traj)
         finish_record(record, traj, arguments.automatic_storing)
         return results
+
+    @contextmanager
+    def _batch_loop(
+        self, store: ExperimentStore, run_data: RunData, mapped: bool, results: list[Any]
+    ) -> Iterator[BatchLoop]:
+        """The loop that executes runs, recorded if they can be resumed; afterwards, where it is."""
+        arguments, traj, start = self._arguments, self._traj, self._start_timestamp
+        assert start is not None, "an experiment begins before its loop"
+        with resuming.recording(
+            arguments, traj, self._plan, start, self._resume_folder
+        ) as recorder:
+            self._resume_folder = recorder.folder if recorder else None
+            loop = BatchLoop(
+                traj,
+                self._plan,
+                engines.engine_for(arguments, self._logging_manager, self._url),
+                store,
+                run_data,
+                first_index=self._current_idx,
+                mapped=mapped,
+                immediate=arguments.immediate_postproc,
+                clean_up=arguments.clean_up_runs,
+                progress=self._logging_manager.show_progress,
+                results=results,
+                recorder=recorder,
+            )
+            try:
+                yield loop
+            finally:
+                self._plan = loop.plan
+                self._current_idx = first_open_index(traj)
 
     # --------------------------------------------------------------------- logging
 

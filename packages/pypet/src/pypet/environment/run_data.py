@@ -29,18 +29,15 @@ class RunData:
         Whose runs they are.
     environment_name : str
         Below which prepared data is written down.
-    known_runs : int
-        Runs below may have been tried by an earlier call or by a process that died.
     tried_here : bool
         Whether this environment has executed runs before.
     """
 
-    def __init__(
-        self, trajectory: Any, environment_name: str, known_runs: int, tried_here: bool
-    ) -> None:
+    def __init__(self, trajectory: Any, environment_name: str, tried_here: bool) -> None:
         self._trajectory = trajectory
         self._environment_name = environment_name
-        self._known_runs = known_runs
+        #: Runs below may have been tried by an earlier call or by a process that died.
+        self._known_runs = len(trajectory) if trajectory.v_stored else 0
         table = trajectory._run_table
         self._tried = tried_here or bool(table.failures) or table.any_completed()
         # Runs done by hand, or by pypet 0.7, left no record of what was prepared.

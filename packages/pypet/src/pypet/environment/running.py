@@ -51,10 +51,10 @@ class BatchLoop:
         Executes batches.
     store : ExperimentStore
         Stores the trajectory between batches.
-    first_index : int
-        Runs below are left alone.
     run_data : RunData
         What is there of the runs already.
+    first_index : int
+        Runs below are left alone.
     mapped : bool
         Whether the plan's arguments are iterables with one value per run.
     immediate : bool
@@ -75,9 +75,9 @@ class BatchLoop:
         plan: Plan,
         engine: Any,
         store: ExperimentStore,
+        run_data: RunData,
         *,
         first_index: int = 0,
-        run_data: RunData,
         mapped: bool = False,
         immediate: bool = False,
         clean_up: bool = True,
