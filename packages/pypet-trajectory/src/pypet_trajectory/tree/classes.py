@@ -42,7 +42,7 @@ def register_class(cls: NodeClass) -> NodeClass:
     return cls
 
 
-def load_class(full_string: str) -> type:
+def load_class(full_class_string: str) -> type:
     """Import a class by its dotted path.
 
     Raises
@@ -57,15 +57,15 @@ def load_class(full_string: str) -> type:
     >>> load_class('collections.OrderedDict')
     <class 'collections.OrderedDict'>
     """
-    module, _, name = full_string.rpartition(".")
+    module, _, name = full_class_string.rpartition(".")
     if not module:
         raise PypetValueError(
-            f"{full_string!r} is not the dotted path of a class: the module is missing."
+            f"{full_class_string!r} is not the dotted path of a class: the module is missing."
         )
     try:
         return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
     except (ImportError, AttributeError) as error:
-        raise PypetImportError(f"Class {full_string!r} cannot be imported: {error}") from error
+        raise PypetImportError(f"Class {full_class_string!r} cannot be imported: {error}") from error
 
 
 def create_class(class_name: str, dynamic_imports: Iterable[str | type]) -> type:
