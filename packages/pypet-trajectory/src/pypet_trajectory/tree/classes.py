@@ -65,7 +65,9 @@ def load_class(full_class_string: str) -> type:
     try:
         return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
     except (ImportError, AttributeError) as error:
-        raise PypetImportError(f"Class {full_class_string!r} cannot be imported: {error}") from error
+        raise PypetImportError(
+            f"Class {full_class_string!r} cannot be imported: {error}"
+        ) from error
 
 
 def create_class(class_name: str, dynamic_imports: Iterable[str | type]) -> type:
