@@ -35,6 +35,7 @@ WRITER = """
 import sys
 import numpy as np
 from pypet_storage_hdf5 import SharedCArray, SharedResult, StorageContextManager
+from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.trajectory import Trajectory
 path, mode = sys.argv[1:]
 traj = Trajectory("writer", filename=path)
@@ -53,11 +54,24 @@ def add(name, **more):
     traj.f_store_item(traj.f_add_result(f"many.{name}{number}", **data))
 
 
+def add_without_flushing():
+    leaf = traj.f_add_result(f"many.new{number}", a=np.full(20, number), b=str(number))
+    delta = delta_from_message("LEAF", leaf, trajectory_name=traj.v_name)
+    traj.v_storage_service.store_delta(delta)
+
+
 def once_more():
+    global number
     if mode in ("add", "add, opening the file each time"):
         add("new")
     elif mode == "add where nothing was":
         add(f"set{number // 50}.new")
+    elif mode == "add many between flushes":
+        for _ in range(19):
+            add_without_flushing()
+            number += 1
+        add_without_flushing()
+        traj.v_storage_service.store("FLUSH", None)
     elif mode == "add large":
         add("new", large=np.full(5_000_000, number))
     elif mode == "overwrite":
@@ -100,6 +114,7 @@ MODES = (
     "add",
     "add, opening the file each time",
     "add where nothing was",
+    "add many between flushes",
     "add large",
     "overwrite",
     "append to shared data",

@@ -8,6 +8,7 @@ store call never stay behind for the next: they make new filters and leave this 
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -73,15 +74,12 @@ class Settings:
         if given is not None:
             raise PypetTypeError(f"filters= takes PyTables' Filters, not {given!r}.")
         level = setting_values.compression_level(options.get("complevel", self.complevel))
-        with warnings.catch_warnings():
-            # A library that is missing here falls back to zlib; the file tells which it was.
-            warnings.simplefilter("ignore", tables.FiltersWarning)
-            return tables.Filters(
-                complevel=level,
-                complib=setting_values.compression_library(options.get("complib", self.complib)),
-                shuffle=bool(options.get("shuffle", self.shuffle)) and level > 0,
-                fletcher32=bool(options.get("fletcher32", self.fletcher32)),
-            )
+        return _filters(
+            level,
+            setting_values.compression_library(options.get("complib", self.complib)),
+            bool(options.get("shuffle", self.shuffle)) and level > 0,
+            bool(options.get("fletcher32", self.fletcher32)),
+        )
 
     def checked(self) -> Settings:
         """These settings, each value in the type its place in the file has.
@@ -119,3 +117,13 @@ class Settings:
 
 #: Names of all settings.
 SETTING_NAMES: Final = tuple(field.name for field in fields(Settings))
+
+
+@functools.lru_cache(maxsize=64)
+def _filters(complevel: int, complib: str, shuffle: bool, fletcher32: bool) -> tables.Filters:
+    with warnings.catch_warnings():
+        # A library that is missing here falls back to zlib; the file tells which it was.
+        warnings.simplefilter("ignore", tables.FiltersWarning)
+        return tables.Filters(
+            complevel=complevel, complib=complib, shuffle=shuffle, fletcher32=fletcher32
+        )
