@@ -19,6 +19,7 @@ from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.delta import delta_from_message
+from pypet_trajectory.storage.leftovers import patterns_in_memory
 from pypet_trajectory.storage.records import NodeKind, RunDelta
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
@@ -54,13 +55,14 @@ class MultiprocWrapper(StorageService):
         Parameters
         ----------
         trajectory : Trajectory
-            At the run.
+            At the run; what it has in memory of the run was prepared for it.
         prepared : collection of str
-            Patterns of what stays.
+            Patterns of what stays besides.
         """
         if self.takes_records:
-            names = (trajectory.v_crun,)
-            self.store(constants.DELETE_RUNS, names, prepared, trajectory_name=trajectory.v_name)
+            run = trajectory.v_crun
+            stays = patterns_in_memory(trajectory, run).union(prepared)
+            self.store(constants.DELETE_RUNS, (run,), stays, trajectory_name=trajectory.v_name)
 
     @property
     def takes_records(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import Any
 
 from pypet_trajectory.constants import FORMAT_ZEROS, RUN_NAME, SET_FORMAT_ZEROS, SET_NAME
 from pypet_trajectory.storage.backend import TreeBackend
@@ -35,6 +36,24 @@ def pattern_of(full_name: str, run_name: str) -> str:
     """
     parts = full_name.split(".")
     return ".".join(ANY_RUN if part == run_name else part for part in parts)
+
+
+def ends_of(node: Any) -> list[Any]:
+    """The leaves at and below a node in memory; a group without any stands for itself."""
+    if node.v_is_leaf:
+        return [node]
+    return list(node.f_iter_leaves(with_links=False)) or [node]
+
+
+def patterns_in_memory(traj: Any, run_name: str) -> set[str]:
+    """Patterns of everything that a trajectory has in memory below the name of a run."""
+    children = (group.f_get_children(copy=False) for group in traj._run_parent_groups.values())
+    return {
+        pattern_of(node.v_full_name, run_name)
+        for named in children
+        if run_name in named
+        for node in ends_of(named[run_name])
+    }
 
 
 def remove_leftovers(

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from pypet_trajectory import constants
-from pypet_trajectory.storage.leftovers import pattern_of
+from pypet_trajectory.runs.lifecycle import short_hexsha
+from pypet_trajectory.runs.table import FRESH
+from pypet_trajectory.storage.leftovers import ends_of, pattern_of
 from pypet_trajectory.storage.service import SupportsDeltas
 
 _ENTRY = "prepared_for_runs"
@@ -38,10 +40,10 @@ class RunData:
         self._environment_name = environment_name
         #: Runs below may have been tried by an earlier call or by a process that died.
         self._known_runs = len(trajectory) if trajectory.v_stored else 0
-        table = trajectory._run_table
-        self._tried = tried_here or bool(table.failures) or table.any_completed()
-        # Runs done by hand, or by pypet 0.7, left no record of what was prepared.
-        self._recorded = tried_here or bool(table.failures)
+        # Where no record says what was prepared, since runs were done by pypet 0.7 or a process
+        # was killed, results count as left by a try, derived parameters as prepared.
+        self._recorded = tried_here or bool(trajectory._run_table.failures)
+        self._tried = self._recorded or _done_elsewhere(trajectory)
         if self._recorded and not tried_here:
             trajectory.f_load_child("config", recursive=True, load_data=constants.LOAD_DATA)
         #: Patterns of what is prepared, as in :mod:`pypet_trajectory.storage.leftovers`.
@@ -56,8 +58,8 @@ class RunData:
         found = {
             pattern_of(node.v_full_name, run_name)
             for idx, run_name, child in self._open_children()
-            for node in _ends(child)
-            if idx >= self._known_runs or not node.v_stored or not self._tried
+            for node in ends_of(child)
+            if idx >= self._known_runs or not node.v_stored or self._counts_as_prepared(node)
         }
         new = found - self.prepared
         if new:
@@ -67,6 +69,12 @@ class RunData:
             self._trajectory.f_add_config(
                 f"{group}.names_{number}", sorted(new), comment=_COMMENT
             ).f_lock()
+
+    def _counts_as_prepared(self, node: Any) -> bool:
+        """Whether a stored node below the name of an open run is prepared although no record says
+        so.
+        """
+        return not self._tried or (not self._recorded and node.v_branch == "derived_parameters")
 
     def drop_leftovers(self) -> None:
         """Remove what earlier tries left of the runs that are to be executed."""
@@ -99,10 +107,10 @@ class RunData:
         """Remove from memory what is stored and was not prepared."""
         stays = [
             node
-            for node in _ends(child)
+            for node in ends_of(child)
             if not node.v_stored or pattern_of(node.v_full_name, run_name) in self.prepared
         ]
-        goes = [node for node in _ends(child) if node not in stays] if stays else [child]
+        goes = [node for node in ends_of(child) if node not in stays] if stays else [child]
         for node in goes:
             self._trajectory.f_remove_item(node, recursive=True)
 
@@ -114,7 +122,7 @@ def drop_all_run_data(trajectory: Any) -> None:
     loaded again.
     """
     for _, _, child in list(_children(trajectory)):
-        if all(node.v_stored for node in _ends(child) if node.v_is_leaf):
+        if all(node.v_stored for node in ends_of(child) if node.v_is_leaf):
             trajectory.f_remove_item(child, recursive=True)
 
 
@@ -125,11 +133,14 @@ def _children(trajectory: Any) -> Iterator[tuple[int, str, Any]]:
                 yield trajectory._run_index(name), name, child
 
 
-def _ends(child: Any) -> list[Any]:
-    """The leaves at and below a node; a group without any stands for itself."""
-    if child.v_is_leaf:
-        return [child]
-    return list(child.f_iter_leaves(with_links=False)) or [child]
+def _done_elsewhere(trajectory: Any) -> bool:
+    """Whether another environment than the one that is in charge has completed runs."""
+    table = trajectory._run_table
+    if not table.any_completed():
+        return False
+    by_hand = {FRESH["short_environment_hexsha"], short_hexsha(trajectory)}
+    names = table.column("short_environment_hexsha")[table.column("completed") > 0]
+    return not by_hand.issuperset(names)
 
 
 def _written_down(trajectory: Any) -> Iterator[str]:
