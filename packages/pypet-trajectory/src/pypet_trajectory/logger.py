@@ -12,6 +12,7 @@ own carries one, and when pickled carries its name instead.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -38,6 +39,7 @@ _KNOWN_AS: Mapping[str, str] = MappingProxyType(
 _DISTRIBUTION = "pypet_"
 
 
+@functools.lru_cache(1024)
 def logger_name(module: str, class_name: str | None = None) -> str:
     """Name of the logger of a module or of a class in it.
 
