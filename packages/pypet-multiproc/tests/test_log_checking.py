@@ -108,6 +108,7 @@ def test_a_file_that_logging_takes_is_not_refused():
         ("class=FileHandler", "", "has no class"),
         ("qualname=mine", "", "needs the option qualname"),
         ("keys=root, mine", "keys=mine", "must list root"),
+        ("('logs/all.txt',)", "('logs/all.txt'", "args in [handler_file]"),
     ],
 )
 def test_a_file_that_logging_would_refuse_halfway_opens_nothing(old, new, words, folder):
@@ -115,6 +116,17 @@ def test_a_file_that_logging_would_refuse_halfway_opens_nothing(old, new, words,
     message = refused("log.ini")
     assert words in message
     assert "log.ini" in message
+
+
+@pytest.mark.parametrize(
+    "place", ["taken/LOG.txt", "taken/deep/$env/LOG.txt", "taken/$run_LOG.txt"]
+)
+def test_log_files_are_not_put_below_a_file(folder, place):
+    (folder / "taken").touch()
+    handlers = {"f": {"class": "logging.FileHandler", "filename": place}}
+    assert "taken` is no folder" in refused({"version": 1, "handlers": handlers})
+    Path("log.ini").write_text(INI.replace("logs/all.txt", place))
+    assert "taken` is no folder" in refused("log.ini")
 
 
 @pytest.mark.parametrize(

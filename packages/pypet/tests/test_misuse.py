@@ -240,3 +240,18 @@ def test_arguments_without_effect_are_named_in_the_log(arguments, name, caplog):
 def test_arguments_with_an_effect_or_switched_off_as_a_whole_are_not(arguments, caplog):
     Environment(**QUIET, **arguments)
     assert "no effect" not in caplog.text
+
+
+def test_an_older_file_is_overwritten_only_if_all_arguments_are_right(folder):
+    Environment("old", log_config=None, filename="t.hdf5").run(lambda traj: None)
+    before = (folder / "t.hdf5").read_bytes()
+    for wrong in (
+        {"misspelled": 1},
+        {"ncores": "4"},
+        {"log_folder": "/dev/null"},
+        {"complevel": 11},
+    ):
+        with pytest.raises(PypetError):
+            Environment("new", filename="t.hdf5", overwrite_file=True, **wrong)
+        assert os.listdir(folder) == ["t.hdf5"]
+        assert (folder / "t.hdf5").read_bytes() == before

@@ -11,10 +11,13 @@ from __future__ import annotations
 import configparser
 import logging
 import logging.config
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pypet_multiproc.logs.file_names import get_strings, is_file_name
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
+from pypet_trajectory.folders import obstacle
 
 
 def check_level(what: str, level: Any) -> None:
@@ -73,6 +76,8 @@ def check_dictionary(config: Mapping[str, Any]) -> None:
             check_level(f"The level of handler {name!r}", handler["level"])
         if "()" not in handler:
             _check_class(what, handler.get("class"))
+        if isinstance(handler.get("filename"), str):
+            check_folder(handler["filename"])
     root = {"root": config["root"]} if "root" in config else {}
     for name, logger in {**sections["loggers"], **root}.items():
         if "level" in logger:
@@ -109,6 +114,9 @@ def check_sections(text: str, source: Any) -> None:
         if parser.has_option(section, "level"):
             check_level(f"level in {what}", parser.get(section, "level"))
         _check_class(what, parser.get(section, "class", fallback=None))
+        strings = _strings(what, parser.get(section, "args", fallback="()"))
+        for filename in filter(is_file_name, strings):
+            check_folder(filename)
     for name in listed["logger"]:
         section = f"logger_{name}"
         what = f"[{section}] of the logging configuration {source!r}"
@@ -124,6 +132,27 @@ def check_sections(text: str, source: Any) -> None:
         raise PypetValueError(
             f"[loggers] of the logging configuration {source!r} must list root, but lists "
             f"{', '.join(listed['logger']) or 'nothing'}."
+        )
+
+
+def check_folder(filename: str) -> None:
+    """Refuse a log file in a folder that can never be there.
+
+    Parameters
+    ----------
+    filename : str
+        May contain wildcards; folders behind the first one are made anew.
+
+    Raises
+    ------
+    ValueError
+        If a part of the path is a file, or nothing may be written there.
+    """
+    found = obstacle(os.path.dirname(os.path.abspath(filename).partition("$")[0]))
+    if found is not None:
+        raise PypetValueError(
+            f"The log file `{filename}` cannot be made, for `{found}` is no folder that can be "
+            "written to. Choose another place, for instance with `log_folder`."
         )
 
 
@@ -155,6 +184,13 @@ def _listed(parser: configparser.ConfigParser, kind: str, source: Any) -> list[s
                 f"no section [{kind}_{name}]."
             )
     return names
+
+
+def _strings(what: str, args: str) -> list[str]:
+    try:
+        return get_strings(args)
+    except SyntaxError as error:
+        raise PypetValueError(f"args in {what} is {args!r}, which is no tuple: {error}.") from error
 
 
 def _split(text: str) -> list[str]:

@@ -24,6 +24,7 @@ from pypet.environment.services import class_to_construct
 from pypet.suggestions import did_you_mean
 from pypet_multiproc.logs.simple import SIMPLE_KEYWORDS
 from pypet_trajectory import settings
+from pypet_trajectory.folders import obstacle
 from pypet_trajectory.tree.nodes import NNLeafNode
 
 _DEPTH = Kind(
@@ -153,24 +154,25 @@ def _add_property(properties: dict[str, Any], name: str, value: Any) -> None:
 
 
 def check_filename(filename: Any) -> None:
-    """Refuse a file name whose folder can never be there.
+    """Refuse a file name whose folder cannot be there.
 
     Raises
     ------
     EnvironmentArgumentTypeError
         If it is no path.
     EnvironmentArgumentError
-        If a part of it is a file where a folder is needed.
+        If a part of it is a file where a folder is needed, or nothing may be written there.
     """
     if not isinstance(filename, (str, bytes, os.PathLike)):
         raise EnvironmentArgumentTypeError(f"filename must be a path, but is {shown(filename)}.")
-    folder = os.path.dirname(os.path.abspath(os.fsdecode(filename)))
-    while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
+    if os.path.exists(filename):
+        # Perhaps only to be read.
+        return
+    found = obstacle(os.path.dirname(os.path.abspath(os.fsdecode(filename))))
+    if found is not None:
         raise EnvironmentArgumentError(
-            f"filename is {os.fsdecode(filename)!r}, but {folder!r} is no folder. Choose another "
-            "place for the file."
+            f"filename is {os.fsdecode(filename)!r}, but {found!r} is no folder that can be "
+            "written to. Choose another place for the file."
         )
 
 
