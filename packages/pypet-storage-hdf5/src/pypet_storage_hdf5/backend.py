@@ -18,6 +18,7 @@ from pypet_storage_hdf5.attributes import write_text
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.group_index import FileBytes, has_unclaimed_end
 from pypet_storage_hdf5.handles import GROUP
+from pypet_storage_hdf5.holders import hold, holder_of, release
 from pypet_storage_hdf5.index_guard import (
     IndexGuard,
     OldIndex,
@@ -105,6 +106,8 @@ class HDF5Backend(TreeBackend):
         self.progress = Progress(display_time)
         self._file: OpenFile | None = None
         self._borrowed = False
+        #: Who holds the file that is borrowed, see `holders`.
+        self._lender: HDF5Backend | None = None
         self._trajectory = ""
         self._layout: TreeLayout | None = None
         self._summaries: Summaries | None = None
@@ -121,6 +124,7 @@ class HDF5Backend(TreeBackend):
             **self.__dict__,
             "_file": None,
             "_borrowed": False,
+            "_lender": None,
             "_trajectory": "",
             "_layout": None,
             "_summaries": None,
@@ -151,7 +155,14 @@ class HDF5Backend(TreeBackend):
         return self._file
 
     def open(self, *, writable: bool) -> None:
-        """Open the file; for writing it is created if it is not there."""
+        """Open the file; for writing it is created if it is not there.
+
+        A file that this thread holds open for writing already is borrowed.
+        """
+        lender = holder_of(self.location)
+        if lender is not None:
+            self._borrow(lender)
+            return
         self._file = OpenFile(
             self.location,
             writable=writable,
@@ -175,16 +186,36 @@ class HDF5Backend(TreeBackend):
             if self._file.is_new:
                 self._guard.created("/")
             self._file.handles.guard = self._guard
+            hold(self.location, self)
+
+    def _borrow(self, lender: HDF5Backend) -> None:
+        lender.flush()
+        self._file = lender.file.shared(self.settings, allow_pickle=self.allow_pickle)
+        self._borrowed = True
+        self._lender = lender
+        self.progress.start()
+
+    def _give_back(self) -> None:
+        try:
+            self.flush()
+        finally:
+            self._file = self._lender = None
+            self._borrowed = False
+            self._leave()
 
     def close(self) -> None:
         """Write what waits, make it durable, close."""
         if self._file is None:
+            return
+        if self._lender is not None:
+            self._give_back()
             return
         try:
             self._write_summaries()
             if self._journal is not None and not self._borrowed:
                 self._journal.write()
         finally:
+            release(self)
             journal, self._journal = self._journal, None
             guard, self._guard = self._guard, None
             file, self._file = self._file, None
@@ -201,7 +232,11 @@ class HDF5Backend(TreeBackend):
 
         PyTables has buffers for those who work on tables of the open file.
         """
-        if self._unflushed or buffers:
+        if self._lender is not None and self._unflushed:
+            self._write_summaries()
+            self._unflushed = False
+            self._lender.flush_changes_of_others()
+        elif self._unflushed or buffers:
             self._write_summaries()
             if self._journal is not None:
                 self._journal.write()
@@ -221,6 +256,13 @@ class HDF5Backend(TreeBackend):
         if self._journal is not None:
             self._journal.leave_gap()
         self.flush()
+
+    def flush_changes_of_others(self) -> None:
+        """Flush after somebody who borrowed the file has written to it."""
+        self.flush_unnoted()
+        if self._layout is not None:
+            self._layout.forget()
+        self._runs_on_disk = None
 
     # ----------------------------------------------------------- trajectories
 

@@ -7,6 +7,7 @@ HDF5 locks files; who holds the lock is looked up where the operating system tel
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 import uuid
@@ -120,6 +121,13 @@ class OpenFile:
         )
         #: What this writer leaves in the file until it closes it, see `mark_writing`.
         self.token = ""
+
+    def shared(self, settings: Settings, *, allow_pickle: bool) -> OpenFile:
+        """The same open file for somebody else, who must not close it."""
+        twin = copy.copy(self)
+        twin.settings = settings
+        twin.allow_pickle = allow_pickle
+        return twin
 
     def mark_writing(self) -> None:
         """Leave a mark that goes when the file is closed properly, see `truncation`.

@@ -1,0 +1,104 @@
+"""A file that is held open can be used by others in the same thread, and by nobody else."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import tables
+
+from pypet_storage_hdf5 import HDF5FileError, HDF5StorageService, StorageContextManager
+from pypet_storage_hdf5.holders import holder_of
+from pypet_trajectory.exceptions import PickleRefusedError
+from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.trajectory import Trajectory
+
+
+def other(path: str, name: str, **settings) -> Trajectory:
+    traj = Trajectory(name)
+    traj.v_storage_service = HDF5StorageService(path, trajectory=traj, **settings)
+    return traj
+
+
+@pytest.fixture
+def held(new, path):
+    """A trajectory whose file is held open, as within an experiment; another one is in it."""
+    traj = other(path, "earlier")
+    traj.f_add_result("r", [1, 2])
+    traj.f_store()
+    traj = new()
+    traj.f_store()
+    with StorageContextManager(traj):
+        yield traj
+
+
+def test_another_trajectory_of_a_held_file_can_be_loaded(held, load):
+    assert load("earlier").r == [1, 2]
+    assert held.v_storage_service.is_open
+
+
+def test_what_was_just_stored_in_a_held_file_can_be_loaded(held, load):
+    held.f_store_item(held.f_add_result("fresh", np.arange(3)))
+    assert load("traj").fresh.tolist() == [0, 1, 2]
+
+
+def test_another_trajectory_can_be_stored_in_a_held_file(held, load, path):
+    fresh = other(path, "fresh", complevel=2)
+    fresh.f_add_result("r", np.zeros(1000))
+    fresh.f_store()
+    held.f_store_item(held.f_add_result("after", 1))
+    assert load("fresh").r.size == 1000
+    assert load("traj").after == 1
+    with pytest.raises(ValueError, match="fresh"):
+        held.v_storage_service.load("LEAF", held.after, trajectory_name="fresh")
+
+
+def test_what_others_do_to_the_same_trajectory_is_noticed(held, load):
+    held.f_store_item(held.f_add_result("group.r", 1))
+    again = load("traj")
+    again.f_delete_item("results.group", recursive=True)
+    held.f_store_item(held.f_add_result("group.s", 2))
+    assert load("traj").f_get("results.group.s").f_get() == 2
+    assert "r" not in load("traj").f_get("results.group")
+
+
+def test_a_held_file_can_be_compressed_as_the_others_want(held, path):
+    fresh = other(path, "fresh", complevel=2)
+    fresh.f_add_result("r", np.zeros(1000))
+    fresh.f_store()
+    held.v_storage_service.store("CLOSE_FILE", None)
+    with tables.open_file(path) as file:
+        assert file.root.fresh.results.r.r.filters.complevel == 2
+    held.v_storage_service.store("OPEN_FILE", None, trajectory_name="traj")
+
+
+def test_whoever_borrows_a_file_refuses_pickles_if_asked_to(held, load):
+    held.f_store_item(held.f_add_result(PickleResult, "p", data={1}))
+    assert load("traj").p.data == {1}
+    with pytest.raises(PickleRefusedError):
+        load("traj", allow_pickle=False)
+
+
+def test_a_held_file_is_not_lent_to_another_thread(held, load, path):
+    caught = []
+
+    def use() -> None:
+        try:
+            load("earlier")
+        except HDF5FileError as error:
+            caught.append(str(error))
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert "this process" in caught[0]
+
+
+def test_a_file_that_was_closed_is_held_by_nobody(new, path):
+    traj = new()
+    traj.f_store()
+    assert holder_of(path) is None
+    with StorageContextManager(traj):
+        assert holder_of(path) is traj.v_storage_service.backend
+    assert holder_of(path) is None
