@@ -243,3 +243,30 @@ def test_an_unknown_storage_kind_names_the_item(new, load, path):
     with pytest.raises(TypeError, match="CRYSTAL") as caught:
         load()
     assert any("'results.r'" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("message", ["LEAF", "OPEN_FILE", "FLUSH", "ACCESS_DATA"])
+def test_a_file_is_not_made_for_a_trajectory_that_is_not_in_it(path, message):
+    traj = Trajectory("traj")
+    service = HDF5StorageService(path)
+    arguments = ("item", "nrows") if message == "ACCESS_DATA" else ()
+    stuff = "results.r" if arguments else traj.f_add_result("r", 1)
+    with pytest.raises(ValueError, match=r"data\.hdf5"):
+        service.store(message, stuff, *arguments, trajectory_name="traj")
+    assert not os.path.exists(os.path.dirname(path))
+
+
+@pytest.mark.parametrize("message", ["LEA", "EAF", "", "SHRED"])
+def test_a_message_nobody_knows_is_a_type_error_and_touches_no_file(path, message):
+    with pytest.raises(TypeError, match=f"'{message}'"):
+        HDF5StorageService(path).store(message, Trajectory("traj"), trajectory_name="traj")
+    assert not os.path.exists(os.path.dirname(path))
+
+
+def test_a_store_mode_nobody_knows_is_a_value_error_and_touches_no_trajectory(new, path):
+    traj = new()
+    with pytest.raises(ValueError, match="7"):
+        traj.f_store(store_data=7)
+    assert not traj.v_stored
+    with pytest.raises(ValueError, match="traj"):
+        HDF5StorageService(path).load("LEAF", traj.f_add_result("r"), trajectory_name="traj")

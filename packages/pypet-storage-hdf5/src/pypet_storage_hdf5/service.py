@@ -289,15 +289,29 @@ class HDF5StorageService(TreeStorageService):
             If ``config.hdf5`` of a trajectory says something impossible; the file is not touched.
         RuntimeError
             If it contradicts itself, likewise.
+        NoSuchServiceError
+            If the message is unknown, likewise.
         """
         if msg in (constants.TRAJECTORY, constants.PREPARE_MERGE):
             settings_from_config(stuff_to_store, self.settings)
+        elif msg not in (*self._STORE, constants.CLOSE_FILE, constants.ACCESS_DATA):
+            return self._other_message(msg, stuff_to_store, *args, **kwargs)
+        elif msg != constants.CLOSE_FILE and not self.is_open:
+            self._require_file(kwargs.get("filename", self.filename))
         if msg == constants.ACCESS_DATA:
             return self._access_data(stuff_to_store, *args, **kwargs)
         answer = super().store(msg, stuff_to_store, *args, **kwargs)
         if self._held_open and self._backend.is_open:
             self._backend.flush()
         return answer
+
+    def _require_file(self, filename: str) -> None:
+        # Opening for writing would create it, although nothing can be stored in it then.
+        if not os.path.exists(filename):
+            raise PypetValueError(
+                f"There is no file {os.path.abspath(filename)!r}. Store the whole trajectory with "
+                "f_store() before parts of it."
+            )
 
     def _access_data(
         self,

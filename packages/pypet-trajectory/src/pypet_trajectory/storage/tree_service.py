@@ -257,6 +257,11 @@ class TreeStorageService(SessionService):
                 "that name already. Load that one, or rename yours with f_migrate(new_name=...)."
             )
         try:
+            if store_data not in (0, 1, 2, 3):
+                raise PypetValueError(
+                    f"Cannot store {traj.v_name!r}: store_data must be 0 (nothing), 1 (what is not "
+                    f"stored yet), 2 (new data) or 3 (overwrite), not {store_data!r}."
+                )
             self._before_trajectory_store(traj)
             self._store_meta(traj)
             mode = constants.OVERWRITE_DATA if store_data == 3 else constants.STORE_DATA
@@ -266,7 +271,7 @@ class TreeStorageService(SessionService):
                 self._backend.remove_trajectory(traj.v_name)
             raise
         traj._stored = True
-        if only_init or store_data not in (1, 2, 3):
+        if only_init or store_data == constants.STORE_NOTHING:
             return
         for node, request in below(traj, store_data, max_depth=max_depth):
             self._backend.write_node(request)
