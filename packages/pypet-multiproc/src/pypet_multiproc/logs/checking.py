@@ -86,13 +86,13 @@ def check_dictionary(config: Mapping[str, Any]) -> None:
         _check_names(what, "handler", logger.get("handlers", ()), sections["handlers"])
 
 
-def check_sections(text: str, source: Any) -> None:
-    """Refuse the text of an ini file that ``logging.config.fileConfig`` would refuse.
+def check_sections(parser: configparser.RawConfigParser, source: Any) -> None:
+    """Refuse sections of an ini file that ``logging.config.fileConfig`` would refuse.
 
     Parameters
     ----------
-    text : str
-        The logging sections, without prefixes.
+    parser : RawConfigParser
+        The logging sections, without prefixes; does not interpolate.
     source : object
         Where they come from, for messages.
 
@@ -101,8 +101,6 @@ def check_sections(text: str, source: Any) -> None:
     ValueError
         Naming the section and what is wrong with it.
     """
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string(text)
     listed = {kind: _listed(parser, kind, source) for kind in ("formatter", "handler", "logger")}
     for name in listed["handler"]:
         section = f"handler_{name}"
@@ -168,7 +166,7 @@ def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return section
 
 
-def _listed(parser: configparser.ConfigParser, kind: str, source: Any) -> list[str]:
+def _listed(parser: configparser.RawConfigParser, kind: str, source: Any) -> list[str]:
     """Names that ``[handlers]`` and the like list, each of which has a section."""
     plural = f"{kind}s"
     if not parser.has_option(plural, "keys"):

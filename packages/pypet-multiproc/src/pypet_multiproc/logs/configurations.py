@@ -155,7 +155,7 @@ def _split_parser(
         )
     for part in (main, children):
         if part.has_section("loggers"):
-            check_sections(_text_of(part), source)
+            check_sections(part, source)
     return (
         LoggingConfig(_text_of(main)),
         LoggingConfig(_text_of(children)) if children.has_section("loggers") else None,
