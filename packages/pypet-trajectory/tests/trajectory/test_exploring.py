@@ -37,6 +37,21 @@ def test_exploring_again_with_equal_length_is_allowed_before_runs(traj):
     assert len(traj.f_get_explored_parameters()) == 2
 
 
+@pytest.mark.parametrize("name", ["g", "r", "y"])
+def test_only_what_was_explored_can_be_expanded(traj, name):
+    traj.f_explore({"x": [1, 2]})
+    with pytest.raises(TypeError, match=r"exactly the parameters explored so far .*x"):
+        traj.f_expand({name: [3]})
+    assert len(traj) == 2
+
+
+def test_a_parameter_is_expanded_once_per_call(traj):
+    traj.f_explore({"x": [1, 2]})
+    with pytest.raises(ValueError, match="twice"):
+        traj.f_expand({"x": [3], "parameters.x": [4, 5]})
+    assert traj.f_get("x").f_get_range() == [1, 2]
+
+
 def test_a_single_value_cannot_be_explored(traj):
     with pytest.raises(TypeError, match=r"`x` takes an iterable.*\[5\]"):
         traj.f_explore({"y": [1.0], "x": 5})

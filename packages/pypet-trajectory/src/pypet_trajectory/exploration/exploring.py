@@ -33,7 +33,9 @@ def explore(traj: Trajectory, build_dict: Any) -> None:
     named_values = as_build_dict(build_dict)
     if not named_values:
         return
-    values_of = _by_parameter(traj, named_values)
+    values_of = [(_parameter(traj, name), values) for name, values in named_values.items()]
+    for name, values in named_values.items():
+        check_iterable(name, values)
     with _rolled_back_on_failure(traj, [parameter for parameter, _ in values_of]):
         for parameter, values in values_of:
             parameter.f_unlock()
@@ -53,11 +55,18 @@ def expand(
         explore(traj, build_dict)
         return
     named_values = as_build_dict(build_dict)
-    values_of: Mapping[str, tuple[BaseParameter, Any]] = {
-        parameter.v_full_name: (parameter, values)
-        for parameter, values in _by_parameter(traj, named_values)
-    }
+    values_of: dict[str, tuple[BaseParameter, Any]] = {}
+    for name, values in named_values.items():
+        parameter: Any = traj.f_get(name)
+        if parameter.v_full_name in values_of:
+            raise PypetValueError(
+                f"`{parameter.v_full_name}` is to be expanded twice, once as `{name}`: name it "
+                "once."
+            )
+        values_of[parameter.v_full_name] = parameter, values
     _check_same_parameters(traj, values_of)
+    for full_name, (_, values) in values_of.items():
+        check_iterable(full_name, values)
     if skip_existing:
         values_of = _without_existing_points(traj, values_of)
         if not any(values for _, values in values_of.values()):
@@ -92,16 +101,6 @@ def shrink(traj: Trajectory, force: bool = False) -> None:
     traj._explored_parameters.clear()
     traj._idx, traj._crun = -1, None
     traj._reset_runs(1)
-
-
-def _by_parameter(
-    traj: Trajectory, named_values: Mapping[str, Iterable[Any]]
-) -> list[tuple[BaseParameter, Iterable[Any]]]:
-    found = []
-    for name, values in named_values.items():
-        found.append((_parameter(traj, name), values))
-        check_iterable(name, values)
-    return found
 
 
 def _parameter(traj: Trajectory, name: str) -> BaseParameter:
