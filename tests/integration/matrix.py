@@ -26,8 +26,9 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 WRAP_MODES = ["LOCK", "QUEUE", "PIPE", "LOCAL", "NETLOCK", "NETQUEUE"]
 #: PIPE can be handed to processes when they start only, which executors do themselves.
 EXECUTOR_WRAP_MODES = ["LOCK", "QUEUE", "LOCAL", "NETLOCK", "NETQUEUE"]
+_POSSIBLE = multiprocessing.get_all_start_methods()
 DEFAULT = default_start_method()
-OTHERS = [name for name in multiprocessing.get_all_start_methods() if name != DEFAULT]
+OTHERS = [name for name in ("forkserver", "spawn") if name in _POSSIBLE and name != DEFAULT]
 
 
 def every_combination(*, default_every: int, others_every: int) -> pytest.MarkDecorator:

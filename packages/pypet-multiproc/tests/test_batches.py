@@ -10,6 +10,7 @@ from pypet_multiproc.engine import RunEngine
 from pypet_multiproc.experiment import Experiment, RunTask
 from pypet_multiproc.settings import EngineSettings
 from pypet_multiproc.testing import Fatal, double, where
+from pypet_multiproc.workers import LONG
 from pypet_trajectory.trajectory import Trajectory
 
 pytestmark = pytest.mark.timeout(60)
@@ -47,7 +48,7 @@ def test_a_death_while_outcomes_are_sent_costs_one_run(experiment, mode):
 
 def wait_at_50(traj):
     if traj.v_idx == 50:
-        time.sleep(2)
+        time.sleep(4 * LONG)
     return time.monotonic()
 
 
@@ -60,18 +61,18 @@ def test_short_runs_do_not_wait_behind_a_long_one(experiment):
 
 
 def slow_now_and_then(traj):
-    if traj.v_idx % 37 == 0:
-        time.sleep(0.3)
+    if traj.v_idx % 50 == 20:
+        time.sleep(1.2 * LONG)
     return double(traj)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_each_run_is_done_once_whoever_gets_it_in_the_end(experiment, mode):
-    experiment(slow_now_and_then, runs=300, wrap_mode=mode, **POOL)
-    assert len(experiment.outcomes) == 300
-    assert experiment.results == {idx: 2 * idx for idx in range(300)}
+    experiment(slow_now_and_then, runs=200, wrap_mode=mode, **POOL)
+    assert len(experiment.outcomes) == 200
+    assert experiment.results == {idx: 2 * idx for idx in range(200)}
     assert experiment.stored == experiment.results
-    assert len(experiment.service.leaves()) == 300
+    assert len(experiment.service.leaves()) == 200
 
 
 # ------------------------------------------------------------------ stored together

@@ -1,21 +1,32 @@
 """Whatever kills a run, a worker or the writer: noticed in time, recorded, the rest completes."""
 
+import multiprocessing
 import os
 import select
 import signal
+import subprocess
+import sys
+import threading
 import time
 
 import psutil
 import pytest
 
+from pypet_multiproc.engine import RunEngine
+from pypet_multiproc.experiment import Experiment, RunTask
 from pypet_multiproc.failures import RunLostError, WriterDiedError
+from pypet_multiproc.settings import EngineSettings
 from pypet_multiproc.testing import (
+    JournalStorageService,
+    combinations,
     die_at,
     die_on_the_way,
     double,
     raise_at,
     twelve_with_trouble,
 )
+from pypet_multiproc.wrapping.registry import WRAP_MODES
+from pypet_trajectory.trajectory import Trajectory
 
 WAYS = {
     "pool": {"multiproc": True, "ncores": 2, "use_pool": True},
@@ -24,20 +35,34 @@ WAYS = {
 }
 MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
 
-every_combination = pytest.mark.parametrize(
-    ("way", "mode"), [(way, mode) for way in WAYS for mode in MODES]
-)
 #: Upper bound for six runs of which one dies; on a loaded machine most of it is waiting.
 soon = pytest.mark.timeout(20)
 
 OTHERS = {0: 0, 1: 2, 3: 6, 4: 8, 5: 10}
 
 
+def every_combination(*fates, every=1, others_every=6):
+    """Parameters `start_method`, `way`, `mode`, and `how` if there are fates to choose from.
+
+    Combinations that fork are cheap; of the others there is a handful in the short suite.
+    """
+    names = ("start_method", "way", "mode", "how")[: 3 + len(fates)]
+    choices = (list(WAYS), MODES, *fates)
+    return pytest.mark.parametrize(
+        names,
+        [
+            *combinations(["fork"], *choices, every=every),
+            *combinations(["forkserver", "spawn"], *choices, every=others_every),
+        ],
+    )
+
+
 @soon
-@every_combination
-@pytest.mark.parametrize("how", ["kill", "exit", "pickle"])
-def test_a_run_whose_process_dies_is_lost_and_the_others_complete(experiment, way, mode, how):
-    experiment(die_at, 2, how, wrap_mode=mode, **WAYS[way])
+@every_combination(["kill", "exit", "pickle"], every=3, others_every=8)
+def test_a_run_whose_process_dies_is_lost_and_the_others_complete(
+    experiment, start_method, way, mode, how
+):
+    experiment(die_at, 2, how, wrap_mode=mode, start_method=start_method, **WAYS[way])
     assert experiment.statuses == {2: "lost"}
     assert experiment.results == OTHERS
     assert experiment.stored == OTHERS
@@ -45,48 +70,44 @@ def test_a_run_whose_process_dies_is_lost_and_the_others_complete(experiment, wa
 
 
 @soon
-@every_combination
-def test_a_process_killed_while_it_stores_does_not_block_the_others(experiment, way, mode):
-    experiment(die_on_the_way, 2, wrap_mode=mode, **WAYS[way])
+@every_combination()
+def test_a_process_killed_while_it_stores_does_not_block_the_others(
+    experiment, start_method, way, mode
+):
+    experiment(die_on_the_way, 2, wrap_mode=mode, start_method=start_method, **WAYS[way])
     assert experiment.statuses == {2: "lost"}
     assert experiment.results == OTHERS
     assert experiment.stored == OTHERS
 
 
 @soon
-@every_combination
-@pytest.mark.parametrize("how", ["raise", "sys.exit", "return"])
-def test_a_run_that_fails_is_recorded_and_the_others_complete(experiment, way, mode, how):
-    experiment(die_at, 2, how, wrap_mode=mode, on_run_error="continue", **WAYS[way])
+@every_combination(["raise", "sys.exit", "return"], every=3, others_every=8)
+def test_a_run_that_fails_is_recorded_and_the_others_complete(
+    experiment, start_method, way, mode, how
+):
+    experiment(die_at, 2, how, wrap_mode=mode, start_method=start_method, on_run_error="continue",
+               **WAYS[way])  # fmt: skip
     assert experiment.statuses == {2: "failed"}
     assert experiment.results == OTHERS
     assert "run 2" in experiment.failures[2].message.lower() or how == "sys.exit"
 
 
 @soon
-@every_combination
-def test_a_run_that_never_ends_is_timed_out(experiment, way, mode):
-    experiment(die_at, 2, "hang", wrap_mode=mode, run_timeout=0.5, **WAYS[way])
-    assert experiment.statuses == {2: "timed_out"}
-    assert experiment.results == OTHERS
-    assert experiment.stored == OTHERS
-
-
-@soon
-@every_combination
-def test_a_run_that_died_is_tried_again(experiment, way, mode, tmp_path):
+@every_combination(every=3, others_every=10)
+def test_a_run_that_died_is_tried_again(experiment, start_method, way, mode, tmp_path):
     marker = str(tmp_path / "tried")
-    experiment(die_at, 2, "kill", marker, wrap_mode=mode, retries=1, **WAYS[way])
+    experiment(die_at, 2, "kill", marker, wrap_mode=mode, start_method=start_method, retries=1,
+               **WAYS[way])  # fmt: skip
     assert experiment.failures == {}
     assert experiment.results == {**OTHERS, 2: 4}
     assert {outcome.idx: outcome.attempts for outcome in experiment.outcomes}[2] == 2
 
 
 @soon
-@every_combination
-def test_of_twelve_runs_three_fail_each_in_its_way(experiment, way, mode):
+@every_combination(every=3, others_every=10)
+def test_of_twelve_runs_three_fail_each_in_its_way(experiment, start_method, way, mode):
     experiment(
-        twelve_with_trouble, runs=12, wrap_mode=mode, run_timeout=0.5,
+        twelve_with_trouble, runs=12, wrap_mode=mode, start_method=start_method, run_timeout=0.5,
         on_run_error="continue", **WAYS[way],
     )  # fmt: skip
     assert experiment.statuses == {3: "failed", 6: "lost", 9: "timed_out"}
@@ -131,11 +152,16 @@ def _kill_writer(traj, pid_file):
 
 @soon
 @pytest.mark.claim(166)
-@pytest.mark.parametrize("mode", ["QUEUE", "PIPE"])
-@pytest.mark.parametrize("way", WAYS)
-def test_a_dead_writer_stops_the_experiment_with_an_error(experiment, way, mode, tmp_path):
-    from pypet_multiproc.wrapping.registry import WRAP_MODES
-
+@pytest.mark.parametrize(
+    ("start_method", "way", "mode"),
+    [
+        *combinations(["fork"], list(WAYS), ["QUEUE", "PIPE"], every=1),
+        *combinations(["forkserver", "spawn"], list(WAYS), ["QUEUE", "PIPE"], every=4),
+    ],
+)
+def test_a_dead_writer_stops_the_experiment_with_an_error(
+    experiment, start_method, way, mode, tmp_path
+):
     pid_file = tmp_path / "writer"
 
     class Noting(WRAP_MODES[mode]):
@@ -146,46 +172,42 @@ def test_a_dead_writer_stops_the_experiment_with_an_error(experiment, way, mode,
     with pytest.raises(WriterDiedError, match="SIGKILL"):
         experiment(
             _kill_writer, str(pid_file), runs=40, wrap_mode=mode,
-            engine={"wrap_modes": {mode: Noting}}, **WAYS[way],
+            start_method=start_method, engine={"wrap_modes": {mode: Noting}}, **WAYS[way],
         )  # fmt: skip
     assert experiment.stored.items() >= experiment.results.items()
 
 
-def _orphan(way, mode, folder, ready):
+def _hang(traj, fifo):
+    double(traj)
+    traj.f_store()
+    with open(fifo, "w", encoding="utf-8") as file:
+        file.write("!")
+    threading.Event().wait()
+
+
+def _orphan(settings, folder, fifo):
     """Runs in a process of its own, which is killed."""
-    from pypet_multiproc.engine import RunEngine
-    from pypet_multiproc.experiment import Experiment, RunTask
-    from pypet_multiproc.settings import EngineSettings
-    from pypet_multiproc.testing import JournalStorageService
-    from pypet_trajectory.trajectory import Trajectory
-
-    def hang(traj):
-        double(traj)
-        traj.f_store()
-        ready.send(os.getpid())
-        while True:
-            time.sleep(60)
-
     traj = Trajectory("T", storage_service=JournalStorageService(folder))
     traj.f_add_parameter("x", 0)
     traj.f_explore({"x": [0, 1, 2]})
-    engine = RunEngine(EngineSettings(wrap_mode=mode, **WAYS[way]))
-    list(engine.run(Experiment(traj, hang), map(RunTask, range(3))))
+    engine = RunEngine(EngineSettings(**settings))
+    list(engine.run(Experiment(traj, _hang, (fifo,)), map(RunTask, range(3))))
 
 
 @soon
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs process descriptors")
-@every_combination
-def test_no_process_outlives_the_main_process(way, mode, tmp_path):
-    import multiprocessing
-
+@every_combination(others_every=10)
+def test_no_process_outlives_the_main_process(start_method, way, mode, tmp_path):
+    fifo = str(tmp_path / "fifo")
+    os.mkfifo(fifo)
+    listening = os.open(fifo, os.O_RDWR)
+    settings = {"wrap_mode": mode, "start_method": start_method, **WAYS[way]}
     context = multiprocessing.get_context("fork")
-    receiving, sending = context.Pipe(duplex=False)
-    main = context.Process(target=_orphan, args=(way, mode, str(tmp_path), sending))
+    main = context.Process(target=_orphan, args=(settings, str(tmp_path), fifo))
     main.start()
     for _ in range(2):
-        assert receiving.poll(10)
-        receiving.recv()
+        assert os.read(listening, 1) == b"!"
+    os.close(listening)
     children = [child.pid for child in psutil.Process(main.pid).children(recursive=True)]
     assert len(children) >= 2
     ends = {os.pidfd_open(pid): pid for pid in children}
@@ -201,8 +223,6 @@ def test_no_process_outlives_the_main_process(way, mode, tmp_path):
     for pid in left.values():
         os.kill(pid, signal.SIGKILL)
     assert not left
-    receiving.close()
-    sending.close()
     main.close()
 
 
@@ -233,12 +253,8 @@ if __name__ == "__main__":
 
 
 @soon
-@pytest.mark.parametrize("way", ["pool", "process"])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("mode", "way"), combinations(MODES, ["pool", "process"], every=2))
 def test_a_script_that_fails_while_runs_go_on_ends(mode, way, tmp_path):
-    import subprocess
-    import sys
-
     (tmp_path / "script.py").write_text(SCRIPT)
     ended = subprocess.run(
         [sys.executable, "script.py", mode, way], capture_output=True, text=True, timeout=15,

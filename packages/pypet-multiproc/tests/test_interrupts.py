@@ -70,50 +70,70 @@ def test_only_the_main_thread_can_install_the_handler():
     assert "worker-7" in raised[0]
 
 
-def _main(way, mode, folder, started, results, settings):
+def _job(traj, started, go_on):
+    """Tell that the run has started, and go on when there is a byte for it."""
+    with open(started, "w", encoding="utf-8") as file:
+        file.write("!")
+    with open(go_on, "rb", buffering=0) as file:
+        file.read(1)
+    return double(traj)
+
+
+def _main(way, mode, folder, fifos, results, settings):
     """Runs in a session of its own, so that a signal can reach its whole process group."""
     os.setsid()
     traj = Trajectory("T", storage_service=JournalStorageService(folder))
     traj.f_add_parameter("x", 0)
     traj.f_explore({"x": list(range(8))})
     traj.f_store(only_init=True)
-
-    def job(traj):
-        started.send(traj.v_idx)
-        time.sleep(0.4)
-        return double(traj)
-
     engine = RunEngine(EngineSettings(wrap_mode=mode, **settings, **WAYS[way]))
     outcomes = {}
     try:
-        for outcome in engine.run(Experiment(traj, job), map(RunTask, range(8))):
+        for outcome in engine.run(Experiment(traj, _job, fifos), map(RunTask, range(8))):
             outcomes[outcome.idx] = outcome.result
-        results.send((outcomes, engine.interrupted, len(psutil.Process().children())))
+        results.send((outcomes, engine.interrupted, _children()))
     except KeyboardInterrupt:
-        results.send((outcomes, "KeyboardInterrupt", len(psutil.Process().children())))
+        results.send((outcomes, "KeyboardInterrupt", _children()))
+
+
+def _children():
+    """Number of children, but for servers that `multiprocessing` keeps until the end."""
+    count = 0
+    for child in psutil.Process().children():
+        try:
+            line = " ".join(child.cmdline())
+        except psutil.ZombieProcess:
+            # A fork server that was ended by the signal.
+            continue
+        count += "forkserver" not in line and "resource_tracker" not in line
+    return count
 
 
 class Group:
     """An experiment in a process group of its own."""
 
     def __init__(self, way, mode, folder, **settings):
+        fifos = tuple(os.path.join(folder, name) for name in ("started", "go_on"))
+        for fifo in fifos:
+            os.mkfifo(fifo)
+        self.started, self.go_on = (os.open(fifo, os.O_RDWR) for fifo in fifos)
         context = multiprocessing.get_context("fork")
-        self.started, started = context.Pipe(duplex=False)
         self.results, results = context.Pipe(duplex=False)
         self.process = context.Process(
-            target=_main, args=(way, mode, folder, started, results, settings)
+            target=_main, args=(way, mode, folder, fifos, results, settings)
         )
         self.process.start()
-        started.close()
         results.close()
 
     def wait_for_runs(self, count):
         for _ in range(count):
-            assert self.started.poll(10)
-            self.started.recv()
+            assert os.read(self.started, 1) == b"!"
 
     def signal(self, number):
         os.killpg(self.process.pid, number)
+
+    def let_runs_end(self):
+        os.write(self.go_on, bytes(8))
 
     def result(self):
         assert self.results.poll(15)
@@ -121,8 +141,9 @@ class Group:
         self.process.join(10)
         assert self.process.exitcode == 0
         self.process.close()
-        self.started.close()
         self.results.close()
+        os.close(self.started)
+        os.close(self.go_on)
         return result
 
 
@@ -133,6 +154,7 @@ def test_after_ctrl_c_active_runs_end_and_are_stored(way, mode, tmp_path):
     active = 1 if way == "serial" else 2
     group.wait_for_runs(active)
     group.signal(signal.SIGINT)
+    group.let_runs_end()
     outcomes, interrupted, children = group.result()
     assert interrupted is True
     assert children == 0
@@ -141,11 +163,15 @@ def test_after_ctrl_c_active_runs_end_and_are_stored(way, mode, tmp_path):
     assert sorted(items["z"] for items in stored.values()) == sorted(outcomes.values())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_signals_of_schedulers_act_like_ctrl_c(number, tmp_path):
-    group = Group("pool", "QUEUE", str(tmp_path), graceful_exit=True)
+@pytest.mark.parametrize(
+    ("number", "start_method"),
+    [(signal.SIGTERM, "fork"), (signal.SIGTERM, "forkserver"), (signal.SIGUSR1, "spawn")],
+)
+def test_signals_of_schedulers_act_like_ctrl_c(number, start_method, tmp_path):
+    group = Group("pool", "QUEUE", str(tmp_path), graceful_exit=True, start_method=start_method)
     group.wait_for_runs(2)
     group.signal(number)
+    group.let_runs_end()
     outcomes, interrupted, children = group.result()
     assert (sorted(outcomes), interrupted, children) == ([0, 1], True, 0)
 

@@ -8,7 +8,7 @@ import pytest
 
 from pypet_multiproc.experiment import RunTask
 from pypet_multiproc.serialization import NotPicklableError
-from pypet_multiproc.testing import double, nothing, where
+from pypet_multiproc.testing import combinations, double, nothing, where
 
 WAYS = {
     "pool": {"ncores": 2, "use_pool": True},
@@ -20,10 +20,14 @@ MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
 pytestmark = pytest.mark.timeout(30)
 
 
-@pytest.mark.claim(164)
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("start_method", ["fork", "spawn", "forkserver"])
+@pytest.mark.claim(64, 164, 174)
+@pytest.mark.parametrize(
+    ("start_method", "way", "mode"),
+    [
+        *combinations(["fork"], list(WAYS), MODES, every=1),
+        *combinations(["forkserver", "spawn"], list(WAYS), MODES, every=3),
+    ],
+)
 def test_all_combinations_give_what_serial_runs_give(experiment, start_method, way, mode):
     experiment(double, runs=2, multiproc=True, wrap_mode=mode, start_method=start_method,
                **WAYS[way])  # fmt: skip
@@ -247,8 +251,7 @@ def large(traj):
     return "y" * 3_000_000
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("way", "mode"), combinations(list(WAYS), MODES, every=3))
 def test_large_results_arrive(experiment, way, mode):
     experiment(large, runs=4, multiproc=True, wrap_mode=mode, **WAYS[way])
     assert [len(result) for result in experiment.results.values()] == [3_000_000] * 4

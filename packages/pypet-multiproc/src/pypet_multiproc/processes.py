@@ -13,6 +13,8 @@ import warnings
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from pypet_trajectory.storage.service import StorageService
+
 
 def default_start_method() -> str:
     """``'fork'`` where the system has it, else ``'spawn'``."""
@@ -22,16 +24,25 @@ def default_start_method() -> str:
 def process_context(start_method: str) -> Any:
     """The context of :mod:`multiprocessing` that starts processes.
 
-    The server that forks for ``'forkserver'`` imports what this process has of pypet, such as the
-    storage service, once; each process would do so anew otherwise, and that takes longer than a
-    fork. The main script is among it, but modules of the user are not: to import them where
-    threads may not be started is the user's choice.
+    The server that forks for ``'forkserver'`` imports pypet and the storage services that are in
+    use once; each process would do so anew otherwise, and that takes longer than a fork. Modules
+    of users are not among it: whether they may be imported where others fork, only users know.
     """
     context: Any = multiprocessing.get_context(start_method)
     if start_method == "forkserver":
-        ours = [name for name in sys.modules if name.partition(".")[0].startswith("pypet")]
-        context.set_forkserver_preload(["__main__", *sorted(ours)])
+        wanted = {"pypet"} & sys.modules.keys() | _modules_of_services(StorageService)
+        context.set_forkserver_preload(
+            ["__main__", "pypet_multiproc.backends.workers", *sorted(wanted)]
+        )
     return context
+
+
+def _modules_of_services(service_class: type) -> set[str]:
+    """Modules of pypet that define storage services."""
+    modules = {service_class.__module__}
+    for subclass in service_class.__subclasses__():
+        modules |= _modules_of_services(subclass)
+    return {name for name in modules if name.startswith("pypet_")}
 
 
 def start_quietly(process: BaseProcess) -> None:

@@ -119,7 +119,9 @@ class WriterHandle:
     def close(self) -> list[Confirmation]:
         """Let the writer write what it has, close the file and end; returns the last news."""
         news: list[Confirmation] = []
-        if self._process.is_alive() and not self._closed and self._failure is None:
+        # Whether the process lives is not asked: of a process of a fork server that was ended by
+        # a signal nobody knows, and the end of its reports tells as well.
+        if not self._closed and self._failure is None:
             try:
                 self._command("close", None)
             except WriterDiedError:
