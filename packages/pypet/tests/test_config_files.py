@@ -68,11 +68,12 @@ def test_explicit_arguments_win(ini):
 @pytest.mark.claim(233)
 def test_parameters_and_config_are_added_with_their_comments(ini):
     traj = Environment(config=ini).trajectory
-    assert traj.parameters.test.x == 42
+    assert traj.parameters.test.x == traj.x == 42
     assert traj.y == 43
     assert traj.f_get("y").v_comment == "This is the second variable"
     assert traj.pair == (1, 2)
-    assert traj.config.test.testconfig is True
+    assert traj.config.test.testconfig is traj.testconfig is True
+    assert traj.f_get("testconfig").v_comment == "This is a test config"
 
 
 def test_a_parser_is_as_good_as_a_path():
@@ -106,13 +107,28 @@ def test_logging_in_the_ini_needs_no_log_config(folder: Path):
 
 
 @pytest.mark.claim(234)
-def test_the_shipped_example_configures_an_environment(monkeypatch):
+def test_the_shipped_example_configures_an_environment(folder: Path):
     from pypet_multiproc.logs import shipped_config
 
-    with pytest.warns(DeprecationWarning, match="deprecated"):
-        env = Environment("shipped", config=str(shipped_config("env_config_test.ini")))
-    env.disable_logging()
-    assert env.trajectory.f_get_parameters() or env.trajectory.f_get_config()
+    text = Path(shipped_config("env_config_test.ini")).read_text("utf-8")
+    (folder / "shipped.ini").write_text(text.replace("$temp", folder.as_posix()))
+    with (
+        pytest.warns(DeprecationWarning, match="deprecated"),
+        Environment(config="shipped.ini") as env,
+    ):
+        print("spoken")
+    traj = env.trajectory
+    assert traj.v_name.startswith("ConfigTest_")
+    assert traj.v_comment == "A trajectory configured from a file"
+    assert (traj.v_auto_load, traj.v_with_links, traj.x, traj.y) == (True, True, 42, 43)
+    assert traj.f_get("y").v_comment == "A comment on y"
+    assert traj.f_get("config.environment.use_pool").f_get() is True
+    service = traj.v_storage_service
+    assert Path(service.filename) == folder / "hdf5" / "config_test.hdf5"
+    assert (service.complevel, service.complib, service.fletcher32) == (4, "zlib", True)
+    logs = folder / "logs" / traj.v_name / env.name
+    assert "STDOUT CRITICAL spoken" in (logs / "LOG.txt").read_text()
+    assert (logs / "ERROR.txt").is_file()
 
 
 @pytest.mark.parametrize(
