@@ -306,6 +306,21 @@ def test_failed_runs_are_tried_again_if_wanted(explored):
     assert env.run(flaky) == [(0, "at last")]
 
 
+def test_the_run_information_tells_why_a_run_failed_until_it_has_completed(explored):
+    env = explored([1, 2], filename="t.hdf5", on_run_error="continue", retries=2)
+    env.run(fail_at_two)
+    for traj in (env.trajectory, stored("t.hdf5")[0]):
+        assert "failure" not in traj.f_get_run_information(0)
+        row = traj.f_get_run_information()["run_00000001"]
+        failure = row["failure"]
+        assert (row["completed"], failure.status, failure.attempts) == (0, "failed", 3)
+        assert "fail_at_two" in failure.traceback
+        assert failure == env.failed_runs["run_00000001"]
+    env.run(fail_at_two, broken=False)
+    for traj in (env.trajectory, stored("t.hdf5")[0]):
+        assert "failure" not in traj.f_get_run_information(1)
+
+
 def test_the_summary_names_failed_runs(explored, caplog):
     env = explored([1, 2], on_run_error="continue")
     with caplog.at_level("INFO"):
