@@ -255,3 +255,30 @@ def test_an_older_file_is_overwritten_only_if_all_arguments_are_right(folder):
             Environment("new", filename="t.hdf5", overwrite_file=True, **wrong)
         assert os.listdir(folder) == ["t.hdf5"]
         assert (folder / "t.hdf5").read_bytes() == before
+
+
+def test_an_environment_is_not_made_around_a_trajectory_in_a_run(folder):
+    env = Environment(Trajectory("outer"), **QUIET)
+
+    def job(traj):
+        with pytest.raises(TypeError, match="'outer' while it is in 'run_00000000'"):
+            Environment(traj, filename="inner.hdf5")
+        return os.listdir(folder)
+
+    assert env.run(job) == [(0, [])]
+
+
+@pytest.mark.parametrize("idx", ["0", -1, 1.5, None])
+def test_the_next_run_to_look_at_is_a_run_index(idx):
+    env = Environment(**QUIET)
+    with pytest.raises(TypeError, match=f"current_idx must be a run index, but is {idx!r}"):
+        env.current_idx = idx
+    assert env.current_idx == 0
+
+
+def test_resuming_takes_a_name_and_a_folder():
+    env = Environment(**QUIET, resumable=True)
+    with pytest.raises(TypeError, match="trajectory_name must be a text or None, but is 5"):
+        env.resume(5)
+    with pytest.raises(TypeError, match="resume_folder must be a path or None, but is 5"):
+        env.resume(resume_folder=5)

@@ -72,6 +72,7 @@ SWITCH = Kind("True or False", _is_switch)
 WHOLE_NUMBER = Kind("a whole number", _is_whole_number)
 NUMBER = Kind("a number", _is_number)
 SECONDS = Kind("a number of seconds", lambda value: _is_number(value) and not math.isnan(value))
+RUN_INDEX = Kind("a run index", lambda value: _is_whole_number(value) and value >= 0)
 TEXT = Kind("a text", lambda value: isinstance(value, str))
 PATH = Kind("a path", _is_path)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from pypet.config_files import parse_config
 from pypet.environment import config_entries, engines, log_files, resuming, services, versioning
+from pypet.environment.argument_types import KINDS, RUN_INDEX, TEXT
 from pypet.environment.arguments import ARGUMENT_NAMES, EnvironmentArguments
 from pypet.environment.identity import Identity, moment_for
 from pypet.environment.idle_arguments import idle_arguments
@@ -298,6 +299,7 @@ class Environment(HasLogger):
 
     @current_idx.setter
     def current_idx(self, idx: int) -> None:
+        RUN_INDEX.check("current_idx", idx)
         self._current_idx = idx
 
     @property
@@ -422,11 +424,15 @@ class Environment(HasLogger):
 
         Raises
         ------
+        TypeError
+            If the name is no text or the folder no path.
         RuntimeError
             If this environment is not resumable or does no runs.
         FileNotFoundError
             If there is nothing to resume.
         """
+        KINDS["resume_folder"].check("resume_folder", resume_folder)
+        TEXT.or_none().check("trajectory_name", trajectory_name)
         name = self._traj.v_name if trajectory_name is None else trajectory_name
         resumption = resuming.resumption_from(self._arguments, name, resume_folder)
         self._traj = resumption.trajectory

@@ -6,7 +6,7 @@ from typing import Any
 
 from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.new_trajectories import check_dummy_names, check_dynamic_imports
-from pypet_trajectory.exceptions import PypetAttributeError, PypetTypeError
+from pypet_trajectory.exceptions import NotInRunError, PypetAttributeError, PypetTypeError
 from pypet_trajectory.trajectory import Trajectory
 
 
@@ -27,7 +27,7 @@ def trajectory_for(arguments: EnvironmentArguments) -> tuple[Any, bool]:
         no package.
     TypeError
         If dynamic imports are neither classes of nodes nor names, wildcards have no functions,
-        or `trajectory` is something else.
+        or `trajectory` is something else, or in the middle of a run.
     """
     given = arguments.trajectory
     if isinstance(given, str):
@@ -45,5 +45,11 @@ def trajectory_for(arguments: EnvironmentArguments) -> tuple[Any, bool]:
         raise NoTrajectoryError(
             "trajectory is the name of a new trajectory or an existing Trajectory, but is "
             f"{given!r}."
+        )
+    if given.v_is_run:
+        raise NotInRunError(
+            f"An environment cannot be made around the trajectory {given.v_name!r} while it is "
+            f"in {given.v_crun!r}. Make it outside of the run function, or around another "
+            "trajectory."
         )
     return given, False
