@@ -216,7 +216,7 @@ def test_with_netqueue_a_record_is_sent_as_such(start, tmp_path):
     wrap = start(NetQueueWrap, DeltaStore(tmp_path / "store"))
     sender = wrap.worker_service()
     sender.begin_run(0, 1)
-    sender._send(("DELTA", (delta("a", "b"),), {}))
+    sender.send(("DELTA", (delta("a", "b"),), {}))
     outcome = RunOutcome(0)
     sender.end_run(outcome)
     wrap.after_outcome(outcome)

@@ -37,7 +37,7 @@ def process_context(start_method: str) -> Any:
     return context
 
 
-def _modules_of_services(service_class: type) -> set[str]:
+def _modules_of_services(service_class: type[StorageService]) -> set[str]:
     """Modules of pypet that define storage services."""
     modules = {service_class.__module__}
     for subclass in service_class.__subclasses__():

@@ -14,8 +14,8 @@ import queue
 import threading
 from typing import Any, Protocol
 
+from pypet_multiproc.wrapping.messages import DONE
 from pypet_multiproc.wrapping.queue import QueueStorageServiceWriter
-from pypet_multiproc.wrapping.services import DONE
 from pypet_net import protocol
 from pypet_net.keys import ServerKeys, user_keys
 from pypet_net.server import Request, ZMQServer

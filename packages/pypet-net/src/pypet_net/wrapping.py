@@ -16,7 +16,8 @@ from pypet_multiproc import serialization
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.wrapping.base import WrapModeFactory, WrapSettings
 from pypet_multiproc.wrapping.lock import LockWrap
-from pypet_multiproc.wrapping.services import Message, StoringOnly
+from pypet_multiproc.wrapping.messages import Message
+from pypet_multiproc.wrapping.services import StoringOnly
 from pypet_multiproc.wrapping.through_writer import WriterWrap
 from pypet_multiproc.writing.source import MessageSource
 from pypet_net.addresses import candidate_urls
@@ -128,7 +129,7 @@ class NetQueueSender(StoringOnly):
         outcome.token, outcome.sent = self._token, self._sent
         self._token = self._sent = 0
 
-    def _send(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         self.queue.put_bytes(with_token(self._token, serialization.dumps(message)))
         self._sent += 1
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
-from pypet_trajectory.storage.records import RunDelta, RunRows
+from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 if TYPE_CHECKING:
@@ -134,11 +134,3 @@ def store_rows(service: StorageService, rows: RunRows) -> None:
     """
     if isinstance(service, SupportsDeltas):
         service.store_run_rows(rows)
-
-
-def joined(deltas: Sequence[RunDelta]) -> RunDelta | None:
-    """One delta that writes what several wrote, in their order."""
-    if len(deltas) < 2:
-        return deltas[0] if deltas else None
-    requests = tuple(request for delta in deltas for request in delta.requests)
-    return RunDelta(deltas[0].trajectory_name, deltas[0].run_index, requests)

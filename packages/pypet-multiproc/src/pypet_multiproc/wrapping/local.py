@@ -14,13 +14,10 @@ from typing import Any, ClassVar
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.failures import describe
 from pypet_multiproc.garbage import GarbageInterval
-from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, joined, store_rows
-from pypet_multiproc.wrapping.services import (
-    DELTA,
-    Message,
-    StoringOnly,
-    deliver,
-)
+from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
+from pypet_multiproc.wrapping.deltas import joined
+from pypet_multiproc.wrapping.messages import DELTA, Message, deliver
+from pypet_multiproc.wrapping.services import StoringOnly
 from pypet_multiproc.writing.files import flush_file, kept_open
 from pypet_multiproc.writing.rows import WaitingRows
 from pypet_trajectory import constants
@@ -49,7 +46,7 @@ class ReferenceWrapper(StoringOnly):
         #: What was noted: name of the trajectory to messages in their order.
         self.references: dict[str, list[Message]] = {}
 
-    def _send(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         kind, args, kwargs = message
         name = args[0].trajectory_name if kind == DELTA else kwargs.get("trajectory_name", "")
         self.references.setdefault(name, []).append(message)

@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.lifeline import storing
 from pypet_multiproc.locks import OwnerLock
-from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, joined, store_rows
+from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.deferral import Deferral
-from pypet_multiproc.wrapping.services import MultiprocWrapper, overwriting
+from pypet_multiproc.wrapping.deltas import joined, overwriting
+from pypet_multiproc.wrapping.services import MultiprocWrapper
 from pypet_multiproc.writing.files import kept_open, store_delta
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
@@ -234,10 +235,6 @@ class LockWrap(WrapMode):
     def worker_service(self) -> StorageService:
         """The service under the lock."""
         return self._started
-
-    def before_process_start(self) -> None:
-        """Nothing is open: each process opens the file only under the lock."""
-        return None
 
     def store_run_rows(self, rows: RunRows) -> None:
         """Store them under the lock."""

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.wrapping.lock import LockAcquisition
-from pypet_multiproc.wrapping.services import DONE, Message, StoringOnly
+from pypet_multiproc.wrapping.messages import DONE, Message
+from pypet_multiproc.wrapping.services import StoringOnly
 from pypet_multiproc.wrapping.through_writer import WriterWrap
 from pypet_multiproc.writing.chunks import ChunkSource, ChunkWriter
 from pypet_multiproc.writing.process import StorageServiceDataHandler
@@ -54,7 +55,7 @@ class PipeStorageServiceSender(StoringOnly, LockAcquisition):
             outcome.token, outcome.sent = self.conn.token, self.conn.sent
             self.conn.begin(0)
 
-    def _send(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         if self._lock is None:
             self.conn.send(message)
             return
@@ -66,7 +67,7 @@ class PipeStorageServiceSender(StoringOnly, LockAcquisition):
 
     def send_done(self) -> None:
         """Tell the reader of a connection of the user's own that this was all."""
-        self._send((DONE, (), {}))
+        self.send((DONE, (), {}))
 
 
 class PipeStorageServiceWriter(StorageServiceDataHandler):

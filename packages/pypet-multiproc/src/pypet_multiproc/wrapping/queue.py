@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.wrapping.deferral import Deferral
-from pypet_multiproc.wrapping.services import DELTA, DONE, Message, StoringOnly
+from pypet_multiproc.wrapping.messages import DELTA, DONE, Message
+from pypet_multiproc.wrapping.services import StoringOnly
 from pypet_multiproc.wrapping.through_writer import WriterWrap
 from pypet_multiproc.writing.process import StorageServiceDataHandler
 from pypet_multiproc.writing.sockets import SocketSource, WriterQueue, remove_address
@@ -83,7 +84,7 @@ class QueueStorageServiceSender(StoringOnly):
             return dict.fromkeys(tokens, exc)
         return {}
 
-    def _send(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         if isinstance(self.queue, WriterQueue):
             self.queue.put(message, more=self._deferral.waits and message[0] == DELTA)
         else:

@@ -8,30 +8,20 @@ that do not take records get the leaves themselves.
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from typing import Any
 
 from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.wrapping.deltas import joined, overwriting
+from pypet_multiproc.wrapping.messages import DELTA, Message, message_of
 from pypet_multiproc.writing.files import store_delta
 from pypet_trajectory import constants
-from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
+from pypet_trajectory.exceptions import NoSuchServiceError
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.leftovers import patterns_in_memory
-from pypet_trajectory.storage.records import NodeKind, RunDelta
-from pypet_trajectory.storage.service import StorageService, SupportsDeltas
-
-#: Kinds of messages to whoever writes: a delta, any other store call, that this was all.
-DELTA = "DELTA"
-STORE = "STORE"
-DONE = "DONE"
-#: Rows of the run table, for writers that are reached through messages only.
-ROWS = "ROWS"
-
-#: ``(kind, args, kwargs)``; the arguments are those of ``store_delta`` or ``store``.
-Message = tuple[str, tuple[Any, ...], Mapping[str, Any]]
+from pypet_trajectory.storage.records import RunDelta
+from pypet_trajectory.storage.service import StorageService
 
 
 class MultiprocWrapper(StorageService):
@@ -95,96 +85,6 @@ class MultiprocWrapper(StorageService):
         raise NotImplementedError(f"{type(self).__name__} does not implement store().")
 
 
-def message_of(
-    by_delta: bool,
-    msg: str,
-    stuff: Any,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    run_index: int = -1,
-) -> Message:
-    """What to send for a store call.
-
-    Parameters
-    ----------
-    by_delta : bool
-        Whether the service at the other end writes records.
-    msg, stuff, args, kwargs
-        The call.
-    run_index : int
-        Index of the run that stores.
-    """
-    if by_delta:
-        try:
-            delta = delta_from_message(msg, stuff, args, kwargs, run_index=run_index)
-        except NoSuchServiceError:
-            return STORE, (msg, stuff, *args), kwargs
-        return DELTA, (delta,), {}
-    if msg == constants.SINGLE_RUN:
-        leaves = _new_leaves(stuff)
-        kwargs = {"trajectory_name": kwargs.get("trajectory_name", stuff.v_name)}
-        return STORE, (constants.LIST, [(constants.LEAF, leaf, (), {}) for leaf in leaves]), kwargs
-    if msg == constants.LEAF:
-        stuff = _detached(stuff)
-    elif msg == constants.LIST:
-        stuff = [(entry[0], _detached(entry[1]), *entry[2:]) for entry in stuff]
-    return STORE, (msg, stuff, *args), kwargs
-
-
-def overwriting(delta: RunDelta) -> RunDelta:
-    """A delta that replaces data which is there already."""
-    requests = tuple(
-        dataclasses.replace(request, mode=constants.OVERWRITE_DATA)
-        if request.record.kind is NodeKind.LEAF
-        else request
-        for request in delta.requests
-    )
-    return dataclasses.replace(delta, requests=requests)
-
-
-def _new_leaves(trajectory: Any) -> list[Any]:
-    """Copies of the leaves a run added and has not stored, which are marked stored."""
-    leaves = []
-    for _, node in trajectory._new_nodes.values():
-        if node.v_is_leaf and not node._stored:
-            leaves.append(copy.copy(node))
-            node._stored = True
-    return leaves
-
-
-def _detached(item: Any) -> Any:
-    """A shallow copy of a leaf, which emptying the leaf does not change."""
-    if getattr(item, "v_is_leaf", False):
-        twin = copy.copy(item)
-        item._stored = True
-        return twin
-    return item
-
-
-def deliver(message: Message, service: StorageService) -> None:
-    """Do what a message says.
-
-    Raises
-    ------
-    RuntimeError
-        If its kind is unknown.
-    """
-    kind, args, kwargs = message
-    if kind == DELTA:
-        if not isinstance(service, SupportsDeltas):
-            raise PypetRuntimeError(
-                f"A run sent records, but {type(service).__name__} does not take any."
-            )
-        service.store_delta(*args)
-    elif kind == STORE:
-        service.store(*args, **kwargs)
-    elif kind == ROWS:
-        if isinstance(service, SupportsDeltas):
-            service.store_run_rows(*args)
-    else:
-        raise PypetRuntimeError(f"A message to the writer is of kind {kind!r}, which is unknown.")
-
-
 class StoringOnly(MultiprocWrapper, HasLogger):
     """Base of wrappers through which runs can store but not load.
 
@@ -216,8 +116,6 @@ class StoringOnly(MultiprocWrapper, HasLogger):
 
     def end_run(self, outcome: RunOutcome) -> None:
         """Hand over what was kept."""
-        from pypet_multiproc.wrapping.base import joined
-
         if self._keep_deltas:
             outcome.delta = joined(self._deltas)
         self._deltas = []
@@ -237,10 +135,11 @@ class StoringOnly(MultiprocWrapper, HasLogger):
                 message = (DELTA, (delta,), {})
             if self._keep_deltas:
                 self._deltas.append(delta)
-        self._send(message)
+        self.send(message)
 
-    def _send(self, message: Message) -> None:
-        raise NotImplementedError(f"{type(self).__name__} does not implement _send().")
+    def send(self, message: Message) -> None:
+        """Bring a message to whoever writes; each wrap mode does it in its way."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement send().")
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuse, for data goes one way here.
@@ -298,8 +197,6 @@ class RecordingService(MultiprocWrapper):
 
     def end_run(self, outcome: RunOutcome) -> None:
         """Hand over what was noted."""
-        from pypet_multiproc.wrapping.base import joined
-
         if isinstance(self._service, MultiprocWrapper):
             self._service.end_run(outcome)
         outcome.delta = joined(self._deltas)

@@ -17,9 +17,9 @@ from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.locks import OwnerLock
 from pypet_multiproc.processes import default_start_method, process_context, start_quietly
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings
+from pypet_multiproc.wrapping.messages import ROWS
 from pypet_multiproc.wrapping.pipe import PipeStorageServiceSender, PipeStorageServiceWriter
 from pypet_multiproc.wrapping.queue import QueueStorageServiceSender, QueueStorageServiceWriter
-from pypet_multiproc.wrapping.services import ROWS
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetRuntimeError
 from pypet_trajectory.logger import module_logger
@@ -87,7 +87,7 @@ class SuppliedWrap(WrapMode):
 
     def store_run_rows(self, rows: RunRows) -> None:
         """Send them to the writer like data."""
-        self._sender._send((ROWS, (rows,), {}))
+        self._sender.send((ROWS, (rows,), {}))
 
     def finalize(self) -> None:
         """Tell the writer that this was all and wait for its end."""

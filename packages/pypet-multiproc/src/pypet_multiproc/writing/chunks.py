@@ -20,7 +20,7 @@ from selectors import EVENT_READ, BaseSelector
 from typing import Any
 
 from pypet_multiproc import serialization
-from pypet_multiproc.wrapping.services import Message
+from pypet_multiproc.wrapping.messages import Message
 from pypet_multiproc.writing.source import Incoming, MessageSource
 from pypet_trajectory.exceptions import PypetRuntimeError
 

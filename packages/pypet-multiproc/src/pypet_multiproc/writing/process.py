@@ -22,7 +22,7 @@ from pypet_multiproc.failures import describe
 from pypet_multiproc.garbage import GarbageInterval
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.lifeline import storing
-from pypet_multiproc.wrapping.services import DELTA, DONE, ROWS, Message, deliver
+from pypet_multiproc.wrapping.messages import DELTA, DONE, ROWS, Message, deliver
 from pypet_multiproc.writing.files import FlushClock, close_file, flush_file, open_file
 from pypet_multiproc.writing.rows import WaitingRows
 from pypet_multiproc.writing.source import Incoming, MessageSource

@@ -25,7 +25,7 @@ from typing import Any
 
 from pypet_multiproc import serialization
 from pypet_multiproc.channels import CHUNK, FrameBuffer, frame
-from pypet_multiproc.wrapping.services import Message
+from pypet_multiproc.wrapping.messages import Message
 from pypet_multiproc.writing.source import Incoming, MessageSource
 
 #: The attempt that sent a message, and whether the sender wants to know that it was accepted.
