@@ -9,8 +9,12 @@ import pytest
 from pypet_multiproc.engine import RunEngine
 from pypet_multiproc.experiment import Experiment, RunTask
 from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.single_run import ReusingRunner, RunPolicy
+from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.testing import Fatal, double, where
 from pypet_multiproc.workers import LONG
+from pypet_multiproc.wrapping.base import WrapSettings
+from pypet_multiproc.wrapping.local import LocalWrap
 from pypet_trajectory.trajectory import Trajectory
 
 pytestmark = pytest.mark.timeout(60)
@@ -224,3 +228,23 @@ def test_workers_can_be_waited_for_as_windows_does(experiment, mode, monkeypatch
     experiment(die_in, (3,), runs=60, wrap_mode=mode, **POOL)
     assert experiment.statuses == {3: "lost"}
     assert experiment.results == {idx: 2 * idx for idx in range(60) if idx != 3}
+
+
+# ------------------------------------------------------------- in the main process
+
+
+def test_with_local_a_run_is_stored_at_once_unless_another_one_was_just_stored(make_traj, service):
+    traj = make_traj(2)
+    runner = ReusingRunner(traj, double, (), {}, RunPolicy())
+    wrap = LocalWrap(WrapSettings())
+    wrap.start(service, "T")
+    runner.prepare(wrap.worker_service())
+    first, second = (runner.run(Attempt(RunTask(idx), 1, idx)) for idx in range(2))
+    wrap.after_outcome(first)
+    assert wrap.settled() == [first]
+    wrap.after_outcome(second)
+    assert wrap.settled() == []
+    assert len(service.leaves()) == 1
+    assert wrap.drain() == [second]
+    assert len(service.leaves()) == 2
+    wrap.finalize()

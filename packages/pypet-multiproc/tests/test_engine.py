@@ -1,6 +1,7 @@
 """What the engine does around runs, and what must not grow with their number."""
 
 import gc
+import multiprocessing.synchronize
 import os
 
 import psutil
@@ -88,6 +89,24 @@ def test_with_a_writer_garbage_is_collected_there(experiment, mode, monkeypatch,
     collected = (tmp_path / "collected").read_text().split()
     assert len(collected) == 3
     assert {int(pid) for pid in collected} == experiment.service.writers()
+
+
+@pytest.mark.claim(78)
+@pytest.mark.parametrize("mode", MODES)
+def test_garbage_is_collected_nowhere_unless_asked_for(experiment, mode, monkeypatch, tmp_path):
+    monkeypatch.setattr(gc, "collect", (tmp_path / "collected").touch)
+    experiment(double, wrap_mode=mode, **POOL)
+    assert not (tmp_path / "collected").exists()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nothing_is_made_that_outlives_a_killed_process(experiment, mode, monkeypatch):
+    def refuse(*args):
+        raise AssertionError("a semaphore")
+
+    monkeypatch.setattr(multiprocessing.synchronize.SemLock, "__init__", refuse)
+    experiment(double, wrap_mode=mode, **POOL)
+    assert len(experiment.results) == 6
 
 
 def test_runs_may_be_added_while_others_are_active(experiment):

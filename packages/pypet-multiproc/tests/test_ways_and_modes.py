@@ -1,14 +1,19 @@
 """Every way to run, every wrap mode and every start method do the same."""
 
+import multiprocessing
 import os
 import threading
+import time
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
-from pypet_multiproc.experiment import RunTask
+from pypet_multiproc.engine import RunEngine
+from pypet_multiproc.experiment import Experiment, RunTask
 from pypet_multiproc.serialization import NotPicklableError
+from pypet_multiproc.settings import EngineSettings
 from pypet_multiproc.testing import combinations, double, nothing, where
+from pypet_trajectory.leaves.result import Result
 
 WAYS = {
     "pool": {"ncores": 2, "use_pool": True},
@@ -56,6 +61,39 @@ def test_a_pool_has_a_fixed_set_of_processes(experiment):
     experiment(where, runs=40, multiproc=True, ncores=2, use_pool=True, wrap_mode="LOCAL")
     assert len(set(experiment.results.values())) <= 2
     assert os.getpid() not in experiment.results.values()
+
+
+def _children_while_running(traj, runs, **settings):
+    """Names of child processes at each moment at which a run has ended."""
+    engine = RunEngine(EngineSettings(multiproc=True, **settings))
+    names = []
+    for _ in engine.run(Experiment(traj, slowly), map(RunTask, range(runs))):
+        names.append({child.name for child in multiprocessing.active_children()})
+    return names
+
+
+def slowly(traj):
+    time.sleep(0.01)
+    return double(traj)
+
+
+@pytest.mark.claim(33, 150)
+@pytest.mark.parametrize("use_pool", [True, False])
+def test_as_many_processes_run_as_there_shall_be(make_traj, use_pool):
+    names = _children_while_running(
+        make_traj(12), 12, ncores=3, use_pool=use_pool, wrap_mode="LOCAL"
+    )
+    assert 1 <= max(map(len, names)) <= 3
+    if use_pool:
+        assert all(len(some) == 3 for some in names[:6])
+
+
+@pytest.mark.claim(34)
+@pytest.mark.parametrize(("mode", "writer"), [("QUEUE", "QueueProcess"), ("PIPE", "PipeProcess")])
+def test_the_writer_is_not_one_of_them(make_traj, mode, writer):
+    names = _children_while_running(make_traj(12), 12, ncores=2, use_pool=True, wrap_mode=mode)
+    assert writer in names[0]
+    assert len(names[0]) == 3
 
 
 @pytest.mark.claim(39)
@@ -155,6 +193,23 @@ def test_with_a_writer_only_that_process_opens_the_file(experiment, mode):
 def test_with_local_only_the_main_process_opens_the_file(experiment):
     experiment(where, multiproc=True, wrap_mode="LOCAL", **WAYS["pool"])
     assert experiment.service.writers() == {os.getpid()}
+
+
+class Unpicklable(Result):
+    """A result that cannot be sent to another process."""
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError("this cannot be pickled")
+
+
+def store_unpicklable(traj):
+    traj.f_add_result(Unpicklable, "$.z", traj.x)
+
+
+@pytest.mark.claim(172)
+def test_with_a_lock_results_need_not_be_picklable_for_they_are_not_sent(experiment):
+    experiment(store_unpicklable, multiproc=True, wrap_mode="LOCK", **WAYS["process per run"])
+    assert experiment.stored == {idx: idx for idx in range(6)}
 
 
 def store_then_empty(traj):
@@ -328,10 +383,6 @@ class OtherPeoplesService:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("way", WAYS)
 def test_services_of_other_people_get_the_leaves_themselves(tmp_path, make_traj, way, mode):
-    from pypet_multiproc.engine import RunEngine
-    from pypet_multiproc.experiment import Experiment
-    from pypet_multiproc.settings import EngineSettings
-
     traj = make_traj(3)
     traj.v_storage_service = OtherPeoplesService(str(tmp_path / "leaves"))
     engine = RunEngine(EngineSettings(multiproc=True, wrap_mode=mode, **WAYS[way]))

@@ -1,7 +1,8 @@
 """LOCAL: runs only note what they want stored; the main process stores it.
 
-What a run notes travels back with its outcome. The main process collects outcomes for a moment and
-then opens the file, writes them all and closes it. Invariant: the file is never open in the main
+What a run notes travels back with its outcome. The main process opens the file, writes and closes
+it: at once if it has not written for a moment, so that long runs are stored when they end, and
+otherwise for all outcomes of that moment together. Invariant: the file is never open in the main
 process while another process is started, for a forked child would inherit the lock on it.
 """
 
@@ -111,6 +112,7 @@ class LocalWrap(WrapMode):
         self._waiting: list[RunOutcome] = []
         self._rows = WaitingRows()
         self._due: float | None = None
+        self._written_at = 0.0
         self._collector = GarbageInterval(settings.gc_interval)
 
     @property
@@ -152,7 +154,7 @@ class LocalWrap(WrapMode):
 
     def _be_due(self) -> None:
         if self._due is None:
-            self._due = time.monotonic() + _PATIENCE
+            self._due = self._written_at + _PATIENCE
 
     def drain(self) -> list[RunOutcome]:
         """Write everything that waits."""
@@ -170,6 +172,7 @@ class LocalWrap(WrapMode):
                 self._settled.append(outcome)
             for rows in self._rows.take():
                 store_rows(service, rows)
+        self._written_at = time.monotonic()
 
     def _store(self, outcome: RunOutcome, service: StorageService) -> None:
         try:
