@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 import tables
 
-from pypet_storage_hdf5 import HDF5FileError, HDF5StorageService, StorageContextManager
+from pypet_storage_hdf5 import (
+    HDF5FileError,
+    HDF5StorageService,
+    SharedResult,
+    SharedVLArray,
+    StorageContextManager,
+)
 from pypet_trajectory.trajectory import Trajectory
 
 
@@ -119,6 +125,26 @@ def test_compression_is_what_was_asked_for(new, load, path, settings):
         assert (filters.complib, filters.shuffle) == (expected.complib, expected.shuffle)
     service = load().v_storage_service
     assert {key: getattr(service, key) for key in settings} == settings
+
+
+@pytest.mark.parametrize("complib", ["zlib", "blosc2:zstd"])
+@pytest.mark.parametrize("pandas_format", ["fixed", "table"])
+def test_data_of_rows_that_differ_in_length_can_be_stored_with_every_filter(
+    new, load, complib, pandas_format
+):
+    pd = pytest.importorskip("pandas")
+    traj = new(complib=complib, fletcher32=True, pandas_format=pandas_format)
+    frame = pd.DataFrame({"n": [1, 2], "s": ["x", "ü"]})
+    result = traj.f_add_result(
+        SharedResult, "r", rows=np.arange(5), frame=frame, shared=SharedVLArray()
+    )
+    traj.f_store(only_init=True)
+    traj.f_store_item(result, store_flags={"rows": "VLARRAY"})
+    result.shared.create_shared_data(obj=[1, 2])
+    again = load().f_get("r")
+    assert again.rows.tolist() == [0, 1, 2, 3, 4]
+    assert again.frame.to_dict("list") == frame.to_dict("list")
+    assert again.shared.read()[0].tolist() == [1, 2]
 
 
 def test_loading_restores_the_settings_of_the_file_and_storing_keeps_them(new, load):

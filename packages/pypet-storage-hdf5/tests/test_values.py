@@ -130,6 +130,13 @@ def test_an_array_comes_back_from_every_kind_of_array(backend, flag):
 
 
 @pytest.mark.parametrize("flag", ["ARRAY", "CARRAY", "EARRAY", "VLARRAY"])
+@pytest.mark.parametrize("shape", [(2, 3), (1, 1), (2, 0, 3), ()])
+def test_an_array_of_any_shape_comes_back_from_every_kind_of_array(backend, flag, shape):
+    array = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    assert_same(round_trip(backend, array, flag), array)
+
+
+@pytest.mark.parametrize("flag", ["ARRAY", "CARRAY", "EARRAY", "VLARRAY"])
 def test_a_list_comes_back_from_every_kind_of_array(backend, flag):
     assert_same(round_trip(backend, [1, 2, 3], flag), [1, 2, 3])
 

@@ -18,7 +18,7 @@ from pypet_storage_hdf5.codecs.base import finish, read_marks, text_of, write_ma
 from pypet_storage_hdf5.codecs.pandas import borrowed_store, put_pandas
 from pypet_storage_hdf5.codecs.recall import encode
 from pypet_storage_hdf5.codecs.table import describe_table, row_of
-from pypet_storage_hdf5.settings import FILTER_OPTIONS
+from pypet_storage_hdf5.settings import FILTER_OPTIONS, Settings
 from pypet_trajectory.constants import (
     ARRAY,
     CARRAY,
@@ -177,13 +177,15 @@ def _create(
     file.handles.move(temporary, path)
 
 
-def _array_creator(method: str, filtered: bool) -> Callable[..., None]:
+def _array_creator(
+    method: str, filters_of: Callable[[Settings, Mapping[str, Any]], tables.Filters] | None
+) -> Callable[..., None]:
     def create(
         file: OpenFile, path: str, obj: Any, options: dict[str, Any], filters: dict[str, Any]
     ) -> None:
         parent, _, name = path.rpartition("/")
-        if filtered:
-            options = {**options, "filters": file.filters(filters)}
+        if filters_of is not None:
+            options = {**options, "filters": filters_of(file.settings, filters)}
         getattr(file.tables, method)(parent, name, obj=obj, **options).close()
 
     return create
@@ -214,10 +216,10 @@ def _create_frame(
 
 
 _CREATORS: Mapping[str, Callable[..., None]] = {
-    ARRAY: _array_creator("create_array", filtered=False),
-    CARRAY: _array_creator("create_carray", filtered=True),
-    EARRAY: _array_creator("create_earray", filtered=True),
-    VLARRAY: _array_creator("create_vlarray", filtered=True),
+    ARRAY: _array_creator("create_array", None),
+    CARRAY: _array_creator("create_carray", Settings.filters),
+    EARRAY: _array_creator("create_earray", Settings.filters),
+    VLARRAY: _array_creator("create_vlarray", Settings.filters_for_rows),
     TABLE: _create_table,
     FRAME: _create_frame,
     SERIES: _create_frame,

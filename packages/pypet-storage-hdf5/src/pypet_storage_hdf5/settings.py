@@ -81,6 +81,18 @@ class Settings:
             bool(options.get("fletcher32", self.fletcher32)),
         )
 
+    def filters_for_rows(self, options: Mapping[str, Any] | None = None) -> tables.Filters:
+        """Filters for data whose rows differ in length; HDF5 does not take all of them there.
+
+        What filters see of such data are the places of its rows, not the rows.
+        """
+        filters = self.filters(options)
+        library = filters.complib or "zlib"
+        if not filters.fletcher32 and not library.startswith("blosc2"):
+            return filters
+        library = library.replace("blosc2", "blosc").partition(":")[0]
+        return tables.Filters(filters.complevel, library, filters.shuffle, fletcher32=False)
+
     def checked(self) -> Settings:
         """These settings, each value in the type its place in the file has.
 

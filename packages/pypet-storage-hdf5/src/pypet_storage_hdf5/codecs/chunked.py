@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.codecs.array import read_array_item, write_encoded
 from pypet_storage_hdf5.codecs.base import Codec, data_options, finish, read_marks, write_marks
 from pypet_storage_hdf5.codecs.recall import decode, encode, encode_as_text
@@ -43,11 +44,15 @@ class ChunkedCodec(Codec):
         elif kind == VLARRAY:
             parent, _, name = path.rpartition("/")
             node = file.tables.create_vlarray(
-                parent, name, obj=encoded.data, filters=file.filters(options)
+                parent,
+                name,
+                obj=encoded.data.reshape(-1),
+                filters=file.settings.filters_for_rows(options),
             )
             node.close()
+            shape = ",".join(map(str, encoded.data.shape))
             with file.handles.dataset(path) as owner:
-                write_marks(owner, encoded.marks)
+                write_marks(owner, {markers.SHAPE: shape, **encoded.marks})
                 finish(owner, kind)
         else:
             chunkshape = others.get("chunkshape") or chunk_shape(encoded.data)
@@ -68,8 +73,10 @@ class ChunkedCodec(Codec):
             marks = read_marks(owner, owner.attribute_names())
         with file.refusing_pickles(path):
             rows = file.read_node(path)
-        # One row is how a single array is stored; more rows were appended to it.
-        if len(rows) == 1 and marks:
+        # One row is how a single array is stored; more rows were appended to it. What pypet 0.7
+        # stored is a list of rows for it even then, and scripts that read its files know that.
+        is_value = markers.SHAPE in marks or marks.get(markers.COLL_TYPE) != markers.COLL_NDARRAY
+        if len(rows) == 1 and marks and is_value:
             return decode(np.asarray(rows[0]), marks, file.settings.encoding)
         return rows
 

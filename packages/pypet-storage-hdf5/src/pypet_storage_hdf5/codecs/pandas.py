@@ -80,7 +80,7 @@ def put_pandas(
     settings["format"] = pandas_format(settings["format"])
     if settings["format"] == "table" and filters.complevel:
         settings |= {"complib": filters.complib, "complevel": filters.complevel}
-    store = borrowed_store(file, filters)
+    store = borrowed_store(file, filters, file.settings.filters_for_rows(filter_options))
     with warnings.catch_warnings():
         # Object columns are pickled by pandas; saying so for each store call helps nobody.
         warnings.simplefilter("ignore")
@@ -88,7 +88,21 @@ def put_pandas(
     file.handles.forget(path)
 
 
-def borrowed_store(file: OpenFile, filters: Any = None) -> Any:
+class _LentFile:
+    """PyTables' file as pandas sees it: pickled columns get filters that HDF5 takes for them."""
+
+    def __init__(self, file: Any, filters_for_rows: Any) -> None:
+        self._file = file
+        self._filters_for_rows = filters_for_rows
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def create_vlarray(self, *args: Any, **kwargs: Any) -> Any:
+        return self._file.create_vlarray(*args, **{**kwargs, "filters": self._filters_for_rows})
+
+
+def borrowed_store(file: OpenFile, filters: Any = None, filters_for_rows: Any = None) -> Any:
     """A pandas ``HDFStore`` over the open file, which it neither opens nor closes.
 
     Raises
@@ -111,7 +125,7 @@ def borrowed_store(file: OpenFile, filters: Any = None) -> Any:
 
         def open(self, mode: str = "a", **kwargs: Any) -> None:
             pytables._tables()  # pandas imports PyTables when it opens a file
-            self._handle = file.tables
+            self._handle: Any = _LentFile(file.tables, filters_for_rows)
             self._filters = filters
 
         def close(self) -> None:
