@@ -21,6 +21,7 @@ from pypet_trajectory.storage.registry import storage_factory
 from pypet_trajectory.tree.storage_calls import service_of
 
 if TYPE_CHECKING:
+    from pypet_trajectory.runs.table import RunTable
     from pypet_trajectory.state import TrajectoryState
     from pypet_trajectory.storage.service import StorageService
     from pypet_trajectory.trajectory import Trajectory
@@ -108,7 +109,7 @@ def load(
         traj._storage_service = service
     if dynamic_imports is not None:
         traj.f_add_to_dynamic_imports(dynamic_imports)
-    table = traj._run_table
+    known_name, known_runs = traj._name, traj._run_table if traj._stored else None
     service_of(traj).load(
         constants.TRAJECTORY,
         traj,
@@ -122,9 +123,33 @@ def load(
         with_meta_data=with_meta_data,
         force=force,
     )
-    if not as_new and not with_run_information and len(traj) == len(table):
-        # What is known in memory is not forgotten because it is not to be read again.
-        traj._run_table = table
+    if not as_new and traj._name == known_name and known_runs is not None:
+        _keep_known_runs(traj, known_runs, with_run_information)
+
+
+def _keep_known_runs(traj: Trajectory, known: RunTable, with_run_information: bool) -> None:
+    """Do not forget what is known about runs because it was not loaded.
+
+    These are all runs if the table was not asked for; and runs that were added in memory and not
+    stored yet, as long as the ranges in memory have values for them.
+    """
+    stored_length = len(traj)
+    added = len(known) - stored_length
+    if added < 0 or (added and not _explores_beyond(traj, stored_length)):
+        return
+    if not with_run_information:
+        traj._run_table = known
+    elif added:
+        table = traj._run_table.copy()
+        table.append_rows(known, range(stored_length, len(known)))
+        traj._set_extended_table(table)
+
+
+def _explores_beyond(traj: Trajectory, length: int) -> bool:
+    return any(
+        parameter is not None and parameter.f_has_range() and len(parameter) > length
+        for parameter in traj._explored_parameters.values()
+    )
 
 
 def _load_modes(as_new: bool, modes: Mapping[str, int], load_data: int | None) -> Mapping[str, int]:

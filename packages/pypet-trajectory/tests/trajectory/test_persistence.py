@@ -245,6 +245,38 @@ def test_loading_a_skeleton_keeps_the_run_table(traj):
     assert traj.f_is_completed(1)
 
 
+@pytest.mark.parametrize("options", [{"load_data": 2}, {"load_data": 1}, {"load_results": 2}])
+@pytest.mark.parametrize("with_run_information", [True, False])
+def test_loading_keeps_runs_that_were_added_and_not_stored_yet(
+    traj, service, options, with_run_information
+):
+    traj.f_store()
+    traj.f_expand({"x": [8, 9]})
+    traj.f_load(**options, with_run_information=with_run_information)
+    assert len(traj) == len(traj.f_get("x")) == len(traj.f_get_run_names()) == 5
+    traj.v_idx = 4
+    assert traj.x == 9
+    traj.v_idx = -1
+    traj.f_store()
+    loaded = load_trajectory("T", storage_service=service)
+    assert (len(loaded), loaded.f_get("x").f_get_range()[3:]) == (5, [8, 9])
+
+
+def test_loading_another_trajectory_takes_its_runs(traj, service):
+    traj.f_store()
+    other = Trajectory("N", storage_service=service)
+    other.f_store()
+    traj.f_load("N", load_data=0)
+    assert (traj.v_name, len(traj)) == ("N", 1)
+
+
+def test_parts_of_parameters_can_be_deleted_from_the_store(traj, service):
+    traj.f_store()
+    traj.f_delete_item("x", delete_only="explored_data", remove_from_item=True)
+    assert traj.f_get("x").f_has_range()
+    assert not load_trajectory("T", storage_service=service).f_get("x").f_has_range()
+
+
 def test_a_second_trajectory_of_a_name_is_refused(traj, service):
     traj.f_store()
     with pytest.raises(RuntimeError):

@@ -33,7 +33,7 @@ def delete(
     delete_only : str or iterable of str, optional
         Names of items to delete instead of the whole leaf.
     remove_from_item : bool
-        Whether these items are to be removed from the leaf in memory, too.
+        Whether these items are to be removed from a result in memory, too.
     recursive : bool
         Whether a group may be deleted with what is below it.
 
@@ -98,7 +98,7 @@ def _delete_items(
     names: Collection[str]
     names = [delete_only] if isinstance(delete_only, str) else list(delete_only)
     backend.delete_items(node.v_full_name, names)
-    if remove_from_item:
+    if remove_from_item and not node.v_is_parameter:
         for name in names:
             if name in node:
                 node.f_remove(name)
