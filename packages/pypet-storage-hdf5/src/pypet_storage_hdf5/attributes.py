@@ -21,7 +21,7 @@ from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.codecs import structured_text
 from pypet_storage_hdf5.handles import AttributeOwner
 from pypet_storage_hdf5.pickling import is_pickle, unpickled
-from pypet_trajectory.exceptions import NoSuchServiceError
+from pypet_trajectory.exceptions import NoSuchServiceError, PypetTypeError
 
 #: Bytes that surely fit into one attribute with its header.
 MAX_BYTES = 60_000
@@ -75,7 +75,12 @@ def is_leaf(owner: AttributeOwner, names: Collection[str] | None = None) -> bool
     """Whether a group is a parameter or result and complete."""
     if names is None:
         names = owner.attribute_names()
-    return markers.LEAF in names and bool(owner.raw_attribute(markers.LEAF))
+    if markers.LEAF not in names:
+        return False
+    try:
+        return bool(owner.raw_attribute(markers.LEAF))
+    except PypetTypeError:  # a boolean of h5py, which nobody writes to say that it is no leaf
+        return True
 
 
 def read_value(owner: AttributeOwner, name: str) -> Any:

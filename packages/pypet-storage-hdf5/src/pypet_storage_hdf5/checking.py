@@ -8,7 +8,7 @@ original file is never changed, and whatever is not in the copy is listed in the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ from pypet_storage_hdf5.attributes import read_node_attributes, write_text
 from pypet_storage_hdf5.copying import copy_tree
 from pypet_storage_hdf5.file import HDF5FileError, OpenFile
 from pypet_storage_hdf5.handles import GROUP
+from pypet_storage_hdf5.layout.classes import likely_class
 from pypet_storage_hdf5.layout.leaf import LeafItems
 from pypet_storage_hdf5.layout.reader import OVERVIEW
 from pypet_storage_hdf5.layout.tree import TreeLayout
@@ -133,8 +134,12 @@ def repair_hdf5_file(
         try:
             lost: list[Problem] = []
             healed: list[str] = []
-            for name in source.handles.children("/").groups:
+            found = source.handles.children("/")
+            for name in found.groups:
                 _repair_trajectory(source, copy, f"/{name}", healed, lost)
+            for name in (*found.datasets, *found.links):
+                copy_tree(source, f"/{name}", copy, f"/{name}", on_error=_noted_in(lost))
+            _unmark_unreadable(copy, lost)
         finally:
             copy.close()
     finally:
@@ -152,12 +157,16 @@ def _problems(file: OpenFile) -> Iterator[Problem]:
             "unfinished",
             "the file was not closed; the process that wrote it was killed or is still writing",
         )
-    for name in file.handles.children("/").groups:
+    found = file.handles.children("/")
+    for name in found.groups:
         yield from _trajectory_problems(file, f"/{name}")
+    for name in (*found.datasets, *found.links):
+        yield Problem(f"/{name}", "unmarked", "does not belong to a trajectory")
 
 
 def _trajectory_problems(file: OpenFile, trajectory: str) -> Iterator[Problem]:
     overview = f"{trajectory}/{OVERVIEW}"
+    meta: TrajectoryMeta | None = None
     try:
         meta = read_meta(file, trajectory)
         stored_runs = RunsOnDisk(file, overview).read()
@@ -172,7 +181,18 @@ def _trajectory_problems(file: OpenFile, trajectory: str) -> Iterator[Problem]:
     except Exception as error:  # damaged files raise all kinds of exceptions
         yield Problem(overview, "unreadable", _reason(error))
     layout = TreeLayout(file, trajectory, Summaries(file, overview))
+    if meta is not None:
+        yield from _exploration_problems(layout, meta)
     yield from _group_problems(file, layout, trajectory, trajectory)
+
+
+def _exploration_problems(layout: TreeLayout, meta: TrajectoryMeta) -> Iterator[Problem]:
+    for name in meta.explored:
+        path = layout.path_of(name)
+        if layout.kind_of(name) is not NodeKind.LEAF:
+            yield Problem(path, "missing", "a parameter that was explored is not there")
+        elif not any(item.startswith("explored_data") for item in layout.item_names(name)):
+            yield Problem(path, "missing", "the values that were explored are not there")
 
 
 def _group_problems(
@@ -213,6 +233,8 @@ def _node_problems(
     if not attributes.class_name:
         yield Problem(path, "half-written", "the name of the class is missing")
     items = LeafItems(file, path)
+    for name in items.unmarked():
+        yield Problem(f"{path}/{name}", "unmarked", "data without a mark of how it is stored")
     for name in items.kinds():
         try:
             items.read(path, load_only=(name,))
@@ -242,19 +264,35 @@ def _repair_trajectory(
         lost.append(Problem(f"{trajectory}/{OVERVIEW}/hdf5_settings", "unreadable", _reason(error)))
     target.settings = settings
 
-    def on_error(path: str, error: Exception) -> None:
-        lost.append(Problem(path, "unreadable", _reason(error)))
-
     def skip(path: str) -> bool:
         if path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX):
             lost.append(Problem(path, "unfinished", "was never stored completely"))
             return True
         return False
 
-    copy_tree(source, trajectory, target, trajectory, on_error=on_error, skip=skip)
+    copy_tree(source, trajectory, target, trajectory, on_error=_noted_in(lost), skip=skip)
+    if not _TRAJECTORY_GROUPS & set(source.handles.children(trajectory).groups):
+        return  # a group of somebody else
     layout = TreeLayout(target, trajectory, Summaries(target, f"{trajectory}/{OVERVIEW}"))
     _heal_below(target, layout, trajectory, trajectory, healed)
     _complete_overview(target, trajectory, healed)
+
+
+_TRAJECTORY_GROUPS = frozenset((OVERVIEW, "config", "parameters", "derived_parameters", "results"))
+
+
+def _noted_in(lost: list[Problem]) -> Callable[[str, Exception], None]:
+    return lambda path, error: lost.append(Problem(path, "unreadable", _reason(error)))
+
+
+def _unmark_unreadable(file: OpenFile, lost: list[Problem]) -> None:
+    """Take the mark from items that nobody can read: they would keep their leaf from loading."""
+    for problem in list(_problems(file)):
+        if problem.kind == "unreadable" and file.handles.kind(problem.path) is not None:
+            with file.handles.owner(problem.path) as owner:
+                if markers.STORAGE_TYPE in owner.attribute_names():
+                    owner.remove_attribute(markers.STORAGE_TYPE)
+                    lost.append(problem)
 
 
 def _heal_below(
@@ -277,21 +315,8 @@ def _heal_leaf(file: OpenFile, trajectory: str, path: str, class_name: str) -> N
     owner = file.handles.group(path)
     branch = path[len(trajectory) + 1 :].partition("/")[0]
     names = LeafItems(file, path).kinds()
-    write_text(owner, markers.CLASS_NAME, class_name or _likely_class(branch, names))
+    write_text(owner, markers.CLASS_NAME, class_name or likely_class(branch, names))
     owner.set_raw_attribute(markers.LEAF, np.array(True))
-
-
-def _likely_class(branch: str, items: dict[str, str]) -> str:
-    """The class whose items these probably are."""
-    if branch in ("parameters", "derived_parameters", "config"):
-        if any(name.endswith("__spsp__") for name in items):
-            return "SparseParameter"
-        if "__pckl_prtcl__" in items:
-            return "PickleParameter"
-        return "ArrayParameter" if any("__rr__" in name for name in items) else "Parameter"
-    if any(name.endswith("__spsp__") for name in items):
-        return "SparseResult"
-    return "PickleResult" if "__pckl_prtcl__" in items else "Result"
 
 
 def _complete_overview(file: OpenFile, trajectory: str, healed: list[str]) -> None:

@@ -28,6 +28,8 @@ import numpy as np
 import tables
 from tables import hdf5extension, tableextension
 
+from pypet_trajectory.exceptions import PypetTypeError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -71,8 +73,19 @@ class AttributeOwner:
         return names or []
 
     def raw_attribute(self, name: str) -> Any:
-        """An attribute as numpy scalar or array; pickles stay the bytes they are."""
-        return _ATTRIBUTES._g_getattr(self, name)
+        """An attribute as numpy scalar or array; pickles stay the bytes they are.
+
+        Raises
+        ------
+        TypeError
+            If PyTables cannot read attributes of its type, for instance the booleans of h5py.
+        """
+        try:
+            return _ATTRIBUTES._g_getattr(self, name)
+        except AttributeError as error:  # PyTables stumbles over what it wants to say
+            raise PypetTypeError(
+                f"The attribute {name!r} has an HDF5 type that PyTables cannot read."
+            ) from error
 
     def set_raw_attribute(self, name: str, value: NDArray[Any]) -> None:
         """Write an attribute from a numpy array; 0-d text arrays become UTF-8 text."""

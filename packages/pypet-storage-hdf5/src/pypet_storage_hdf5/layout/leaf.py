@@ -151,6 +151,18 @@ class LeafItems:
                     "%r in %r is not marked as data of pypet and ignored.", child, self._file.path
                 )
 
+    def unmarked(self, group: str = "") -> Iterator[str]:
+        """Paths below the leaf of data that does not say how it is stored."""
+        children = self._file.handles.children(f"{self._path}/{group}".rstrip("/"))
+        for name in (*children.datasets, *children.groups):
+            if name.startswith((markers.UNFINISHED_PREFIX, INDEX_PREFIX)):
+                continue
+            kind = self._kind(f"{self._path}/{group}{name}")
+            if kind is None:
+                yield group + name
+            elif kind == NESTED_GROUP:
+                yield from self.unmarked(f"{group}{name}/")
+
     def _kind(self, path: str, is_dataset: bool | None = None) -> str | None:
         handles = self._file.handles
         if is_dataset is None:

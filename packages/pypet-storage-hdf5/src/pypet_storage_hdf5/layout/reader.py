@@ -19,6 +19,7 @@ from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import is_leaf, read_node_attributes
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import GROUP, LINK, Children
+from pypet_storage_hdf5.layout.classes import likely_class
 from pypet_storage_hdf5.layout.leaf import LeafItems
 from pypet_trajectory.exceptions import DataNotInStorageError
 from pypet_trajectory.logger import module_logger
@@ -119,12 +120,24 @@ class TreeReader:
                     f"{self._file.path!r}."
                 )
             seen = _Seen(path, self._handles.group(path).attribute_names())
-        with self._file.refusing_pickles(path):
-            leaf, class_name, comment, annotations = read_node_attributes(
-                self._handles.group(path), seen.names, seen.leaf
-            )
+        try:
+            with self._file.refusing_pickles(path):
+                leaf, class_name, comment, annotations = read_node_attributes(
+                    self._handles.group(path), seen.names, seen.leaf
+                )
+        except Exception as error:
+            error.add_note(f"while reading attributes of {path!r} in {self._file.path!r}")
+            raise
         if not leaf:
             return NodeRecord(full_name, NodeKind.GROUP, class_name, comment, annotations)
+        if not class_name:
+            class_name = likely_class(full_name.partition(".")[0], self.item_names(full_name))
+            _logger.warning(
+                "%r in %r does not say of which class it is; it is taken for a %s.",
+                path,
+                self._file.path,
+                class_name,
+            )
         values = (
             LeafItems(self._file, path).read(full_name, load_only, load_except, load_flags)
             if items
@@ -139,6 +152,17 @@ class TreeReader:
     def is_half_leaf(self, path: str) -> bool:
         """Whether a group without leaf mark holds data, so was to become a leaf."""
         return markers.STORAGE_TYPE in self._names_below(path, self._handles.children(path))
+
+    def may_become_leaf(self, path: str) -> bool:
+        """Whether a group without leaf mark has data and nothing else, be it marked or not.
+
+        A process that died with the first item of a leaf has left no mark at all.
+        """
+        found = self._handles.children(path)
+        return bool(found.datasets or found.groups) and all(
+            markers.STORAGE_TYPE in self._handles.group(f"{path}/{name}").attribute_names()
+            for name in found.groups
+        )
 
     def forget_seen(self) -> None:
         """Look at everything anew, because the file is about to change."""

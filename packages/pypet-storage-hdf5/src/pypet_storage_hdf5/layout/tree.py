@@ -136,7 +136,7 @@ class TreeLayout(TreeReader):
             self._create_leaf(request, path)
         elif kind == GROUP and is_leaf(self._handles.group(path)):
             return self._change_leaf(request, path)
-        elif kind == GROUP and self.is_half_leaf(path):
+        elif kind == GROUP and self.may_become_leaf(path):
             self._create_leaf(request, path, half=path)
         else:
             raise self._wrong_kind(record.full_name, "link" if kind == LINK else "group", "leaf")
