@@ -20,7 +20,7 @@ import functools
 import sys
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -145,7 +145,7 @@ class ArrayHandle(_Dataset, hdf5extension.Array):  # type: ignore[misc]
 
 
 class TableHandle(_Dataset, tableextension.Table):  # type: ignore[misc]
-    """An open table, just written or to be read as a whole; PyTables' nodes append to it."""
+    """An open table of plain columns."""
 
     _c_classid = "TABLE"
     _want_track_times = False
@@ -160,6 +160,23 @@ class TableHandle(_Dataset, tableextension.Table):  # type: ignore[misc]
         if len(rows):
             self._read_records(0, len(rows), rows)
         return rows
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Append rows, which are of the table's type."""
+        if len(rows):
+            self._open_append(rows)
+            self._append_records(len(rows))
+            self._close_append()
+
+    def replace(self, indices: Sequence[int], rows: NDArray[Any]) -> None:
+        """Replace the rows at ascending indices by others, which are of the table's type."""
+        if not len(indices):
+            return
+        start, stop = indices[0], indices[-1] + 1
+        if stop - start == len(indices):
+            self._update_records(start, stop, 1, rows)
+        else:
+            self._update_elements(len(indices), np.array(indices, np.uint64), rows)
 
 
 @functools.lru_cache(maxsize=256)

@@ -25,7 +25,7 @@ from pypet_trajectory.storage.service import StorageService
 #: Runs that take fewer seconds than this wait for others ...
 SHORT = 0.005
 #: ... at most so many seconds.
-_PATIENCE = 0.1
+_PATIENCE = 0.2
 
 
 class NoLock:

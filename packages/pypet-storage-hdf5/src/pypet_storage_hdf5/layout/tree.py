@@ -87,10 +87,11 @@ class TreeLayout(TreeReader):
         if not full_name or full_name in self._known_groups:
             return
         path = self.path_of(full_name)
-        if self._handles.kind(path) is None:
+        kind = self._handles.kind(path)
+        if kind is None:
             self.ensure_groups(full_name.rpartition(".")[0])
             self._handles.create_group(path)
-        elif self._kind_at(path) is NodeKind.LEAF:
+        elif kind == GROUP and is_leaf(self._handles.group(path)):
             raise self._wrong_kind(full_name, "leaf", "group")
         if len(self._known_groups) > _MAX_REMEMBERED:
             self._known_groups.clear()

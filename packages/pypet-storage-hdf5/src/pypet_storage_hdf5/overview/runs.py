@@ -11,23 +11,23 @@ which is ten times as fast as zlib here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
-import tables
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import cut_text
 from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.overview.run_blocks import (
-    ColumnCollector,
-    bytes_for,
-    rows_from,
-    run_names,
+from pypet_storage_hdf5.overview.run_blocks import ColumnCollector, rows_from, run_names
+from pypet_storage_hdf5.overview.tables import (
+    as_rows,
+    create_table,
+    light_filters,
+    plain,
+    table_exists,
 )
-from pypet_storage_hdf5.overview.tables import as_rows, create_table, plain, table_exists
 from pypet_trajectory.constants import (
     FORMATTED_RUN_NAME,
     HDF5_STRCOL_MAX_COMMENT_LENGTH,
@@ -136,7 +136,7 @@ class RunsOnDisk:
                 self._path,
                 _DTYPE,
                 expected=length,
-                filters=self._filters(length),
+                filters=light_filters(self._file, "blosc:lz4" if length >= _LARGE else None),
                 chunkshape=_LARGE_CHUNK if length >= _LARGE else _CHUNK,
             )
             rows = ()
@@ -151,7 +151,9 @@ class RunsOnDisk:
                 node.append(rows_from(names, columns, start, stop, node.dtype))
         wanted = range(stored) if rows is None else sorted(idx for idx in rows if idx < stored)
         if wanted:
-            _modify(node, wanted, [self._row_of(table, idx) for idx in wanted])
+            rows_wanted = [self._row_of(table, idx) for idx in wanted]
+            with self._file.handles.open_table(self._path) as handle:
+                handle.replace(wanted, as_rows(rows_wanted, handle.dtype))
 
     def update(self, changed: RunRows) -> None:
         """Rewrite single rows and their failures.
@@ -167,35 +169,35 @@ class RunsOnDisk:
         )
         if new != old:
             self._write_failures(new)
-        node = self._node()
+        self._check_exists()
         indices = sorted(changed.rows)
-        if indices and not 0 <= indices[0] <= indices[-1] < node.nrows:
-            raise PypetIndexError(
-                f"{self._path!r} in {self._file.path!r} has {node.nrows} rows, so there is "
-                f"no run {indices[-1] if indices[0] >= 0 else indices[0]}."
-            )
-        _modify(
-            node,
-            indices,
-            [
-                {"name": FORMATTED_RUN_NAME % idx, **changed.rows[idx], "idx": idx}
-                for idx in indices
-            ],
-        )
+        rows = [
+            {"name": FORMATTED_RUN_NAME % idx, **changed.rows[idx], "idx": idx} for idx in indices
+        ]
+        with self._file.handles.open_table(self._path) as table:
+            if indices and not 0 <= indices[0] <= indices[-1] < table.nrows:
+                raise PypetIndexError(
+                    f"{self._path!r} in {self._file.path!r} has {table.nrows} rows, so there is "
+                    f"no run {indices[-1] if indices[0] >= 0 else indices[0]}."
+                )
+            table.replace(indices, as_rows(rows, table.dtype))
 
     # -------------------------------------------------------------- internal
 
     def _node(self) -> Any:
         if self._open_node is not None and self._open_node._v_isopen:
             return self._open_node
+        self._check_exists()
+        # Opening a table costs more than changing a row of it, so it stays open.
+        self._open_node = self._file.tables.get_node(self._path)
+        return self._open_node
+
+    def _check_exists(self) -> None:
         if not table_exists(self._file, self._path):
             raise DataNotInStorageError(
                 f"There is no table {self._path!r} in {self._file.path!r}, so the trajectory "
                 "cannot be loaded."
             )
-        # Opening a table costs more than changing a row of it, so it stays open.
-        self._open_node = self._file.tables.get_node(self._path)
-        return self._open_node
 
     def _names_of(self, table: RunTable) -> Callable[[int, int], Any]:
         """Names of a range of runs as stored."""
@@ -210,13 +212,6 @@ class RunsOnDisk:
 
     def _row_of(self, table: RunTable, idx: int) -> dict[str, Any]:
         return {**table.row(idx), "name": self._name(table, idx)}
-
-    def _filters(self, length: int) -> tables.Filters:
-        filters = self._file.filters()
-        if not filters.complevel:
-            return filters
-        library = "blosc:lz4" if length >= _LARGE else filters.complib
-        return tables.Filters(1, library, shuffle=False, fletcher32=filters.fletcher32)
 
     def _has_failures(self) -> bool:
         return table_exists(self._file, self._failures_path)
@@ -258,23 +253,6 @@ class RunsOnDisk:
             self._file.handles.remove(self._failures_path)
         if failures:
             self._file.handles.move(unfinished, self._failures_path)
-
-
-def _modify(node: Any, indices: Iterable[int], rows: Sequence[Mapping[str, Any]]) -> None:
-    array = np.zeros(len(rows), node.dtype)
-    for name in node.dtype.names:
-        dtype = node.dtype[name]
-        blank: Any = b"" if dtype.kind == "S" else 0
-        values = (row.get(name) for row in rows)
-        array[name] = [
-            blank if value is None else bytes_for(value, dtype) if isinstance(value, str) else value
-            for value in values
-        ]
-    numbers = list(indices)
-    if numbers and numbers[-1] - numbers[0] + 1 == len(numbers):
-        node.modify_rows(numbers[0], numbers[-1] + 1, 1, array)
-    else:
-        node.modify_coordinates(numbers, array)
 
 
 def _cut_texts(row: Mapping[str, Any]) -> dict[str, Any]:

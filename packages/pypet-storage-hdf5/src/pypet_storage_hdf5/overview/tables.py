@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import DATASET, GROUP
+from pypet_storage_hdf5.overview.run_blocks import bytes_for
 
 
 def ensure_group(file: OpenFile, path: str) -> None:
@@ -50,7 +51,7 @@ def create_table(
             name,
             description=dtype,
             expectedrows=expected,
-            filters=filters or file.filters(),
+            filters=filters or light_filters(file),
             chunkshape=chunkshape,
         )
     try:
@@ -60,25 +61,37 @@ def create_table(
         node.close(flush=False)
 
 
+def light_filters(file: OpenFile, library: str | None = None) -> tables.Filters:
+    """The file's filters at the level that suits wide rows of which most bytes are zero.
+
+    A chunk is compressed again whenever one of its rows changes; higher levels gain next to nothing
+    and take ten times as long.
+    """
+    filters = file.filters()
+    if not filters.complevel:
+        return filters
+    return tables.Filters(
+        1, library or filters.complib, shuffle=False, fletcher32=filters.fletcher32
+    )
+
+
 def append_rows(file: OpenFile, path: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append rows given as column name to value; columns unknown to the table are left out."""
-    node = file.tables.get_node(path)
-    try:
-        node.append(as_rows(rows, node.dtype))
-    finally:
-        node.close(flush=False)
+    with file.handles.open_table(path) as table:
+        table.append(as_rows(rows, table.dtype))
 
 
 def as_rows(rows: Sequence[Mapping[str, Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Rows as structured array, texts cut to the width of their column."""
+    """Rows as structured array; texts are cut, what a row does not say is blank."""
     array = np.zeros(len(rows), dtype)
     for name in dtype.names or ():
-        for number, row in enumerate(rows):
-            value = row.get(name)
-            if value is not None:
-                array[number][name] = (
-                    value.encode("utf-8", "replace") if isinstance(value, str) else value
-                )
+        kind = dtype[name]
+        blank: Any = b"" if kind.kind == "S" else 0
+        values = (row.get(name) for row in rows)
+        array[name] = [
+            blank if value is None else bytes_for(value, kind) if isinstance(value, str) else value
+            for value in values
+        ]
     return array
 
 
@@ -94,11 +107,8 @@ def replace_single_row(file: OpenFile, path: str, row: Mapping[str, Any], dtype:
         old = file.read_table(path)
         if old.dtype == rows.dtype and len(old) == 1:
             if old[0] != rows[0]:
-                node = file.tables.get_node(path)
-                try:
-                    node.modify_rows(0, 1, 1, rows)
-                finally:
-                    node.close(flush=False)
+                with file.handles.open_table(path) as table:
+                    table.replace([0], rows)
             return
         parent, _, name = path.rpartition("/")
         unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{name}"
