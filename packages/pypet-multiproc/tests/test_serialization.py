@@ -2,13 +2,15 @@
 
 import functools
 import pickle
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from pypet_multiproc.failures import portable
 from pypet_multiproc.serialization import NotPicklableError, dumps, find_unpicklable, pack
-from pypet_multiproc.testing import double
+from pypet_multiproc.testing import combinations, double
 
 
 def test_importable_functions_travel_by_name():
@@ -96,3 +98,77 @@ def test_exceptions_that_do_not_survive_pickling_stay_where_they_are():
     error = ZeroDivisionError("x")
     assert portable(error) is error
     assert portable(SystemExit(3)) is None
+
+
+# ------------------------------------------------- what only the main program knows
+
+MAIN = """
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pypet_multiproc import EngineSettings, Experiment, RunEngine, RunTask
+from pypet_multiproc.testing import JournalStorageService
+from pypet_trajectory import Trajectory
+
+
+class Model:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def run(self, traj):
+        traj.f_add_result("$.z", traj.x)
+        return self.factor * traj.x
+
+
+def function(traj):
+    return Model(3).run(traj)
+
+
+def closure(factor):
+    def run(traj):
+        return Model(factor).run(traj)
+
+    return run
+
+
+if __name__ == "__main__":
+    start_method, way = sys.argv[1:]
+    context = get_context(start_method)
+    settings = {
+        "pool": {"multiproc": True, "use_pool": True},
+        "frozen pool": {"multiproc": True, "use_pool": True, "freeze_input": True},
+        "process per run": {"multiproc": True},
+        "executor": {"executor": partial(ProcessPoolExecutor, 2, mp_context=context)},
+    }[way]
+    for runfunc in (function, closure(3), lambda traj: function(traj), Model(3).run):
+        traj = Trajectory("T", storage_service=JournalStorageService("."))
+        traj.f_add_parameter("x", 0)
+        traj.f_explore({"x": [1, 2]})
+        engine = RunEngine(
+            EngineSettings(ncores=2, wrap_mode="LOCAL", start_method=start_method, **settings)
+        )
+        outcomes = list(engine.run(Experiment(traj, runfunc), map(RunTask, range(2))))
+        assert sorted(outcome.result for outcome in outcomes) == [3, 6], outcomes
+    print("all of them")
+"""
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("main", "start_method", "way"),
+    combinations(
+        ["notebook", "script"],
+        ["spawn", "forkserver", "fork"],
+        ["pool", "frozen pool", "process per run", "executor"],
+        every=6,
+    ),
+)
+def test_what_the_main_program_defines_can_be_run(tmp_path, main, start_method, way):
+    """Without a file, as in a notebook, nobody can import what it defines."""
+    (tmp_path / "main.py").write_text(MAIN)
+    program = ["main.py"] if main == "script" else ["-c", MAIN]
+    ended = subprocess.run(
+        [sys.executable, *program, start_method, way], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert ended.stdout == "all of them\n", ended.stderr

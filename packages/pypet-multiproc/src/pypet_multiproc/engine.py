@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from pypet_multiproc.backends.base import Backend, BackendContext
 from pypet_multiproc.backends.executor import ExecutorBackend
@@ -25,6 +24,7 @@ from pypet_multiproc.failures import FAILED, exception_of
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.logs.manager import LoggingManager
 from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.single_run import Runner, RunPolicy
 from pypet_multiproc.tasks import Attempt, TaskSource
 from pypet_multiproc.wrapping.base import WrapMode, WrapModeFactory, WrapSettings, store_rows
 from pypet_multiproc.wrapping.direct import DirectWrap
@@ -68,6 +68,8 @@ class RunEngine:
         Name of the way to run; by default it follows from the settings.
     wrap_settings : WrapSettings, optional
         What only some wrap modes need, such as a port; the rest is filled in from `settings`.
+    make_runner : callable, optional
+        Makes what does the runs, from what is to happen around each; for trials of the machinery.
 
     Examples
     --------
@@ -92,7 +94,7 @@ class RunEngine:
         *,
         backend: str | None = None,
         wrap_settings: WrapSettings | None = None,
-        make_runner: Any = None,
+        make_runner: Callable[[RunPolicy], Runner] | None = None,
     ) -> None:
         self.settings = settings
         #: Whether somebody asked to stop while runs were going on.

@@ -8,13 +8,13 @@ again, recorded or raised is the engine's business.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pypet_multiproc.experiment import Experiment, RunOutcome
 from pypet_multiproc.settings import EngineSettings
-from pypet_multiproc.single_run import RunPolicy
+from pypet_multiproc.single_run import Runner, RunPolicy
 from pypet_multiproc.tasks import Attempt, TaskSource
 from pypet_multiproc.wrapping.base import WrapMode
 
@@ -38,7 +38,7 @@ class BackendContext:
     #: Sets up logging in other processes.
     logging_manager: LoggingManager | None = None
     #: Makes runners in place of the usual ones; for tests of the machinery.
-    make_runner: Any = None
+    make_runner: Callable[[RunPolicy], Runner] | None = None
 
     def policy(self, *, clean_up: bool, time_limit: float | None = None) -> RunPolicy:
         """What happens around each run."""

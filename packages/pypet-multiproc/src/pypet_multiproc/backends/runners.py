@@ -37,8 +37,7 @@ def make_runner(
         If trajectory, function or arguments cannot be sent to other processes.
     """
     if context.make_runner is not None:
-        runner: Runner = context.make_runner(policy)
-        return runner
+        return context.make_runner(policy)
     trajectory = context.experiment.trajectory
     full_copy = trajectory.v_full_copy
     call = _packed_call(context.experiment, inherits_main)

@@ -22,8 +22,7 @@ class SerialBackend(Backend):
             clean_up=context.settings.clean_up_runs, time_limit=context.settings.run_timeout
         )
         if context.make_runner is not None:
-            runner: Runner = context.make_runner(policy)
-            return runner
+            return context.make_runner(policy)
         experiment = context.experiment
         return ReusingRunner(
             experiment.trajectory, experiment.runfunc, experiment.args, experiment.kwargs, policy
