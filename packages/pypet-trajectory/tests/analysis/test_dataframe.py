@@ -133,6 +133,25 @@ def test_what_is_in_memory_counts_before_what_is_in_the_store(traj, service):
     assert frame["sub.array"].isna().sum() == 0
 
 
+def test_links_of_runs_in_the_store_lead_to_what_is_in_memory(traj, service):
+    traj.f_add_link("results.runs.run_00000002.same", traj.f_get("results.runs.run_00000001.odd"))
+    traj.f_add_result("results.runs.run_00000001.same", 11)
+    traj.f_store()
+    loaded = skeleton_free(service)
+    loaded.f_load_child("results.runs.run_00000001", recursive=True)
+    same = loaded.f_to_dataframe("same", auto_load=True)["same"]
+    assert same.dropna().to_dict() == {1: 11, 2: 1}
+
+
+def test_an_explored_parameter_that_was_deleted_has_no_column(traj, service, caplog):
+    traj.f_store()
+    traj.f_delete_item("x")
+    frame = skeleton_free(service).f_to_dataframe(auto_load=True)
+    assert "x" not in frame
+    assert list(frame["y"]) == [0.0, 0.5, 1.0] * 2
+    assert "nor in the store" in caplog.text
+
+
 def test_results_of_no_run_in_the_store_stand_in_for_runs_without_one(traj, service):
     traj.f_add_result("results.runs.run_ALL.odd", -1)
     traj.f_store()

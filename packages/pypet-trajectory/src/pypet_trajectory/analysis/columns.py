@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pypet_trajectory.constants import LEAF
-from pypet_trajectory.exceptions import PypetTypeError
+from pypet_trajectory.exceptions import DataNotInStorageError, PypetTypeError
 from pypet_trajectory.storage.run_leaves import NO_RUN, RunLeaf
 from pypet_trajectory.storage.service import SupportsRunLeaves
 from pypet_trajectory.tree.adding import construct
@@ -89,7 +89,10 @@ def _explored_with_range(traj: Trajectory, auto_load: bool) -> dict[str, Any]:
     missing = []
     for full_name, parameter in traj._explored_parameters.items():
         if auto_load and traj._stored and (parameter is None or not parameter.f_has_range()):
-            parameter = _with_stored_range(traj, full_name, parameter)
+            try:
+                parameter = _with_stored_range(traj, full_name, parameter)
+            except DataNotInStorageError:
+                parameter = None  # it was deleted; only its name is left
         if parameter is not None and parameter.f_has_range():
             found[full_name] = parameter
         else:
@@ -97,9 +100,10 @@ def _explored_with_range(traj: Trajectory, auto_load: bool) -> dict[str, Any]:
     if missing:
         traj._logger.warning(
             "There is no column of %s: the values that trajectory `%s` explored are not in "
-            "memory. Load them, or pass `auto_load=True`.",
+            "memory%s.",
             ", ".join(f"`{name}`" for name in missing),
             traj._name,
+            ", nor in the store" if auto_load else ". Load them, or pass `auto_load=True`",
         )
     return found
 
@@ -194,29 +198,29 @@ def _leaves_by_run(
     )
     yield from _loaded(traj, _leaves(nodes))
     missing = set(range(len(traj))).difference(nodes)
+    incomplete = [idx for idx, node in nodes.items() if node.v_is_group]
     of_no_run: list[RunLeaf] = []
-    if auto_load and traj._stored:
-        incomplete = (idx for idx, node in nodes.items() if node.v_is_group)
+    seen: set[int] = set()
+    if auto_load and traj._stored and (missing or incomplete):
         for found in _stored_leaves(traj, name, {*missing, *incomplete, NO_RUN}):
+            is_new = found.leaf.v_full_name not in traj._index.leaves
             if found.idx == NO_RUN:
-                of_no_run.append(found)
-            else:
-                missing.discard(found.idx)
+                if is_new:
+                    of_no_run.append(found)
+            elif is_new or found.idx in missing:
+                seen.add(found.idx)
                 yield found
-    if include_default_run and missing:
-        yield from _of_no_run(traj, name, sorted(missing), of_no_run)
+    if include_default_run and missing != seen:
+        yield from _of_no_run(traj, name, sorted(missing - seen), of_no_run)
 
 
-def _stored_leaves(traj: Trajectory, name: str, runs: set[int]) -> Iterator[RunLeaf]:
-    """Leaves in the store that are not in memory."""
+def _stored_leaves(traj: Trajectory, name: str, runs: set[int]) -> Iterable[RunLeaf]:
+    """Leaves in the store, of no tree where the service can do that."""
     service = traj._storage_service
     if isinstance(service, SupportsRunLeaves):
-        for found in service.run_leaves(traj, name, runs):
-            if found.leaf.v_full_name not in traj._index.leaves:
-                yield found
-        return
+        return service.run_leaves(traj, name, runs)
     nodes = traj.f_get_from_runs(name, use_indices=True, include_default_run=False, auto_load=True)
-    yield from _loaded(traj, _leaves({idx: node for idx, node in nodes.items() if idx in runs}))
+    return _loaded(traj, _leaves({idx: node for idx, node in nodes.items() if idx in runs}))
 
 
 def _of_no_run(
