@@ -5,6 +5,7 @@ Each message names the argument, shows what was found and says what is accepted.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pypet import Environment, Parameter, Trajectory
+from pypet import Environment, HDF5StorageService, Parameter, Trajectory
 from pypet_trajectory.exceptions import PypetError
 
 QUIET = {
@@ -269,9 +270,11 @@ def test_an_environment_is_not_made_around_a_trajectory_in_a_run(folder):
 
 
 @pytest.mark.parametrize("idx", ["0", -1, 1.5, None])
-def test_the_next_run_to_look_at_is_a_run_index(idx):
+def test_the_next_run_to_look_at_is_counted_from_0(idx):
     env = Environment(**QUIET)
-    with pytest.raises(TypeError, match=f"current_idx must be a run index, but is {idx!r}"):
+    with pytest.raises(
+        TypeError, match=f"current_idx must be a whole number from 0 on, but is {idx!r}"
+    ):
         env.current_idx = idx
     assert env.current_idx == 0
 
@@ -282,3 +285,30 @@ def test_resuming_takes_a_name_and_a_folder():
         env.resume(5)
     with pytest.raises(TypeError, match="resume_folder must be a path or None, but is 5"):
         env.resume(resume_folder=5)
+
+
+#: Whatever else can be passed, besides the arguments of the constructors.
+FURTHER = """
+    log_folder logger_names log_levels log_level log_multiproc config auto_load v_max_depth
+    v_standard_parameter v_comment v_idx v_crun full_copy v_storage_service
+"""
+NAMES = sorted(
+    (
+        {*inspect.signature(Environment).parameters, *FURTHER.split()}
+        | inspect.signature(HDF5StorageService).parameters.keys()
+    )
+    - {"kwargs"}
+)
+RUBBISH = [object(), b"x", {"a": 1}, (1, 2, 3, 4), -1, "rub bish", "\0", int, 1j]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_rubbish_of_any_kind_gets_further_than_the_checks(name, folder):
+    for value in RUBBISH:
+        kwargs = {name: value} if name.startswith("log") else {name: value, "log_config": None}
+        before, refused = os.listdir(folder), None
+        try:
+            Environment(**kwargs).disable_logging()
+        except PypetError as error:
+            refused = error
+        assert refused is None or (len(str(refused)) > 20 and os.listdir(folder) == before)

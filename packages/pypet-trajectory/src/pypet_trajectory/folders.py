@@ -28,6 +28,8 @@ def obstacle(folder: str | os.PathLike[str]) -> str | None:
     True
     """
     path = os.path.abspath(folder)
+    if "\0" in path:
+        return path
     while not os.path.lexists(path) and os.path.dirname(path) != path:
         path = os.path.dirname(path)
     return None if os.path.isdir(path) and os.access(path, os.W_OK) else path

@@ -208,7 +208,8 @@ def _parser_for(source: Any) -> configparser.RawConfigParser:
     parser = configparser.ConfigParser()
     try:
         found = parser.read(os.fspath(source), encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
+    except (configparser.Error, ValueError) as error:
+        # Also text that is no UTF-8, and paths with null characters.
         raise ConfigFormatError(
             f"The config file {os.path.abspath(source)} is no ini file: {error}"
         ) from error

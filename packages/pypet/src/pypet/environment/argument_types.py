@@ -65,14 +65,17 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, (str, os.PathLike)) and bool(os.fspath(value))
+    if not isinstance(value, (str, os.PathLike)):
+        return False
+    path = os.fsdecode(value)
+    return bool(path) and "\0" not in path
 
 
 SWITCH = Kind("True or False", _is_switch)
 WHOLE_NUMBER = Kind("a whole number", _is_whole_number)
 NUMBER = Kind("a number", _is_number)
 SECONDS = Kind("a number of seconds", lambda value: _is_number(value) and not math.isnan(value))
-RUN_INDEX = Kind("a run index", lambda value: _is_whole_number(value) and value >= 0)
+COUNT = Kind("a whole number from 0 on", lambda value: _is_whole_number(value) and value >= 0)
 TEXT = Kind("a text", lambda value: isinstance(value, str))
 PATH = Kind("a path", _is_path)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pypet.config_files import parse_config
 from pypet.environment import config_entries, engines, log_files, resuming, services, versioning
-from pypet.environment.argument_types import KINDS, RUN_INDEX, TEXT
+from pypet.environment.argument_types import COUNT, KINDS, TEXT
 from pypet.environment.arguments import ARGUMENT_NAMES, EnvironmentArguments
 from pypet.environment.identity import Identity, moment_for
 from pypet.environment.idle_arguments import idle_arguments
@@ -299,7 +299,7 @@ class Environment(HasLogger):
 
     @current_idx.setter
     def current_idx(self, idx: int) -> None:
-        RUN_INDEX.check("current_idx", idx)
+        COUNT.check("current_idx", idx)
         self._current_idx = idx
 
     @property

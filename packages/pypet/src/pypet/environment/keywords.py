@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pypet.environment.argument_types import SWITCH, TEXT, Kind
+from pypet.environment.argument_types import COUNT, SWITCH, TEXT, Kind
 from pypet.environment.misuse import (
     EnvironmentArgumentError,
     EnvironmentArgumentTypeError,
@@ -27,10 +27,7 @@ from pypet_trajectory import settings
 from pypet_trajectory.folders import obstacle
 from pypet_trajectory.tree.nodes import NNLeafNode
 
-_DEPTH = Kind(
-    "a number of levels or None",
-    lambda value: value is None or (not isinstance(value, bool) and _is_count(value)),
-)
+_DEPTH = Kind("a number of levels", COUNT.fits).or_none()
 _LEAF_CLASS = Kind(
     "a class of parameters or results",
     lambda value: isinstance(value, type) and issubclass(value, NNLeafNode),
@@ -174,7 +171,3 @@ def check_filename(filename: Any) -> None:
             f"filename is {os.fsdecode(filename)!r}, but {found!r} is no folder that can be "
             "written to. Choose another place for the file."
         )
-
-
-def _is_count(value: Any) -> bool:
-    return hasattr(value, "__index__") and value >= 0
