@@ -47,24 +47,11 @@ class NodeAttributes(NamedTuple):
     annotations: Mapping[str, Any]
 
 
-def read_node_attributes(
-    owner: AttributeOwner, names: Collection[str] | None = None, leaf: bool | None = None
-) -> NodeAttributes:
-    """Everything the attributes of one group say.
-
-    Parameters
-    ----------
-    owner : AttributeOwner
-        The group.
-    names : collection of str, optional
-        Names of all its attributes, if they are known already.
-    leaf : bool, optional
-        Whether it is a leaf, if that is known already.
-    """
-    if names is None:
-        names = owner.attribute_names()
+def read_node_attributes(owner: AttributeOwner) -> NodeAttributes:
+    """Everything the attributes of one group say."""
+    names = owner.attribute_names()
     return NodeAttributes(
-        is_leaf=is_leaf(owner, names) if leaf is None else leaf,
+        is_leaf=is_leaf(owner, names),
         class_name=read_text(owner, markers.CLASS_NAME, names) or "",
         comment=read_text(owner, markers.COMMENT, names) or "",
         annotations=read_annotations(owner, names),

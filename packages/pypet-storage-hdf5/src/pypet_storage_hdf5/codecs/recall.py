@@ -320,7 +320,7 @@ def _decode_scalar(data: NDArray[Any], name: str | None, marks: Marks, encoding:
         return kind(raw)
     if markers.DTYPE in marks:
         return _decode_array(data, None, {**marks, markers.SHAPE: ""}, encoding)[()]
-    value = data.reshape(-1)[0]
+    value = data.reshape(-1)[0] if data.ndim else data[()]
     if name is None:
         return value
     kind = scalar_type(name)

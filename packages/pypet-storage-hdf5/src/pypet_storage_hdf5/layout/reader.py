@@ -13,10 +13,10 @@ of them: each would be opened twice. What is seen of a child is kept until the n
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.attributes import is_leaf, read_node_attributes
+from pypet_storage_hdf5.attributes import is_leaf, read_annotations, read_text
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import GROUP, LINK, Children
 from pypet_storage_hdf5.layout.classes import likely_class
@@ -83,7 +83,7 @@ class TreeReader:
         else:
             found, names = seen.children, seen.first_names
         for name in found.groups:
-            if not full_name and name == OVERVIEW:
+            if name.startswith(markers.UNFINISHED_PREFIX) or (not full_name and name == OVERVIEW):
                 continue
             seen = self._seen = self._look_at(f"{path}/{name}", names)
             names = None
@@ -121,10 +121,7 @@ class TreeReader:
                 )
             seen = _Seen(path, self._handles.group(path).attribute_names())
         try:
-            with self._file.refusing_pickles(path):
-                leaf, class_name, comment, annotations = read_node_attributes(
-                    self._handles.group(path), seen.names, seen.leaf
-                )
+            leaf, class_name, comment, annotations = self._described(path, seen)
         except Exception as error:
             error.add_note(f"while reading attributes of {path!r} in {self._file.path!r}")
             raise
@@ -168,19 +165,29 @@ class TreeReader:
         """Look at everything anew, because the file is about to change."""
         self._seen = None
 
+    def _described(self, path: str, seen: _Seen) -> tuple[bool, str, str, dict[str, Any]]:
+        """Whether a node is a leaf, its class, its comment and its annotations."""
+        owner, names = self._handles.group(path), seen.names
+        leaf = is_leaf(owner, names) if seen.leaf is None else seen.leaf
+        class_name = read_text(owner, markers.CLASS_NAME, names) or ""
+        comment = read_text(owner, markers.COMMENT, names) or ""
+        if markers.ANNOTATED not in names:
+            return leaf, class_name, comment, {}
+        with self._file.refusing_pickles(path):
+            return leaf, class_name, comment, read_annotations(owner, names)
+
     def _kind_at(self, path: str) -> NodeKind | None:
         kind = self._handles.kind(path)
         if kind == LINK:
             return NodeKind.LINK
-        seen = self._look_at(path) if kind == GROUP else None
+        hidden = path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX)
+        seen = self._look_at(path) if kind == GROUP and not hidden else None
         if seen is None:
             return None
         return NodeKind.LEAF if seen.leaf else NodeKind.GROUP
 
     def _look_at(self, path: str, names: list[str] | None = None) -> _Seen | None:
-        """What is to be known of a group at once; ``None`` if the group is hidden."""
-        if path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX):
-            return None
+        """What is to be known of a group at once; ``None`` if it is half a leaf, so hidden."""
         group = self._handles.group(path)
         if names is None:
             names = group.attribute_names()

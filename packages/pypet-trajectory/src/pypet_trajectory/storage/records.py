@@ -23,9 +23,13 @@ class NodeKind(Enum):
     LINK = "link"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodeRecord:
-    """One node of a trajectory tree, detached from the tree."""
+    """One node of a trajectory tree, detached from the tree.
+
+    Nobody changes a record. It is not frozen, for making one would take six times as long, and
+    loading makes one per node.
+    """
 
     #: Dotted path from the root; ``''`` is the root group itself.
     full_name: str

@@ -77,7 +77,8 @@ class NodeRestorer:
         """Set comment and annotations where there are none; with `overwrite` even to none."""
         if overwrite or (record.comment and not node._comment):
             node._comment = record.comment
-        annotate(node, record, overwrite=overwrite)
+        if overwrite or record.annotations:
+            annotate(node, record, overwrite=overwrite)
         if not self.as_new:
             node._stored = True
 
@@ -135,7 +136,7 @@ class NodeRestorer:
 
 def annotate(node: Any, record: NodeRecord, *, overwrite: bool = False) -> None:
     """Give a node the annotations of a record if it has none, or in place of its own."""
-    if not (overwrite or record.annotations) or (node._has_annotations and not overwrite):
+    if not overwrite and (node._has_annotations or not record.annotations):
         return
     annotations = node.v_annotations
     annotations.f_empty()
