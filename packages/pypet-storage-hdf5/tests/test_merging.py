@@ -32,6 +32,16 @@ def stored_z(path, name: str) -> list[float]:
     return [float(traj.f_get(f"results.runs.{run}.z").f_get()[0]) for run in names]
 
 
+def overview_rows(path, name: str) -> dict[str, int]:
+    """Numbers of rows of the tables of results and derived parameters."""
+    with tables.open_file(str(path)) as file:
+        return {
+            table.name: int(table.nrows)
+            for table in file.get_node(f"/{name}/overview")
+            if table.name.startswith(("results", "derived"))
+        }
+
+
 @pytest.mark.claim(219)
 @pytest.mark.parametrize("move", [False, True])
 @pytest.mark.parametrize("same_file", [False, True])
@@ -40,8 +50,12 @@ def test_results_of_another_trajectory_are_merged_and_moved(tmp_path, move, same
     mine = example(first, "mine", [1, 2])
     other_path = first if same_file else second
     other = example(other_path, "other", [3, 4])
+    before = overview_rows(first, "mine")
     mine.f_merge(other, move_data=move, backup=False)
     assert stored_z(first, "mine") == [1, 2, 3, 4]
+    after = overview_rows(first, "mine")
+    assert before["results_summary"] == 1
+    assert {name: after[name] for name in before} == before
     with tables.open_file(str(other_path)) as file:
         runs = file.root.other.results.runs
         left = [node for node in runs if "z" in node]

@@ -7,6 +7,7 @@ import tables
 
 from pypet_storage_hdf5 import HDF5StorageService
 from pypet_trajectory.exceptions import VersionMismatchError
+from pypet_trajectory.runs.lifecycle import finalize_run, start_run
 from pypet_trajectory.storage.records import RunFailure, RunRows
 from pypet_trajectory.trajectory import Trajectory
 
@@ -69,6 +70,19 @@ def test_runs_has_one_row_per_run_and_nine_columns(explored, path):
     ]
 
 
+@pytest.mark.claim(209)
+def test_rows_of_runs_that_were_done_have_a_summary_of_their_parameters(explored, path):
+    explored.f_store()
+    for idx in range(3):
+        start_run(explored, idx)
+        finalize_run(explored)
+    explored.f_store()
+    table = rows(path, "runs")
+    assert [row["parameter_summary"] for row in table] == ["x: 1", "x: 2", "x: 3"]
+    assert [row["completed"] for row in table] == [1, 1, 1]
+    assert all(row["finish_timestamp"] >= row["timestamp"] > 1e9 for row in table)
+
+
 def test_single_rows_and_failures_are_updated(explored, load, path):
     explored.f_store()
     failure = RunFailure("failed", "ZeroDivisionError", "oh", "Traceback …", 2, "host", 5.0)
@@ -111,7 +125,9 @@ def test_parameters_have_rows_with_value_comment_and_range(explored, path):
             "range": "1, 2, 3",
         }
     ]
-    assert {row["name"] for row in rows(path, "config_overview")} >= {"complevel", "complib"}
+    config = {row["name"]: row for row in rows(path, "config_overview")}
+    assert (config["complevel"]["value"], config["complevel"]["location"]) == ("9", "config.hdf5")
+    assert config["complib"]["comment"] == explored.f_get("config.hdf5.complib").v_comment
 
 
 @pytest.mark.claim(113)
@@ -121,7 +137,17 @@ def test_parameters_have_rows_with_value_comment_and_range(explored, path):
 @pytest.mark.parametrize(
     ("settings", "present", "absent"),
     [
-        ({}, ["results_summary", "config_overview"], ["results_overview"]),
+        (
+            {},
+            [
+                "results_summary",
+                "derived_parameters_summary",
+                "config_overview",
+                "parameters_overview",
+                "explored_parameters_overview",
+            ],
+            ["results_overview", "derived_parameters_overview"],
+        ),
         ({"large_overview_tables": True}, ["results_overview", "derived_parameters_overview"], []),
         (
             {"small_overview_tables": False},

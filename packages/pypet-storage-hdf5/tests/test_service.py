@@ -56,10 +56,15 @@ def test_a_new_file_gets_the_title_and_an_old_one_keeps_it(new, load, path):
 
 
 @pytest.mark.claim(104)
-def test_overwrite_file_removes_the_old_file_at_once(new, path):
+def test_overwrite_file_removes_the_old_file_at_once(new, load, path):
     new("old").f_store()
-    HDF5StorageService(path, overwrite_file=True)
+    traj = Trajectory("fresh")
+    traj.v_storage_service = HDF5StorageService(path, trajectory=traj, overwrite_file=True)
     assert not os.path.exists(path)
+    traj.f_store()
+    with pytest.raises(ValueError, match="old"):
+        load("old")
+    assert load("fresh").v_name == "fresh"
 
 
 @pytest.mark.claim(105)
@@ -97,9 +102,12 @@ def test_text_beyond_ascii_survives_everywhere(new, load):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"complevel": 0},
+        *({"complevel": level} for level in range(10)),
+        {},
+        *({"complib": name} for name in ("zlib", "blosc", "bzip2", "blosc:lz4", "blosc2:zstd")),
         {"complevel": 4, "complib": "blosc"},
-        {"complib": "blosc:lz4"},
+        {"shuffle": True},
+        {"fletcher32": False},
         {"shuffle": False, "complevel": 2},
         {"fletcher32": True},
     ],
@@ -147,6 +155,20 @@ def test_data_of_rows_that_differ_in_length_can_be_stored_with_every_filter(
     assert again.shared.read()[0].tolist() == [1, 2]
 
 
+@pytest.mark.claim(108)
+@pytest.mark.filterwarnings("ignore::tables.FiltersWarning")
+def test_lzo_is_accepted_and_zlib_takes_its_place_where_it_is_missing(new, load, path):
+    traj = new(complib="lzo")
+    traj.f_add_result("arr", np.zeros(10_000))
+    traj.f_store()
+    with tables.open_file(path) as file:
+        used = file.root.traj.results.arr.arr.filters.complib
+    assert used == ("lzo" if tables.which_lib_version("lzo") else "zlib")
+    again = load()
+    assert again.v_storage_service.complib == "lzo"
+    assert again.arr.size == 10_000
+
+
 def test_loading_restores_the_settings_of_the_file_and_storing_keeps_them(new, load):
     new(complevel=3, complib="blosc", pandas_format="table").f_store()
     again = load()
@@ -190,11 +212,12 @@ def test_an_unknown_pandas_format_is_a_value_error(path):
 
 @pytest.mark.claim(116)
 @pytest.mark.claim(117)
-def test_settings_become_config_parameters(new, load):
-    new(results_per_run=3).f_store()
-    again = load()
-    assert again.f_get("config.hdf5.results_per_run").f_get() == 3
-    assert again.f_get("config.hdf5.derived_parameters_per_run").f_get() == 0
+@pytest.mark.parametrize("name", ["results_per_run", "derived_parameters_per_run"])
+def test_expected_numbers_become_config_parameters_and_are_zero_by_default(new, load, name):
+    new("one").f_store()
+    new("two", **{name: 3}).f_store()
+    assert load("one").f_get(f"config.hdf5.{name}").f_get() == 0
+    assert load("two").f_get(f"config.hdf5.{name}").f_get() == 3
 
 
 def test_purging_without_summary_tables_is_refused(path):
