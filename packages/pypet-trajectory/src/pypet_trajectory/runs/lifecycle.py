@@ -206,11 +206,12 @@ def _leave_run(traj: TrajectoryState, clean_up: bool) -> None:
 
 
 def remove_new_nodes(traj: TrajectoryState) -> None:
-    """Remove what was added since the run started: links first, then nodes, children first."""
+    """Remove what was added since the run started: links first, then nodes with all below."""
     for (_, name), (parent, _target) in list(traj._new_links.items()):
         if parent._links is not None and name in parent._links:
             parent.f_remove_link(name)
-    for (_, name), (parent, child) in reversed(list(traj._new_nodes.items())):
+    for (_, name), (parent, child) in list(traj._new_nodes.items()):
+        # What is below a node that was removed is gone already.
         if parent._children is not None and parent._children.get(name) is child:
             parent.f_remove_child(name, recursive=True)
     traj._new_nodes.clear()

@@ -102,8 +102,7 @@ def meta_of(traj: Any) -> TrajectoryMeta:
 
 def _annotations_of(node: Any) -> dict[str, Any]:
     # Asking v_annotations would create an empty container on every node that is stored.
-    annotations = getattr(node, "_annotations", None)
-    return {} if annotations is None else annotations.f_to_dict()
+    return node.v_annotations.f_to_dict() if node._has_annotations else {}
 
 
 def _value_text(node: Any) -> str:
