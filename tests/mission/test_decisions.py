@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-import tables
 
 from pypet import Environment
 
@@ -40,23 +39,6 @@ def test_a_run_that_fails_in_a_pool_or_in_the_main_process_raises(way):
     with pytest.raises(ZeroDivisionError, match="two is too much"):
         env.run(fail_at_two)
     assert list(env.failed_runs) == ["run_00000001"]
-
-
-def tell(traj):
-    traj.f_add_result("my_result", traj.x, comment="Mostly harmless!")
-
-
-@pytest.mark.claim(223)
-@pytest.mark.parametrize("wrap_mode", ["LOCK", "QUEUE"])
-def test_of_concurrent_runs_the_one_that_is_stored_first_keeps_the_comment(wrap_mode):
-    explored(list(range(6)), multiproc=True, ncores=2, wrap_mode=wrap_mode).run(tell)
-    with tables.open_file("t.hdf5") as file:
-        comments = [
-            attributes["SRVC_INIT_COMMENT"]
-            for attributes in (run.my_result._v_attrs for run in file.root.t.results.runs)
-            if "SRVC_INIT_COMMENT" in attributes
-        ]
-    assert [str(comment) for comment in comments if comment] == ["Mostly harmless!"]
 
 
 def test_explicit_arguments_win_over_a_config_file_by_position_too(folder: Path):
