@@ -19,7 +19,7 @@ import numpy as np
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.codecs import structured_text
-from pypet_storage_hdf5.handles import AttributeOwner
+from pypet_storage_hdf5.objects import AttributeOwner
 from pypet_storage_hdf5.pickling import is_pickle, unpickled
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetTypeError
 

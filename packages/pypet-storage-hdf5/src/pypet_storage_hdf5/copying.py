@@ -15,7 +15,8 @@ import numpy as np
 import tables
 
 from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import DATASET, GROUP, LINK, AttributeOwner
+from pypet_storage_hdf5.handles import DATASET, GROUP, LINK
+from pypet_storage_hdf5.objects import AttributeOwner
 
 #: Told of each path that could not be copied and why.
 ErrorHandler: TypeAlias = Callable[[str, Exception], None]

@@ -1,12 +1,8 @@
-"""Groups, datasets and attributes of an open file, without a Python node around each of them.
+"""Groups and datasets of an open file by path: opened, created, moved and removed.
 
-PyTables wraps every HDF5 object into a node that reads the object's attributes, registers itself
-and remembers its children; creating or opening one costs a quarter of a millisecond. A
-trajectory has two such objects or more per run. This module calls the same compiled functions
-that PyTables' nodes call, but keeps nothing except the HDF5 identifier, which is ten times
-cheaper. It is the only module here that knows these functions. HDF5 gets names relative to the
-group around them wherever that group is open already, so that it need not walk down the whole
-path for each object.
+What is opened is a handle of :mod:`~pypet_storage_hdf5.objects`, not a node of PyTables. HDF5 gets
+names relative to the group around them wherever that group is open already, so that it need not
+walk down the whole path for each object.
 
 Invariant: paths are absolute, and every handle is closed before its file is, for HDF5 keeps a
 file open as long as one identifier in it lives. PyTables' own nodes may be used on the same file
@@ -16,19 +12,26 @@ or removed.
 
 from __future__ import annotations
 
-import functools
 import sys
-import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tables
-from tables import hdf5extension, tableextension
+from tables import hdf5extension
 
-from pypet_trajectory.exceptions import PypetTypeError
+from pypet_storage_hdf5.objects import (
+    ArrayHandle,
+    AttributeOwner,
+    DatasetHandle,
+    GroupHandle,
+    TableHandle,
+    atom_of,
+    description_of,
+    row_dtype,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,14 +43,10 @@ GROUP = "Group"
 DATASET = "Leaf"
 LINK = "SoftLink"
 
-_ATTRIBUTES = hdf5extension.AttributeSet()
-_NO_FILTERS = tables.Filters()
 #: Groups kept open: those on the way to where work goes on. With more of them, HDF5 gets slower,
 #: and moving and removing have to look through them all.
 _KEPT_OPEN = 32
 _NATIVE = sys.byteorder
-#: Kinds of columns whose values in the file are those in memory.
-_PLAIN = frozenset(("bool", "int", "uint", "float", "complex", "string"))
 
 
 class Children(NamedTuple):
@@ -59,157 +58,6 @@ class Children(NamedTuple):
     datasets: list[str]
     #: Soft and external links.
     links: list[str]
-
-
-class AttributeOwner:
-    """Reads and writes the attributes of one open object, one HDF5 call each."""
-
-    _v_objectid: int
-    _v_file: tables.File
-
-    def attribute_names(self) -> list[str]:
-        """Names of all attributes."""
-        names: list[str] | None = _ATTRIBUTES._g_list_attr(self)
-        return names or []
-
-    def raw_attribute(self, name: str) -> Any:
-        """An attribute as numpy scalar or array; pickles stay the bytes they are.
-
-        Raises
-        ------
-        TypeError
-            If PyTables cannot read attributes of its type, for instance the booleans of h5py.
-        """
-        try:
-            return _ATTRIBUTES._g_getattr(self, name)
-        except AttributeError as error:  # PyTables stumbles over what it wants to say
-            raise PypetTypeError(
-                f"The attribute {name!r} has an HDF5 type that PyTables cannot read."
-            ) from error
-
-    def set_raw_attribute(self, name: str, value: NDArray[Any]) -> None:
-        """Write an attribute from a numpy array; 0-d text arrays become UTF-8 text."""
-        _ATTRIBUTES._g_setattr(self, name, value)
-
-    def remove_attribute(self, name: str) -> None:
-        """Remove an attribute that is there."""
-        _ATTRIBUTES._g_remove(self, name)
-
-
-class GroupHandle(hdf5extension.Group, AttributeOwner):  # type: ignore[misc]
-    """An open group."""
-
-    _v_objectid: int
-
-    def __init__(self, file: tables.File, path: str) -> None:
-        self._v_file = file
-        self._v_name = path
-
-
-class _Dataset(AttributeOwner):
-    """What all handles of datasets have in common: the end of a ``with`` block closes them."""
-
-    def __init__(self, file: tables.File) -> None:
-        self._v_file = file
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._g_close()  # type: ignore[attr-defined]
-
-
-class DatasetHandle(_Dataset, hdf5extension.UnImplemented):  # type: ignore[misc]
-    """An open dataset of any kind, for its attributes only."""
-
-
-class ArrayHandle(_Dataset, hdf5extension.Array):  # type: ignore[misc]
-    """An open contiguous or chunked array."""
-
-    _c_classid = "ARRAY"
-    _v_version = "2.4"
-    _want_track_times = False
-    filters = _NO_FILTERS
-    extdim = -1
-    #: Whether the data lies in chunks, which may be compressed.
-    is_chunked = False
-
-    def read(self) -> NDArray[Any]:
-        """The whole content; a scalar dataset gives a 0-d array."""
-        shape = self.shape
-        data = np.empty(shape, dtype=self.atom.dtype)
-        if data.size:
-            rows = 1 if shape == () else shape[max(self.extdim, 0)]
-            self._read_array(0, rows, 1, data)
-        return data
-
-
-class TableHandle(_Dataset, tableextension.Table):  # type: ignore[misc]
-    """An open table of plain columns."""
-
-    _c_classid = "TABLE"
-    _want_track_times = False
-    _v_wdflts = None
-    byteorder = sys.byteorder
-    #: Columns of times, which PyTables converts after reading: there are none.
-    colpathnames = _time64colnames = ()
-
-    def read(self) -> NDArray[Any]:
-        """All rows."""
-        rows = np.empty(self.nrows, self.dtype)
-        if len(rows):
-            self._read_records(0, len(rows), rows)
-        return rows
-
-    def append(self, rows: NDArray[Any]) -> None:
-        """Append rows, which are of the table's type."""
-        if len(rows):
-            self._open_append(rows)
-            self._append_records(len(rows))
-            self._close_append()
-
-    def replace(self, indices: Sequence[int], rows: NDArray[Any]) -> None:
-        """Replace the rows at ascending indices by others, which are of the table's type."""
-        if not len(indices):
-            return
-        start, stop = indices[0], indices[-1] + 1
-        if stop - start == len(indices):
-            self._update_records(start, stop, 1, rows)
-        else:
-            self._update_elements(len(indices), np.array(indices, np.uint64), rows)
-
-
-@functools.lru_cache(maxsize=256)
-def _atom(dtype: np.dtype[Any]) -> tables.Atom:
-    return tables.Atom.from_dtype(dtype)
-
-
-@functools.lru_cache(maxsize=256)
-def _description(dtype: np.dtype[Any]) -> tables.Description:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", tables.NaturalNameWarning)
-        description: tables.Description = tables.description.descr_from_dtype(dtype)[0]
-    return description
-
-
-def _row_dtype(columns: dict[str, Any]) -> np.dtype[Any]:
-    """Type of the rows of a table from PyTables' description of its columns."""
-    itemsize = columns.pop("_v_itemsize", None)  # only said if there is room behind the last column
-    if not all(getattr(column, "kind", None) in _PLAIN for column in columns.values()):
-        raise TypeError(f"The columns {', '.join(columns)} are not all plain numbers or bytes.")
-    formats = [column.dtype for column in columns.values()]
-    offsets = [column._v_offset for column in columns.values()]
-    ends = np.cumsum([kind.itemsize for kind in formats]).tolist()
-    if itemsize is None and offsets == [0, *ends[:-1]]:
-        return np.dtype(list(zip(columns, formats, strict=True)))
-    return np.dtype(
-        {
-            "names": list(columns),
-            "formats": formats,
-            "offsets": offsets,
-            "itemsize": itemsize or offsets[-1] + formats[-1].itemsize,
-        }
-    )
 
 
 class Handles:
@@ -334,7 +182,7 @@ class Handles:
         handle._g_new(*self._around(path), False)
         try:
             handle._v_objectid, columns, _ = handle._get_info()
-            handle.dtype = _row_dtype(columns)
+            handle.dtype = row_dtype(columns)
         except BaseException:
             handle._g_close()
             raise
@@ -371,7 +219,7 @@ class Handles:
         handle.byteorder = _NATIVE
         data = np.ascontiguousarray(data).reshape(data.shape)
         handle.shape = data.shape
-        handle.atom = _atom(data.dtype)
+        handle.atom = atom_of(data.dtype)
         with self.bare():
             handle._v_objectid = handle._create_array(data, "", handle.atom)[0]
         try:
@@ -395,7 +243,7 @@ class Handles:
         handle._c_classid = "EARRAY" if growing else "CARRAY"
         handle._g_new(*self._around(path), True)
         handle.byteorder = _NATIVE
-        handle.atom = _atom(data.dtype)
+        handle.atom = atom_of(data.dtype)
         handle.chunkshape = chunkshape
         handle.filters = filters
         if growing:
@@ -428,7 +276,7 @@ class Handles:
         self._announce(path)
         handle = TableHandle(self.file)
         handle._g_new(*self._around(path), True)
-        handle.description = _description(rows.dtype)
+        handle.description = description_of(rows.dtype)
         handle.chunkshape = (rows_per_chunk,)
         handle.filters = filters
         handle.nrows = len(rows)

@@ -15,7 +15,7 @@ from pypet_trajectory.constants import ARRAY
 
 if TYPE_CHECKING:
     from pypet_storage_hdf5.file import OpenFile
-    from pypet_storage_hdf5.handles import ArrayHandle
+    from pypet_storage_hdf5.objects import ArrayHandle
 
 
 class ArrayCodec(Codec):

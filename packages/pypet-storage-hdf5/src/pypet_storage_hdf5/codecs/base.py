@@ -16,7 +16,7 @@ import numpy as np
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.codecs.recall import Marks
-from pypet_storage_hdf5.handles import AttributeOwner
+from pypet_storage_hdf5.objects import AttributeOwner
 from pypet_storage_hdf5.settings import FILTER_OPTIONS
 from pypet_trajectory.exceptions import PypetTypeError
 

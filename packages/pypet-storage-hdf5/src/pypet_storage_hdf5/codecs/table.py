@@ -36,7 +36,8 @@ from pypet_storage_hdf5.codecs.structured import (
     from_rows,
     is_column_name,
 )
-from pypet_storage_hdf5.handles import GROUP, AttributeOwner
+from pypet_storage_hdf5.handles import GROUP
+from pypet_storage_hdf5.objects import AttributeOwner
 from pypet_trajectory.constants import ARRAY, DICT, TABLE
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetValueError
 from pypet_trajectory.leaves.column_table import ColumnTable

@@ -21,7 +21,8 @@ from pypet_storage_hdf5.codecs.registry import codec_of, storage_kind
 from pypet_storage_hdf5.codecs.table import table_value
 from pypet_storage_hdf5.copying import INDEX_PREFIX
 from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import DATASET, GROUP, AttributeOwner
+from pypet_storage_hdf5.handles import DATASET, GROUP
+from pypet_storage_hdf5.objects import AttributeOwner
 from pypet_trajectory.constants import (
     ARRAY,
     CARRAY,
