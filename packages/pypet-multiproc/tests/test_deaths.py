@@ -41,10 +41,14 @@ soon = pytest.mark.timeout(20)
 OTHERS = {0: 0, 1: 2, 3: 6, 4: 8, 5: 10}
 
 
-def every_combination(*fates, every=1, others_every=6):
+#: So large that of the combinations that do not fork only the first is in the short suite.
+FEW = 10
+
+
+def every_combination(*fates, every=1):
     """Parameters `start_method`, `way`, `mode`, and `how` if there are fates to choose from.
 
-    Combinations that fork are cheap; of the others there is a handful in the short suite.
+    Combinations that fork are cheap, so `every` is for these.
     """
     names = ("start_method", "way", "mode", "how")[: 3 + len(fates)]
     choices = (list(WAYS), MODES, *fates)
@@ -52,13 +56,13 @@ def every_combination(*fates, every=1, others_every=6):
         names,
         [
             *combinations(["fork"], *choices, every=every),
-            *combinations(["forkserver", "spawn"], *choices, every=others_every),
+            *combinations(["forkserver", "spawn"], *choices, every=FEW),
         ],
     )
 
 
 @soon
-@every_combination(["kill", "exit", "pickle"], every=3, others_every=8)
+@every_combination(["kill", "exit", "pickle"], every=3)
 def test_a_run_whose_process_dies_is_lost_and_the_others_complete(
     experiment, start_method, way, mode, how
 ):
@@ -81,7 +85,7 @@ def test_a_process_killed_while_it_stores_does_not_block_the_others(
 
 
 @soon
-@every_combination(["raise", "sys.exit", "return"], every=3, others_every=8)
+@every_combination(["raise", "sys.exit", "return"], every=3)
 def test_a_run_that_fails_is_recorded_and_the_others_complete(
     experiment, start_method, way, mode, how
 ):
@@ -93,7 +97,7 @@ def test_a_run_that_fails_is_recorded_and_the_others_complete(
 
 
 @soon
-@every_combination(every=3, others_every=10)
+@every_combination(every=3)
 def test_a_run_that_died_is_tried_again(experiment, start_method, way, mode, tmp_path):
     marker = str(tmp_path / "tried")
     experiment(die_at, 2, "kill", marker, wrap_mode=mode, start_method=start_method, retries=1,
@@ -104,7 +108,7 @@ def test_a_run_that_died_is_tried_again(experiment, start_method, way, mode, tmp
 
 
 @soon
-@every_combination(every=3, others_every=10)
+@every_combination(every=3)
 def test_of_twelve_runs_three_fail_each_in_its_way(experiment, start_method, way, mode):
     experiment(
         twelve_with_trouble, runs=12, wrap_mode=mode, start_method=start_method, run_timeout=0.5,
@@ -196,13 +200,14 @@ def _orphan(settings, folder, fifo):
 
 @soon
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs process descriptors")
-@every_combination(others_every=10)
+@every_combination()
 def test_no_process_outlives_the_main_process(start_method, way, mode, tmp_path):
     fifo = str(tmp_path / "fifo")
     os.mkfifo(fifo)
     listening = os.open(fifo, os.O_RDWR)
     settings = {"wrap_mode": mode, "start_method": start_method, **WAYS[way]}
-    context = multiprocessing.get_context("fork")
+    # A forked process would take the fork server of this one for its own.
+    context = multiprocessing.get_context("fork" if start_method == "fork" else "spawn")
     main = context.Process(target=_orphan, args=(settings, str(tmp_path), fifo))
     main.start()
     for _ in range(2):

@@ -117,7 +117,9 @@ class Group:
         for fifo in fifos:
             os.mkfifo(fifo)
         self.started, self.go_on = (os.open(fifo, os.O_RDWR) for fifo in fifos)
-        context = multiprocessing.get_context("fork")
+        # A forked process would take the fork server of this one for its own.
+        forks = settings.get("start_method", "fork") == "fork"
+        context = multiprocessing.get_context("fork" if forks else "spawn")
         self.results, results = context.Pipe(duplex=False)
         self.process = context.Process(
             target=_main, args=(way, mode, folder, fifos, results, settings)
