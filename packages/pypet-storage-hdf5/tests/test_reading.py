@@ -133,3 +133,40 @@ def test_tables_with_times_are_left_to_pytables(tmp_path):
         assert file.read_table("/rows").tolist() == [(1, 1.5), (2, 2.25)]
     finally:
         file.close()
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """A file with two arrays and two tables, open."""
+    path = str(tmp_path / "mixed.hdf5")
+    with tables.open_file(path, "w") as file:
+        for name in ("a", "c"):
+            file.create_array("/", name, [1, 2])
+        for name in ("b", "d"):
+            file.create_table("/", name, np.zeros(2, [("x", "i4")]))
+        file.create_vlarray("/", "e", tables.ObjectAtom()).append("text")
+    file = OpenFile(path, writable=False, title="", settings=Settings())
+    yield file
+    file.close()
+
+
+@pytest.mark.parametrize("order", ["abcd", "badc", "acbd", "bdac"])
+def test_arrays_and_tables_are_opened_as_what_they_are_in_any_order(mixed, order):
+    kinds = []
+    for name in order:
+        with mixed.handles.open_data(f"/{name}") as dataset:
+            kinds.append((name, dataset.read().dtype.names is not None))
+    assert kinds == [(name, name in "bd") for name in order]
+
+
+def test_what_is_opened_as_something_else_is_a_type_error(mixed):
+    handles = mixed.handles
+    for way, name in [
+        ("array", "b"),
+        ("table", "a"),
+        ("array", "e"),
+        ("table", "e"),
+        ("data", "e"),
+    ]:
+        with pytest.raises(TypeError):
+            getattr(handles, f"open_{way}")(f"/{name}")

@@ -32,6 +32,7 @@ from pypet_storage_hdf5.objects import (
     description_of,
     row_dtype,
 )
+from pypet_trajectory.exceptions import PypetTypeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,6 +74,7 @@ class Handles:
         self.file = file
         self._root = file.root
         self._groups: OrderedDict[str, GroupHandle] = OrderedDict()
+        self._last_was_table = False
         #: Gets to know which groups are going to change, if somebody wants to know.
         self.guard: IndexGuard | None = None
 
@@ -183,10 +185,34 @@ class Handles:
         try:
             handle._v_objectid, columns, _ = handle._get_info()
             handle.dtype = row_dtype(columns)
+        except (AttributeError, ValueError) as error:  # PyTables stumbles over what it wants to say
+            handle._g_close()
+            raise PypetTypeError(f"{path!r} in {self.file.filename!r} is no table.") from error
         except BaseException:
             handle._g_close()
             raise
         return handle
+
+    def open_data(self, path: str) -> ArrayHandle | TableHandle:
+        """An open array or table.
+
+        Which of the two it is shows when it is opened, and the wrong way costs as much as the
+        right one. Much of the same kind lies side by side, so the last one's way comes first.
+
+        Raises
+        ------
+        tables.HDF5ExtError
+            If the dataset holds references.
+        TypeError
+            If it is neither an array of numbers or bytes nor a table of plain columns.
+        """
+        ways = (self.open_array, self.open_table)
+        try:
+            return ways[self._last_was_table](path)
+        except TypeError:
+            found = ways[not self._last_was_table](path)
+            self._last_was_table = not self._last_was_table
+            return found
 
     # -------------------------------------------------------------- changing
 

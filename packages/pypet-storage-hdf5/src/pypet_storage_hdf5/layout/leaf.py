@@ -22,7 +22,7 @@ from pypet_storage_hdf5.codecs.table import table_value
 from pypet_storage_hdf5.copying import INDEX_PREFIX
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import DATASET, GROUP
-from pypet_storage_hdf5.objects import AttributeOwner
+from pypet_storage_hdf5.objects import ArrayHandle, AttributeOwner
 from pypet_trajectory.constants import (
     ARRAY,
     CARRAY,
@@ -32,7 +32,7 @@ from pypet_trajectory.constants import (
     SHARED_DATA,
     TABLE,
 )
-from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.modes import chosen_items, known_items
 
@@ -113,20 +113,15 @@ class LeafItems:
 
     def _read_dataset(self, path: str) -> Any:
         handles, encoding = self._file.handles, self._file.settings.encoding
-        try:
-            array = handles.open_array(path)
-        except TypeError:
-            with handles.open_table(path) as table:
-                names = table.attribute_names()
-                kind = _storage_type(table, names)
-                if kind not in _TABLE_KINDS:
-                    raise
-                return table_value(table.read(), table, names, kind, encoding)
-        with array:
-            names = array.attribute_names()
-            if _storage_type(array, names) not in _ARRAY_KINDS:
-                raise TypeError(f"{path!r} is not stored as an array.")
-            return array_value(array, names, encoding)
+        with handles.open_data(path) as dataset:
+            names = dataset.attribute_names()
+            kind = _storage_type(dataset, names)
+            if isinstance(dataset, ArrayHandle):
+                if kind in _ARRAY_KINDS:
+                    return array_value(dataset, names, encoding)
+            elif kind in _TABLE_KINDS:
+                return table_value(dataset.read(), dataset, names, kind, encoding)
+        raise PypetTypeError(f"{path!r} is stored as {kind!r}, but is no such thing.")
 
     def _walk(self, path: str, prefix: str) -> Iterator[tuple[str, str, str]]:
         """Dotted name, path and storage kind of each item."""
