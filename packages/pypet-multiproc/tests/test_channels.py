@@ -182,6 +182,31 @@ def test_a_sender_waits_until_its_message_before_was_accepted(connected):
     assert listener.take(1)[0] == [("STORE", (2,), {})]
 
 
+def test_small_messages_that_may_wait_travel_through_a_socket_as_one(connected):
+    queue, listener = connected
+    for token in (1, 2):
+        queue.begin(token)
+        queue.put(("STORE", (token,), {}), more=True)
+    assert queue.has_waiting
+    assert queue.waiting_tokens() == {1, 2}
+    queue.send_waiting()
+    assert not queue.has_waiting
+    messages, incoming = listener.take(2)
+    assert [args for _, args, _ in messages] == [(1,), (2,)]
+    assert [each.token for each in incoming] == [1, 2]
+    for each in incoming:
+        each.acknowledge()
+    queue.put(("STORE", (3,), {}))
+    assert queue._unacknowledged == 1
+
+
+def test_large_messages_do_not_wait_for_more(connected):
+    queue, listener = connected
+    queue.put(("STORE", (bytes(70_000),), {}), more=True)
+    assert not queue.has_waiting
+    assert len(listener.take(1)[0]) == 1
+
+
 @pytest.mark.claim(169)
 def test_an_unbounded_queue_never_waits():
     source = SocketSource(bounded=False)
@@ -251,6 +276,22 @@ def test_messages_of_any_size_arrive_through_a_pipe(chunks, size):
     messages, incoming = listener.take(1)
     assert messages == [("STORE", (bytes(size),), {})]
     assert incoming[0].token == 7
+
+
+def test_small_messages_that_may_wait_travel_through_a_pipe_as_one(chunks, monkeypatch):
+    writer, listener = chunks
+    writes = []
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: writes.append(fd) or write(fd, data))
+    for token in range(10):
+        writer.begin(token)
+        writer.send(("STORE", (token,), {}), more=True)
+    assert writer.waiting_tokens() == set(range(10))
+    writer.send_waiting()
+    assert len(writes) == 1
+    messages, incoming = listener.take(10)
+    assert [args for _, args, _ in messages] == [(token,) for token in range(10)]
+    assert [each.token for each in incoming] == list(range(10))
 
 
 def test_messages_of_many_senders_mix_in_one_pipe(chunks):

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.wrapping.deferral import DeferringSender
 from pypet_multiproc.wrapping.lock import LockAcquisition
 from pypet_multiproc.wrapping.messages import DONE, Message
-from pypet_multiproc.wrapping.services import StoringOnly
 from pypet_multiproc.wrapping.through_writer import WriterWrap
 from pypet_multiproc.writing.chunks import ChunkSource, ChunkWriter
 from pypet_multiproc.writing.process import StorageServiceDataHandler
@@ -22,7 +21,7 @@ from pypet_trajectory import constants
 from pypet_trajectory.storage.service import StorageService
 
 
-class PipeStorageServiceSender(StoringOnly, LockAcquisition):
+class PipeStorageServiceSender(DeferringSender, LockAcquisition):
     """Sends what runs store through a pipe.
 
     Parameters
@@ -38,24 +37,19 @@ class PipeStorageServiceSender(StoringOnly, LockAcquisition):
     def __init__(
         self, storage_connection: Any = None, lock: Any = None, by_delta: bool = True
     ) -> None:
-        StoringOnly.__init__(self, by_delta)
+        DeferringSender.__init__(self, by_delta)
         LockAcquisition.__init__(self, lock)
         self.conn = storage_connection
 
-    def begin_run(self, idx: int, token: int) -> None:
-        """Attribute messages to this attempt."""
-        super().begin_run(idx, token)
-        if isinstance(self.conn, ChunkWriter):
-            self.conn.begin(token)
-
-    def end_run(self, outcome: RunOutcome) -> None:
-        """Tell how many messages there were."""
-        super().end_run(outcome)
-        if isinstance(self.conn, ChunkWriter):
-            outcome.token, outcome.sent = self.conn.token, self.conn.sent
-            self.conn.begin(0)
+    @property
+    def channel(self) -> ChunkWriter | None:
+        """The pipe, unless it is one of the user's own."""
+        return self.conn if isinstance(self.conn, ChunkWriter) else None
 
     def send(self, message: Message) -> None:
+        if self.channel is not None:
+            self.channel.send(message, more=self.may_wait(message))
+            return
         if self._lock is None:
             self.conn.send(message)
             return

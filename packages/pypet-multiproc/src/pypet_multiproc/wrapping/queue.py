@@ -12,10 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.wrapping.deferral import Deferral
-from pypet_multiproc.wrapping.messages import DELTA, DONE, Message
-from pypet_multiproc.wrapping.services import StoringOnly
+from pypet_multiproc.wrapping.deferral import DeferringSender
+from pypet_multiproc.wrapping.messages import DONE, Message
 from pypet_multiproc.wrapping.through_writer import WriterWrap
 from pypet_multiproc.writing.process import StorageServiceDataHandler
 from pypet_multiproc.writing.sockets import SocketSource, WriterQueue, remove_address
@@ -25,11 +23,9 @@ from pypet_trajectory.storage.service import StorageService
 
 _RETRIES = 9
 _PAUSE = 0.01
-#: Data of runs that take fewer seconds may wait for that of others.
-_SHORT = 0.05
 
 
-class QueueStorageServiceSender(StoringOnly):
+class QueueStorageServiceSender(DeferringSender):
     """Puts what runs store into a queue.
 
     Parameters
@@ -43,50 +39,15 @@ class QueueStorageServiceSender(StoringOnly):
     def __init__(self, storage_queue: Any = None, by_delta: bool = True) -> None:
         super().__init__(by_delta)
         self.queue = storage_queue
-        self._deferral = Deferral(_SHORT)
-
-    def begin_run(self, idx: int, token: int) -> None:
-        """Attribute messages to this attempt."""
-        super().begin_run(idx, token)
-        self._deferral.begin_run()
-        if isinstance(self.queue, WriterQueue):
-            self.queue.begin(token)
-
-    def function_returned(self) -> None:
-        """Let what is stored from now on wait for more, if the run was short."""
-        self._deferral.function_returned()
-
-    def end_run(self, outcome: RunOutcome) -> None:
-        """Tell how many messages there were."""
-        super().end_run(outcome)
-        self._deferral.end_run()
-        if isinstance(self.queue, WriterQueue):
-            outcome.token, outcome.sent = self.queue.token, self.queue.sent
-            self.queue.begin(0)
-
-    def defer(self, allowed: bool) -> None:
-        """Allow data of runs to wait, unless a journal is to know of each run when it ends."""
-        ours = isinstance(self.queue, WriterQueue)
-        self._deferral.allowed = allowed and ours and self._by_delta and not self._keep_deltas
 
     @property
-    def has_deferred(self) -> bool:
-        """Whether data of runs waits."""
-        return isinstance(self.queue, WriterQueue) and self.queue.has_waiting
-
-    def store_deferred(self) -> dict[int, BaseException]:
-        """Send what waits."""
-        queue: WriterQueue = self.queue
-        tokens = queue.waiting_tokens()
-        try:
-            queue.send_waiting()
-        except OSError as exc:
-            return dict.fromkeys(tokens, exc)
-        return {}
+    def channel(self) -> WriterQueue | None:
+        """The queue, unless it is one of the user's own."""
+        return self.queue if isinstance(self.queue, WriterQueue) else None
 
     def send(self, message: Message) -> None:
-        if isinstance(self.queue, WriterQueue):
-            self.queue.put(message, more=self._deferral.waits and message[0] == DELTA)
+        if self.channel is not None:
+            self.channel.put(message, more=self.may_wait(message))
         else:
             _repeat(lambda: self.queue.put(message))
 

@@ -50,6 +50,7 @@ class ChunkWriter:
         self.token = 0
         #: Messages sent since :meth:`begin`.
         self.sent = 0
+        self._forget_waiting()
 
     def __getstate__(self) -> dict[str, Any]:
         if context.get_spawning_popen() is None:
@@ -67,8 +68,15 @@ class ChunkWriter:
         """Attribute messages to this attempt from now on."""
         self.token, self.sent = token, 0
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, more: bool = False) -> None:
         """Send a message, waiting as long as the pipe is full.
+
+        Parameters
+        ----------
+        message : Message
+            What to send.
+        more : bool
+            Whether more will follow soon, so that the end of the message may wait for it.
 
         Raises
         ------
@@ -76,15 +84,46 @@ class ChunkWriter:
             If the writer is gone.
         """
         if self._pid != os.getpid():
+            self._forget_waiting()
             self._pid, self._sender = os.getpid(), secrets.randbits(64)
-        fd = self.fileno()
         data = serialization.dumps(message)
         for start in range(0, len(data), _PIECE):
             piece = data[start : start + _PIECE]
             last = start + _PIECE >= len(data)
             header = HEADER.pack(self._sender, self.token, self._pid, len(piece), last)
-            os.write(fd, header + piece)
+            if len(self._waiting) + len(header) + len(piece) > _CHUNK:
+                self.send_waiting()
+            self._waiting += header + piece
+            self._tokens.add(self.token)
         self.sent += 1
+        if not more:
+            self.send_waiting()
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether chunks wait to be sent."""
+        return bool(self._waiting)
+
+    def waiting_tokens(self) -> set[int]:
+        """The attempts whose chunks wait to be sent."""
+        return set(self._tokens)
+
+    def send_waiting(self) -> None:
+        """Send the chunks that wait, which together are as small as one may be.
+
+        Raises
+        ------
+        OSError
+            If the writer is gone.
+        """
+        waiting = bytes(self._waiting)
+        self._forget_waiting()
+        if waiting:
+            os.write(self.fileno(), waiting)
+
+    def _forget_waiting(self) -> None:
+        self._waiting = bytearray()
+        self._tokens: set[int] = set()
 
     def fileno(self) -> int:
         """File descriptor of this end."""
