@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -55,6 +56,10 @@ def kill_in_run_three(settings: dict[str, object], folder: Path) -> Path:
     assert process.exitcode == -signal.SIGKILL
     process.close()
     assert still_there(helpers) == []
+    for name in os.listdir(tempfile.gettempdir()):
+        if name.endswith(".lock"):
+            # Only the process that made it may remove it, and that is dead.
+            os.unlink(os.path.join(tempfile.gettempdir(), name))
     return file
 
 

@@ -41,9 +41,17 @@ def kills_its_server(traj: Trajectory, main: int) -> int:
     """Run 2 kills what is neither the main process nor a worker."""
     if traj.v_idx == 2:
         for child in psutil.Process(main).children():
-            if child.pid != os.getpid() and "resource_tracker" not in " ".join(child.cmdline()):
+            if child.pid != os.getpid() and _is_ours(child):
                 os.kill(child.pid, signal.SIGKILL)
     return double(traj)
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    """Whether it lives and is not a server of `multiprocessing`."""
+    try:
+        return "resource_tracker" not in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def check_file(file: Path, completed: set[int]) -> None:
@@ -88,7 +96,7 @@ def test_without_its_server_an_experiment_ends_with_an_error_and_can_go_on(
     file = tmp_path / "killed.hdf5"
     settings = settings_of(start_method, way, wrap_mode) | {"ncores": 1}
     env = explored("killed", file, 8, **settings)
-    with pytest.raises(PypetError, match=r"SIGKILL|exit code -9"):
+    with pytest.raises(PypetError, match=r"SIGKILL|exit code -9|has ended"):
         env.run(kills_its_server, os.getpid())
     done = {idx for idx in range(8) if env.trajectory.f_is_completed(idx)}
     check_file(file, done)
