@@ -165,3 +165,9 @@ def test_what_is_opened_as_something_else_is_a_type_error(mixed):
     for name in ("/a", "/e"):
         with pytest.raises(TypeError, match="is no table"):
             mixed.handles.open_table(name)
+
+
+def test_a_group_that_is_marked_as_no_leaf_is_a_group(many, load, path):
+    with tables.open_file(path, "a") as file:
+        file.root.traj.results.runs._v_attrs.SRVC_LEAF = False
+    assert load().f_get("results.runs").v_is_group
