@@ -53,8 +53,8 @@ def check(
 
 
 def patience(start_method: str) -> float:
-    """Seconds for a run; the first one of a process that is not forked imports a lot."""
-    return 1.0 if start_method == "fork" else 4.0
+    """Seconds for a run; the first one of a process that is not forked imports what it needs."""
+    return {"fork": 1.0, "forkserver": 2.0}.get(start_method, 4.0)
 
 
 @every_combination(default_every=3, others_every=9)
