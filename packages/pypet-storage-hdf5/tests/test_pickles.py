@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import tables
 
+from pypet_storage_hdf5 import check_hdf5_file, compact_hdf5_file, repair_hdf5_file
 from pypet_trajectory.exceptions import PickleRefusedError
 from pypet_trajectory.leaves.pickle_result import PickleResult
 
@@ -135,3 +137,78 @@ def test_a_file_of_our_own_loads_completely_without_pickles(new, load):
     again = load(allow_pickle=False).f_get("r")
     assert again.d == {"x": {"y": (1,)}}
     assert again.v_annotations.note == {"k": [1, "a"]}
+
+
+def in_root(file, bomb):
+    attribute(file, "/", "anything", bomb)
+
+
+def in_title_of_the_root(file, bomb):
+    attribute(file, "/", "TITLE", bomb)
+
+
+def in_comment(file, bomb):
+    attribute(file, "/traj/results/r", "SRVC_INIT_COMMENT", bomb)
+
+
+def in_storage_kind(file, bomb):
+    attribute(file, "/traj/results/r/number", "SRVC_STORE", bomb)
+
+
+def in_annotation_of_the_trajectory(file, bomb):
+    attribute(file, "/traj", "SRVC_AN_note", bomb)
+    file.get_node("/traj")._v_attrs["SRVC_ANNOTATED"] = True
+
+
+EVERYWHERE = [
+    *PLACES,
+    in_root,
+    in_title_of_the_root,
+    in_comment,
+    in_storage_kind,
+    in_annotation_of_the_trajectory,
+]
+
+
+@pytest.mark.parametrize("plant", EVERYWHERE)
+@pytest.mark.filterwarnings("ignore::tables.exceptions.FlavorWarning")
+def test_no_bomb_goes_off_in_loading_checking_repairing_or_compacting(
+    stored, load, path, trace, plant
+):
+    with tables.open_file(path, "a") as file:
+        plant(file, Bomb(trace))
+    for use in (
+        lambda: load(allow_pickle=False),
+        lambda: load(allow_pickle=False, load_data=1),
+        lambda: check_hdf5_file(path),
+        lambda: repair_hdf5_file(path),
+        lambda: compact_hdf5_file(path),
+    ):
+        # Whether the file can be used at all does not matter here.
+        with contextlib.suppress(TypeError, ValueError, OSError, RuntimeError, ImportError):
+            use()
+        assert not os.path.exists(trace)
+
+
+def test_pickles_that_belong_to_a_file_survive_repairing_and_compacting(new, load, path):
+    pd = pytest.importorskip("pandas")
+    traj = new()
+    traj.f_add_result(PickleResult, "p", data={1, 2})
+    frame = pd.DataFrame({"s": ["x", "ü", None], "n": [1, 2, 3]})
+    result = traj.f_add_result("frame", frame=frame)
+    result.v_annotations.words = np.array(["a", "b"])
+    traj.f_store()
+    with tables.open_file(path, "a") as file:
+        # As pypet 0.7 keeps an array of texts.
+        file.root.traj.results._v_attrs["SRVC_AN_words"] = np.array(["a", "b"])
+        file.root.traj.results._v_attrs["SRVC_ANNOTATED"] = True
+    report = repair_hdf5_file(path)
+    assert report.lost == ()
+    os.replace(report.filename, path)
+    assert compact_hdf5_file(path, keep_backup=False) == 0
+    again = load()
+    assert again.f_get("p").data == {1, 2}
+    assert again.f_get("frame").frame.equals(load().f_get("frame").frame)
+    assert again.f_get("frame").frame["s"].tolist()[:2] == ["x", "ü"]
+    assert again.f_get("frame").v_annotations.words.tolist() == ["a", "b"]
+    assert again.f_get("results").v_annotations.words.tolist() == ["a", "b"]

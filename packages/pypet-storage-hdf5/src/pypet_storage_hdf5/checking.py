@@ -26,6 +26,7 @@ from pypet_storage_hdf5.overview.meta import read_meta, read_settings, write_inf
 from pypet_storage_hdf5.overview.runs import RunsOnDisk
 from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_storage_hdf5.overview.tables import ensure_group
+from pypet_storage_hdf5.pickling import leave_pickles_alone
 from pypet_storage_hdf5.settings import Settings
 from pypet_storage_hdf5.truncation import WRITING
 from pypet_trajectory.constants import FILE_VERSION, python_version_string
@@ -85,7 +86,7 @@ def check_hdf5_file(filename: str | os.PathLike[str]) -> list[Problem]:
     path = os.fspath(filename)
     try:
         file = OpenFile(path, writable=False, title="", settings=Settings(), allow_pickle=False)
-    except HDF5FileError as error:
+    except (HDF5FileError, PickleRefusedError) as error:
         return [Problem("", "unreadable", str(error))]
     try:
         return list(_problems(file))
@@ -221,7 +222,8 @@ def _node_problems(
     if path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX):
         yield Problem(path, "unfinished", "left over from a process that died while storing")
         return
-    attributes = read_node_attributes(file.handles.group(path))
+    with leave_pickles_alone():
+        attributes = read_node_attributes(file.handles.group(path))
     if not attributes.is_leaf:
         if layout.is_half_leaf(path):
             yield Problem(
@@ -274,8 +276,9 @@ def _repair_trajectory(
     if not _TRAJECTORY_GROUPS & set(source.handles.children(trajectory).groups):
         return  # a group of somebody else
     layout = TreeLayout(target, trajectory, Summaries(target, f"{trajectory}/{OVERVIEW}"))
-    _heal_below(target, layout, trajectory, trajectory, healed)
-    _complete_overview(target, trajectory, healed)
+    with leave_pickles_alone():
+        _heal_below(target, layout, trajectory, trajectory, healed)
+        _complete_overview(target, trajectory, healed)
 
 
 _TRAJECTORY_GROUPS = frozenset((OVERVIEW, "config", "parameters", "derived_parameters", "results"))

@@ -55,7 +55,7 @@ def compact_hdf5_file(
     compacted, backup = f"{root}_tmp{extension}", f"{root}_backup{extension}"
     if os.path.exists(compacted):
         os.remove(compacted)
-    source = OpenFile(path, writable=False, title="", settings=Settings())
+    source = OpenFile(path, writable=False, title="", settings=Settings(), allow_pickle=False)
     try:
         settings = read_settings(source, f"/{_chosen(source, name, index)}/overview") or Settings()
         title = str(source.tables.title)

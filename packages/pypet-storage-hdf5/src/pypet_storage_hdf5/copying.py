@@ -17,6 +17,7 @@ import tables
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import DATASET, GROUP, LINK
 from pypet_storage_hdf5.objects import AttributeOwner
+from pypet_storage_hdf5.pickling import leave_pickles_alone
 
 #: Told of each path that could not be copied and why.
 ErrorHandler: TypeAlias = Callable[[str, Exception], None]
@@ -128,8 +129,9 @@ def _copy_dataset(
     filters: tables.Filters | None,
 ) -> None:
     try:
-        if not _copy_contiguous(source, old_path, target, new_path):
-            _copy_by_pytables(source, old_path, target, new_path, filters)
+        with leave_pickles_alone():
+            if not _copy_contiguous(source, old_path, target, new_path):
+                _copy_by_pytables(source, old_path, target, new_path, filters)
     except BaseException:
         target.handles.forget(new_path)
         if target.handles.kind(new_path) is not None:
@@ -167,15 +169,26 @@ def _copy_by_pytables(
             )
         if isinstance(node, tables.Table):
             keywords["propindexes"] = True
-        copy = node.copy(
-            target.tables.get_node(parent or "/"), name, copyuserattrs=False, **keywords
-        )
-        copy.close()
+        where = target.tables.get_node(parent or "/")
+        if isinstance(node, tables.VLArray) and isinstance(node.atom, tables.atom.PseudoAtom):
+            _copy_rows(node, where, name)
+        else:
+            node.copy(where, name, copyuserattrs=False, **keywords).close()
     finally:
         node.close()
     target.handles.forget(new_path)
     with source.handles.dataset(old_path) as old, target.handles.dataset(new_path) as new:
         _copy_attributes(old, new)
+
+
+def _copy_rows(node: Any, where: Any, name: str) -> None:
+    """Copy rows that are pickles or texts as the bytes they are."""
+    copy = where._v_file.create_vlarray(where, name, atom=node.atom.base, filters=node.filters)
+    try:
+        for number in range(node.nrows):
+            copy.append(node._read_array(number, number + 1, 1)[0])
+    finally:
+        copy.close()
 
 
 def _joined(path: str, name: str) -> str:

@@ -32,7 +32,7 @@ from pypet_storage_hdf5.truncation import (
     open_completed,
     open_image,
 )
-from pypet_trajectory.exceptions import PypetError, PypetOSError
+from pypet_trajectory.exceptions import PickleRefusedError, PypetError, PypetOSError
 from pypet_trajectory.logger import module_logger
 
 _logger = module_logger(__name__)
@@ -108,17 +108,20 @@ class OpenFile:
                 )
         if exists and not os.access(path, os.R_OK):
             raise PermissionError(errno.EACCES, "The file cannot be read", path)
-        title_of_new = {} if exists else {"title": title}
+        opened = None
         try:
-            self.tables = tables.open_file(path, mode="a" if writable else "r", **title_of_new)
-        except (tables.HDF5ExtError, ValueError, OSError) as error:
-            self.tables = self._opened_after_kill(error)
-        self.handles = Handles(self.tables)
-        root = self.handles.group("/")
-        #: What a writer that did not close the file has left in it, ``''`` if there was none.
-        self.left_token = (
-            str(root.raw_attribute(WRITING)) if WRITING in root.attribute_names() else ""
-        )
+            # PyTables reads all attributes of the root at once.
+            with self.refusing_pickles("/"):
+                opened = self._opened({} if exists else {"title": title})
+                self.tables = opened
+                self.handles = Handles(self.tables)
+                #: What a writer that did not close the file has left in it, ``''`` if there was
+                #: none.
+                self.left_token = self._mark_of_writer()
+        except BaseException:
+            if opened is not None:
+                self.abandon()
+            raise
         #: What this writer leaves in the file until it closes it, see `mark_writing`.
         self.token = ""
 
@@ -152,11 +155,13 @@ class OpenFile:
                 repair(target)
             finally:
                 target.close()
-            self.tables = tables.open_file(self.path, mode="a")
+            with self.refusing_pickles("/"):
+                self.tables = tables.open_file(self.path, mode="a")
         else:
             image = ImageBytes(Path(self.path).read_bytes() + bytes(missing_bytes(self.path)))
             repair(image)
-            self.tables = open_image(self.path, bytes(image.image), mode="a")
+            with self.refusing_pickles("/"):
+                self.tables = open_image(self.path, bytes(image.image), mode="a")
         self.handles = Handles(self.tables)
 
     def filters(self, options: Mapping[str, Any] | None = None) -> tables.Filters:
@@ -219,8 +224,21 @@ class OpenFile:
 
     def abandon(self) -> None:
         """Close without removing the mark of a writer that was killed."""
-        self.handles.close()
+        if hasattr(self, "handles"):
+            self.handles.close()
         self.tables.close()
+
+    def _opened(self, title: Mapping[str, str]) -> Any:
+        try:
+            return tables.open_file(self.path, mode="a" if self.writable else "r", **title)
+        except PickleRefusedError:
+            raise
+        except (tables.HDF5ExtError, ValueError, OSError) as error:
+            return self._opened_after_kill(error)
+
+    def _mark_of_writer(self) -> str:
+        root = self.handles.group("/")
+        return str(root.raw_attribute(WRITING)) if WRITING in root.attribute_names() else ""
 
     def _opened_after_kill(self, error: Exception) -> Any:
         """The file opened although its last flush was cut short; else one clear error."""

@@ -23,6 +23,11 @@ from typing import Any
 
 from pypet_trajectory.exceptions import PickleRefusedError
 
+
+class _Unreported(list[str]):
+    """What was refused and nobody is told of."""
+
+
 _refused: ContextVar[list[str] | None] = ContextVar("refused", default=None)
 
 
@@ -69,6 +74,21 @@ def refuse_pickles(place: str) -> Iterator[None]:
         raise _refusal(place, refused)
 
 
+@contextmanager
+def leave_pickles_alone() -> Iterator[None]:
+    """Load no pickle that looks something up while the block runs, and say nothing about it.
+
+    For copying: PyTables tries to unpickle every attribute of a node that it opens, and keeps the
+    bytes if that fails. Nobody needs the objects there.
+    """
+    _install_hook()
+    token = _refused.set(_Unreported())
+    try:
+        yield
+    finally:
+        _refused.reset(token)
+
+
 def _refusal(place: str, refused: list[str]) -> PickleRefusedError:
     return PickleRefusedError(
         f"Pickles are refused (allow_pickle=False), but {place} holds one that looks up "
@@ -86,6 +106,8 @@ def unpickled(value: bytes) -> Any:
     try:
         return pickle.loads(value)
     except PickleRefusedError:
+        if isinstance(_refused.get(), _Unreported):
+            return value
         raise
     except Exception:  # anything may go wrong while unpickling bytes that are no pickle
         return value
