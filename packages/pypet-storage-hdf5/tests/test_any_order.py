@@ -20,11 +20,11 @@ from hypothesis.extra import numpy as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager, check_hdf5_file
-from pypet_trajectory.leaves.object_table import ObjectTable
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.trajectory import Trajectory
 
 pd = pytest.importorskip("pandas")
+ObjectTable = pytest.importorskip("pypet_trajectory.leaves.object_table").ObjectTable
 
 scalars = st.one_of(
     st.none(),

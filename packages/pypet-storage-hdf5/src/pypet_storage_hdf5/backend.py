@@ -13,6 +13,8 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import write_text
 from pypet_storage_hdf5.file import OpenFile
@@ -353,17 +355,21 @@ class HDF5Backend(TreeBackend):
         self._runs.write(table, rows)
         self._note(Change.RUNS, table)
 
+    def restore_runs(self, old_rows: Mapping[int, NDArray[Any]]) -> bool:
+        """Replace what cannot be read of the run table by rows kept before they changed."""
+        return self._runs.restore(old_rows)
+
     def update_runs(self, changed: RunRows) -> None:
         """Rewrite rows of runs, and their failures.
 
-        Crash story: the rows are in the journal when this returns, and in the file with the next
-        flush, which the next run brings.
+        Crash story: the rows are in the journal before the file changes, and in the file with the
+        next flush, which the next run brings.
         """
         self._unflushed = True
-        self._runs.update(changed)
         self._note(Change.ROWS, changed)
         if self._journal is not None:
             self._journal.write()
+        self._runs.update(changed)
 
     # ------------------------------------------------------------------ nodes
 
@@ -485,9 +491,15 @@ class HDF5Backend(TreeBackend):
     @property
     def _runs(self) -> RunsOnDisk:
         if self._runs_on_disk is None:
-            self._runs_on_disk = RunsOnDisk(self.file, self._overview)
+            self._runs_on_disk = RunsOnDisk(self.file, self._overview, self._keep_rows)
         self._runs_on_disk.name_of_run = self.name_of_run
         return self._runs_on_disk
+
+    def _keep_rows(self, start: int, read: Callable[[], NDArray[Any]]) -> None:
+        """Copy a chunk of the run table into the journal before it changes for the first time."""
+        trajectory = self._trajectory[1:]
+        if self._journal is not None and not self._journal.has_old_rows(trajectory, start):
+            self._journal.note_old_rows(trajectory, start, read())
 
     def _note(self, change: Change, content: Any) -> None:
         if self._journal is not None:

@@ -183,8 +183,9 @@ class Handles:
         handle = TableHandle(self.file)
         handle._g_new(*self._around(path), False)
         try:
-            handle._v_objectid, columns, _ = handle._get_info()
+            handle._v_objectid, columns, rows_per_chunk = handle._get_info()
             handle.dtype = row_dtype(columns)
+            handle.rows_per_chunk = max(int(rows_per_chunk), 1)
         except (AttributeError, ValueError) as error:  # PyTables stumbles over what it wants to say
             handle._g_close()
             raise PypetTypeError(f"{path!r} in {self.file.filename!r} is no table.") from error

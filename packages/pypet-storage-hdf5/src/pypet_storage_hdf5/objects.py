@@ -123,12 +123,15 @@ class TableHandle(_Dataset, tableextension.Table):  # type: ignore[misc]
     byteorder = sys.byteorder
     #: Columns of times, which PyTables converts after reading: there are none.
     colpathnames = _time64colnames = ()
+    #: Rows that are compressed, and written, together.
+    rows_per_chunk = 1
 
-    def read(self) -> NDArray[Any]:
-        """All rows."""
-        rows = np.empty(self.nrows, self.dtype)
+    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        """Rows from `start` to before `stop`; all if nothing is said."""
+        stop = self.nrows if stop is None else min(stop, self.nrows)
+        rows = np.empty(max(stop - start, 0), self.dtype)
         if len(rows):
-            self._read_records(0, len(rows), rows)
+            self._read_records(start, len(rows), rows)
         return rows
 
     def append(self, rows: NDArray[Any]) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import tables
+from numpy.typing import NDArray
 
 from pypet_storage_hdf5.session_journal import Change, Entry
 from pypet_trajectory.comparisons import nested_equal
@@ -49,6 +50,8 @@ class _Wanted:
     meta: TrajectoryMeta | None = None
     runs: RunTable | None = None
     rows: list[RunRows] = field(default_factory=list)
+    #: Rows of the run table before they changed, by the first index of their chunk.
+    old_rows: dict[int, NDArray[Any]] = field(default_factory=dict)
 
     def take(self, change: Change, content: Any) -> None:
         """Apply one change."""
@@ -75,6 +78,9 @@ class _Wanted:
             self.meta = content
         elif change is Change.RUNS:
             self.runs = content
+        elif change is Change.OLD_ROWS:
+            start, rows = content
+            self.old_rows.setdefault(start, rows)
         else:
             self.rows.append(content)
 
@@ -100,6 +106,8 @@ def recover(backend: HDF5Backend, journal: Iterable[Entry]) -> int:
 
 def _restore_overview(backend: HDF5Backend, wanted: _Wanted) -> int:
     try:
+        if wanted.old_rows and backend.restore_runs(wanted.old_rows):
+            _logger.warning("Rows of the run table were written anew.")
         complete = backend.read_meta() is not None and backend.read_runs() is not None
     except _DAMAGE:
         complete = False

@@ -52,6 +52,8 @@ class Change(Enum):
     RUNS = "runs"
     #: `RunRows`.
     ROWS = "rows"
+    #: First index and old rows of a chunk of the run table that is going to change.
+    OLD_ROWS = "old_rows"
     #: HDF5 path and `IndexCopy` of a group that is going to change.
     INDEX = "index"
 
@@ -87,6 +89,7 @@ class SessionJournal:
         self._size = 0
         self._waiting: list[Entry] = []
         self._has_gap = False
+        self._kept_rows: set[tuple[str, int]] = set()
 
     def note(self, trajectory: str, change: Change, content: Any) -> None:
         """Remember one change until `write`."""
@@ -100,6 +103,21 @@ class SessionJournal:
         Crash story: as `write`.
         """
         self._append([Entry("", Change.INDEX, (path, copy))])
+
+    def has_old_rows(self, trajectory: str, start: int) -> bool:
+        """Whether the chunk of the run table that begins at `start` was kept already."""
+        return (trajectory, start) in self._kept_rows
+
+    def note_old_rows(self, trajectory: str, start: int, rows: Any) -> None:
+        """Keep a chunk of the run table at once, because it changes right after.
+
+        HDF5 compresses and places a changed chunk anew, but its index follows with a later flush
+        only. Until then a kill can leave a chunk that cannot be read.
+
+        Crash story: as `write`.
+        """
+        self._append([Entry(trajectory, Change.OLD_ROWS, (start, rows))])
+        self._kept_rows.add((trajectory, start))
 
     def leave_gap(self) -> None:
         """Something changes that is not noted: begin anew after the next flush."""
@@ -147,6 +165,7 @@ class SessionJournal:
         self.close()
         self._size = 0
         self._has_gap = False
+        self._kept_rows.clear()
 
     def close(self) -> None:
         """Remove the journal; the file must be complete on disk."""

@@ -11,15 +11,19 @@ which is ten times as fast as zlib here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
+import tables
+from numpy.typing import NDArray
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import cut_text
 from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.objects import TableHandle
 from pypet_storage_hdf5.overview.run_blocks import ColumnCollector, rows_from, run_names
 from pypet_storage_hdf5.overview.tables import (
     as_rows,
@@ -83,10 +87,19 @@ class RunsOnDisk:
         The file.
     overview : str
         Path of the trajectory's ``overview`` group.
+    keep : Callable, optional
+        Called with the first index of a chunk that is going to change, and with a function that
+        reads its rows.
     """
 
-    def __init__(self, file: OpenFile, overview: str) -> None:
+    def __init__(
+        self,
+        file: OpenFile,
+        overview: str,
+        keep: Callable[[int, Callable[[], NDArray[Any]]], None] | None = None,
+    ) -> None:
         self._file = file
+        self._keep = keep
         self._path = f"{overview}/runs"
         self._failures_path = f"{overview}/run_failures"
         self._open_node: Any = None
@@ -153,7 +166,7 @@ class RunsOnDisk:
         if wanted:
             rows_wanted = [self._row_of(table, idx) for idx in wanted]
             with self._file.handles.open_table(self._path) as handle:
-                handle.replace(wanted, as_rows(rows_wanted, handle.dtype))
+                self._replace(handle, wanted, as_rows(rows_wanted, handle.dtype))
 
     def update(self, changed: RunRows) -> None:
         """Rewrite single rows and their failures.
@@ -180,7 +193,48 @@ class RunsOnDisk:
                     f"{self._path!r} in {self._file.path!r} has {table.nrows} rows, so there is "
                     f"no run {indices[-1] if indices[0] >= 0 else indices[0]}."
                 )
-            table.replace(indices, as_rows(rows, table.dtype))
+            self._replace(table, indices, as_rows(rows, table.dtype))
+
+    def restore(self, old_rows: Mapping[int, NDArray[Any]]) -> bool:
+        """Bring back chunks that a killed process left in a state that cannot be read.
+
+        Parameters
+        ----------
+        old_rows : Mapping[int, NDArray]
+            Rows of chunks from before they changed, by the index of the first one.
+
+        Returns
+        -------
+        bool
+            Whether anything had to be brought back.
+
+        Raises
+        ------
+        tables.HDF5ExtError
+            If other chunks cannot be read.
+
+        Notes
+        -----
+        Crash story: the new table is complete before the old one goes.
+        """
+        if not table_exists(self._file, self._path):
+            return False
+        with self._file.handles.open_table(self._path) as table:
+            try:
+                table.read()
+            except tables.HDF5ExtError:
+                rows = self._read_around(table, old_rows)
+            else:
+                return False
+            rows_per_chunk = table.rows_per_chunk
+        self._open_node = None
+        self._exchange(
+            self._path,
+            rows,
+            filters=light_filters(self._file, "blosc:lz4" if len(rows) >= _LARGE else None),
+            chunkshape=rows_per_chunk,
+        )
+        return True
 
     # -------------------------------------------------------------- internal
 
@@ -233,26 +287,45 @@ class RunsOnDisk:
         exists = self._has_failures()
         if (not failures and not exists) or (exists and self._read_failures() == failures):
             return
-        parent = self._failures_path.rpartition("/")[0]
-        unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}run_failures"
+        if not failures:
+            self._file.handles.remove(self._failures_path)
+            return
+        rows = [
+            {"idx": idx, **_cut_texts(asdict(failure))} for idx, failure in sorted(failures.items())
+        ]
+        self._exchange(self._failures_path, as_rows(rows, _FAILURE_DTYPE))
+
+    def _exchange(self, path: str, rows: NDArray[Any], **options: Any) -> None:
+        """Put a new table in the place of an old one, if there is one; `options` create it."""
+        parent, _, name = path.rpartition("/")
+        unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{name}"
         if table_exists(self._file, unfinished):
             self._file.handles.remove(unfinished)
-        if failures:
-            rows = [
-                {"idx": idx, **_cut_texts(asdict(failure))}
-                for idx, failure in sorted(failures.items())
-            ]
-            create_table(
-                self._file,
-                unfinished,
-                _FAILURE_DTYPE,
-                as_rows(rows, _FAILURE_DTYPE),
-                expected=len(rows),
-            )
-        if exists:
-            self._file.handles.remove(self._failures_path)
-        if failures:
-            self._file.handles.move(unfinished, self._failures_path)
+        create_table(self._file, unfinished, rows.dtype, rows, expected=len(rows), **options)
+        if table_exists(self._file, path):
+            self._file.handles.remove(path)
+        self._file.handles.move(unfinished, path)
+
+    def _replace(self, table: TableHandle, indices: Sequence[int], rows: NDArray[Any]) -> None:
+        """Replace rows; the chunks that they lie in are kept before."""
+        size = table.rows_per_chunk
+        for start in sorted({idx - idx % size for idx in indices}) if self._keep else ():
+            self._keep(start, functools.partial(table.read, start, start + size))
+        table.replace(indices, rows)
+
+    def _read_around(
+        self, table: TableHandle, old_rows: Mapping[int, NDArray[Any]]
+    ) -> NDArray[Any]:
+        """All rows, with `old_rows` in place of chunks that cannot be read."""
+        chunks = []
+        for start in range(0, table.nrows, table.rows_per_chunk):
+            try:
+                chunks.append(table.read(start, start + table.rows_per_chunk))
+            except tables.HDF5ExtError:
+                if start not in old_rows:
+                    raise
+                chunks.append(old_rows[start])
+        return np.concatenate(chunks)
 
 
 def _cut_texts(row: Mapping[str, Any]) -> dict[str, Any]:
