@@ -500,6 +500,7 @@ class HDF5Backend(TreeBackend):
         trajectory = self._trajectory[1:]
         if self._journal is not None and not self._journal.has_old_rows(trajectory, start):
             self._journal.note_old_rows(trajectory, start, read())
+            self.file.ensure_marked()
 
     def _note(self, change: Change, content: Any) -> None:
         if self._journal is not None:

@@ -124,6 +124,8 @@ class OpenFile:
             raise
         #: What this writer leaves in the file until it closes it, see `mark_writing`.
         self.token = ""
+        #: Whether a flush brought the mark of this writer to the file.
+        self._is_marked = False
 
     def shared(self, settings: Settings, *, allow_pickle: bool) -> OpenFile:
         """The same open file for somebody else, who must not close it."""
@@ -139,6 +141,7 @@ class OpenFile:
         was killed is still there.
         """
         self.token = uuid.uuid4().hex
+        self._is_marked = False
         self.handles.group("/").set_raw_attribute(WRITING, np.array(self.token))
 
     def continue_repaired(self, repair: Callable[[FileBytes | ImageBytes], object]) -> None:
@@ -193,6 +196,15 @@ class OpenFile:
             rows: NDArray[Any] = self.read_node(path)
         return rows
 
+    def ensure_marked(self) -> None:
+        """Flush unless the file on disk already says that it is being written.
+
+        Chunks reach the file when their dataset is closed, long before a flush. Without the mark
+        nobody would ask the journal about them.
+        """
+        if not self._is_marked:
+            self.flush()
+
     def flush(self, *, buffers: bool = False) -> None:
         """Bring everything to the operating system, so that a killed process loses nothing.
 
@@ -200,6 +212,7 @@ class OpenFile:
         """
         if not self.writable:
             return
+        self._is_marked = True
         if buffers:
             self.tables.flush()
         else:
