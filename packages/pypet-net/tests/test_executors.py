@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+import importlib.util
 import os
 import stat
 import subprocess
@@ -11,17 +11,13 @@ import textwrap
 
 import pytest
 
-from pypet_net.executors import EXECUTORS, DaskExecutor, dask_executor, executor_factory
+from pypet_net.executors import EXECUTORS, DaskExecutor, executor_factory
 from pypet_trajectory.exceptions import MissingPackageError
 
 pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
 ]
-
-
-def draw(_):
-    return os.urandom(8)
 
 
 def test_a_factory_makes_what_it_names(monkeypatch):
@@ -97,45 +93,68 @@ def test_a_dask_cluster_of_others_is_not_closed():
     assert client.calls[1:] == [("shutdown", False)]
 
 
-def test_dask_makes_two_runs_of_two_equal_calls():
-    pytest.importorskip("distributed")
-    with dask_executor(workers=1) as executor:
-        first, second = executor.submit(draw, 0), executor.submit(draw, 0)
-        assert first.result(60) != second.result(60)
-        assert executor._max_workers == 1
+def printed_by(folder, code, *command, needs):
+    """What a script prints in an interpreter of its own.
+
+    Cluster packages change signal handlers, pickling and environment variables of the process
+    that imports them, which is no matter of the tests that follow.
+    """
+    if importlib.util.find_spec(needs) is None:
+        pytest.skip(f"{needs} is not installed")
+    script = folder / "script.py"
+    script.write_text(textwrap.dedent(code))
+    done = subprocess.run(
+        [*command, str(script)], capture_output=True, text=True, timeout=90, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
-def test_workers_of_a_cluster_elsewhere_cannot_be_asked_for():
-    pytest.importorskip("distributed")
-    with pytest.raises(ValueError, match="workers=3"):
-        dask_executor("tcp://127.0.0.1:8786", workers=3)
+def test_dask_makes_two_runs_of_two_equal_calls(tmp_path):
+    code = """
+        import os
+        from pypet_net.executors import dask_executor
+
+        def draw(_):
+            return os.urandom(8)
+
+        if __name__ == "__main__":
+            with dask_executor(workers=1) as executor:
+                first, second = executor.submit(draw, 0), executor.submit(draw, 0)
+                print(first.result(60) != second.result(60), executor._max_workers)
+    """
+    assert printed_by(tmp_path, code, sys.executable, needs="distributed") == "True 1"
+
+
+def test_workers_of_a_cluster_elsewhere_cannot_be_asked_for(tmp_path):
+    code = """
+        from pypet_net.executors import dask_executor
+
+        try:
+            dask_executor("tcp://127.0.0.1:8786", workers=3)
+        except ValueError as error:
+            print(error)
+    """
+    assert "workers=3" in printed_by(tmp_path, code, sys.executable, needs="distributed")
 
 
 def test_mpi_runs_functions_in_its_processes(tmp_path):
-    pytest.importorskip("mpi4py")
-    script = tmp_path / "script.py"
-    script.write_text(
-        textwrap.dedent("""
-            from pypet_net.executors import mpi_executor
-
-            if __name__ == "__main__":
-                with mpi_executor() as executor:
-                    print([f.result(30) for f in [executor.submit(abs, -x) for x in range(5)]])
-        """)
-    )
     mpiexec = os.path.join(os.path.dirname(sys.executable), "mpiexec")
     if not os.path.exists(mpiexec):
         pytest.skip("there is no mpiexec beside the interpreter")
-    done = subprocess.run(
-        [mpiexec, "-n", "2", sys.executable, "-m", "mpi4py.futures", str(script)],
-        capture_output=True, text=True, timeout=90,
-    )  # fmt: skip
-    assert done.stdout.strip() == "[0, 1, 2, 3, 4]", done.stderr
+    code = """
+        from pypet_net.executors import mpi_executor
+
+        if __name__ == "__main__":
+            with mpi_executor() as executor:
+                print([f.result(30) for f in [executor.submit(abs, -x) for x in range(5)]])
+    """
+    command = [mpiexec, "-n", "2", sys.executable, "-m", "mpi4py.futures"]
+    assert printed_by(tmp_path, code, *command, needs="mpi4py") == "[0, 1, 2, 3, 4]"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell script stands for sbatch")
 def test_slurm_jobs_become_workers(tmp_path, monkeypatch):
-    pytest.importorskip("dask_jobqueue")
     commands = {
         # The job is copied, for its file is removed as soon as this returns.
         "sbatch": 'cp "$1" "$0.job"\nsh "$0.job" > "$0.log" 2>&1 &\necho "Submitted job $!"\n',
@@ -146,6 +165,16 @@ def test_slurm_jobs_become_workers(tmp_path, monkeypatch):
         path.write_text(f"#!/bin/sh\n{body}")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    make = executor_factory("slurm", jobs=1, interface="lo", local_directory=str(tmp_path))
-    with make() as executor:
-        assert executor.submit(operator.neg, 42).result(60) == -42
+    code = """
+        import operator
+        import signal
+        from pypet_net.executors import executor_factory
+
+        if __name__ == "__main__":
+            make = executor_factory("slurm", jobs=1, interface="lo", local_directory=".")
+            with make() as executor:
+                print(executor.submit(operator.neg, 42).result(60))
+            print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    """
+    printed = printed_by(tmp_path, code, sys.executable, needs="dask_jobqueue")
+    assert printed.splitlines() == ["-42", "True"]

@@ -395,9 +395,9 @@ def test_whatever_a_configuration_changes_at_a_logger_is_put_back(folder: Path):
         "version": 1,
         "disable_existing_loggers": False,
         "filters": {"some": {"name": "mine"}},
-        "loggers": {"mine": {"level": "DEBUG", "propagate": False, "filters": ["some"]}},
+        "loggers": {"put_back": {"level": "DEBUG", "propagate": False, "filters": ["some"]}},
     }
-    mine = logging.getLogger("mine")
+    mine = logging.getLogger("put_back")
     with Environment("t", log_config=config, **LAZY):
         assert (mine.level, mine.propagate, len(mine.filters)) == (logging.DEBUG, False, 1)
     assert (mine.level, mine.propagate, mine.filters) == (logging.NOTSET, True, [])

@@ -8,7 +8,10 @@ matter of course: Dask by default takes equal calls for one, also if they draw r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from functools import partial
 from importlib import import_module
@@ -139,7 +142,8 @@ def slurm_executor(
     MissingPackageError
         If ``dask-jobqueue`` is not installed.
     """
-    jobqueue = _imported("dask_jobqueue", "slurm")
+    with _same_signals():
+        jobqueue = _imported("dask_jobqueue", "slurm")
     distributed = _imported("distributed", "slurm")
     cluster = jobqueue.SLURMCluster(
         cores=cores, processes=cores, memory=memory, walltime=walltime, **options
@@ -147,6 +151,24 @@ def slurm_executor(
     cluster.scale(jobs=jobs)
     client = distributed.Client(cluster)
     return DaskExecutor(client, (client, cluster))
+
+
+@contextlib.contextmanager
+def _same_signals() -> Iterator[None]:
+    """Put signal handlers back that are replaced within.
+
+    dask-jobqueue does so on import: Ctrl-C would exit at once, whatever was agreed on.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
 #: What users may name.
