@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import cut_text
-from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.file import HDF5FileError, OpenFile
 from pypet_storage_hdf5.objects import TableHandle
 from pypet_storage_hdf5.overview.run_blocks import ColumnCollector, rows_from, run_names
 from pypet_storage_hdf5.overview.tables import (
@@ -119,7 +119,18 @@ class RunsOnDisk:
         ------
         DataNotInStorageError
             If there is no run table.
+        HDF5FileError
+            If rows of it are damaged.
         """
+        try:
+            return self._read()
+        except tables.HDF5ExtError as error:
+            raise HDF5FileError(
+                f"The run table {self._path!r} in {self._file.path!r} is damaged, so the "
+                "trajectory cannot be loaded. `repair_hdf5_file` saves what else is in the file."
+            ) from error
+
+    def _read(self) -> RunTable:
         with self._file.refusing_pickles(self._path):
             node = self._node()
             length = int(node.nrows)
