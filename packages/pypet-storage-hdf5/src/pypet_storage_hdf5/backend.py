@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import write_text
-from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.file import IncompleteWriteError, OpenFile
 from pypet_storage_hdf5.group_index import FileBytes, has_unclaimed_end
 from pypet_storage_hdf5.handles import GROUP
 from pypet_storage_hdf5.holders import hold, holder_of, release
@@ -223,11 +223,19 @@ class HDF5Backend(TreeBackend):
             file, self._file = self._file, None
             self._leave()
             if not self._borrowed:
-                file.close()
-                # A file that could be closed needs no journal, even if the call failed.
-                if journal is not None and guard is not None:
-                    guard.close()
-                    journal.close()
+                try:
+                    file.close()
+                except IncompleteWriteError:
+                    if journal is not None:
+                        journal.leave()
+                    raise
+                else:
+                    # A file that could be closed needs no journal, even if the call failed.
+                    if journal is not None:
+                        journal.close()
+                finally:
+                    if guard is not None:
+                        guard.close()
 
     def flush(self, *, buffers: bool = False) -> None:
         """Bring everything to the operating system, with `buffers` also what PyTables holds back.

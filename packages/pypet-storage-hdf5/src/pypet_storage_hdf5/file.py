@@ -47,6 +47,10 @@ class HDF5FileError(PypetError, tables.HDF5ExtError):  # type: ignore[misc]
         super().__init__(message, h5bt=False)  # type: ignore[call-arg]
 
 
+class IncompleteWriteError(PypetOSError):
+    """The operating system did not take all that was written, as on a full disk."""
+
+
 class MissingFileError(PypetOSError, FileNotFoundError):
     """There is no file of that name to read from."""
 
@@ -209,6 +213,11 @@ class OpenFile:
         """Bring everything to the operating system, so that a killed process loses nothing.
 
         What is written here is never in PyTables' buffers; `buffers` flushes these as well.
+
+        Raises
+        ------
+        IncompleteWriteError
+            If the disk is full. Neither HDF5 nor PyTables says so.
         """
         if not self.writable:
             return
@@ -218,13 +227,36 @@ class OpenFile:
         else:
             # PyTables' own flush visits every node it remembers.
             self.tables._flush_file(1)
+        # A flush that fails stops before the superblock, so the file itself knows of nothing.
+        missing = self.tables.get_filesize() - os.path.getsize(self.path)
+        if missing > 0:
+            raise IncompleteWriteError(
+                errno.ENOSPC,
+                f"Not all data could be written: the file lacks {missing} bytes at its end, most "
+                "likely because the disk or a quota is full. What was stored before is safe "
+                "together with the journal beside the file. Make space, then open it again",
+                self.path,
+            )
 
     def close(self) -> None:
-        """Flush, make durable and close."""
+        """Flush, make durable and close.
+
+        Crash story: if something could not be written, the mark stays, and so the file is taken
+        for that of a killed process the next time.
+
+        Raises
+        ------
+        IncompleteWriteError
+            If the disk is full. The file is closed all the same.
+        """
         if not self.tables.isopen:
             return
         if self.writable:
-            self.tables.flush()
+            try:
+                self.flush(buffers=True)
+            except IncompleteWriteError:
+                self.abandon()
+                raise
             # The mark goes when everything else is on disk, see `truncation`.
             root = self.handles.group("/")
             if WRITING in root.attribute_names():

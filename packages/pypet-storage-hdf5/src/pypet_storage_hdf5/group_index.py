@@ -210,9 +210,9 @@ def copied_index(source: Bytes, path: str) -> IndexCopy | None:
 
 
 def has_header(source: Bytes, address: int) -> bool:
-    """Whether an object in the old format lies at this address."""
+    """Whether an object in the old format lies at this address, with all parts of its header."""
     try:
-        return any(True for _ in _messages(source, address))
+        return len(list(_messages(source, address))) > 0
     except DamagedIndexError:
         return False
 

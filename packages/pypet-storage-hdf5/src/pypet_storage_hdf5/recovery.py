@@ -139,11 +139,11 @@ def _restore_nodes(backend: HDF5Backend, records: dict[str, NodeRecord]) -> int:
                 restored += 1
             _check_listed(backend, full_name, listings)
         except _DAMAGE as error:
-            damaged = _damaged_parent(full_name, set_aside)
+            damaged = _damaged_part(full_name, set_aside)
             if damaged is None:
                 _logger.error("%r cannot be restored: %s", full_name, error)
                 continue
-            _logger.warning("The group %r is damaged and is created anew.", damaged)
+            _logger.warning("%r is damaged and is created anew.", damaged)
             set_aside.add(damaged)
             listings.clear()
             backend.set_aside(damaged)
@@ -202,9 +202,8 @@ def _rewrite(backend: HDF5Backend, record: NodeRecord) -> None:
     backend.write_node(WriteRequest(record, OVERWRITE_DATA))
 
 
-def _damaged_parent(full_name: str, tried: set[str]) -> str | None:
-    """The nearest group above that was not created anew yet."""
-    parent = full_name.rpartition(".")[0]
-    while parent in tried:
-        parent = parent.rpartition(".")[0]
-    return parent or None
+def _damaged_part(full_name: str, tried: set[str]) -> str | None:
+    """The node itself, or the nearest group above, that was not created anew yet."""
+    while full_name in tried:
+        full_name = full_name.rpartition(".")[0]
+    return full_name or None

@@ -167,6 +167,10 @@ class SessionJournal:
         self._has_gap = False
         self._kept_rows.clear()
 
+    def leave(self) -> None:
+        """Leave the journal for whoever opens the file next."""
+        self._journal.close()
+
     def close(self) -> None:
         """Remove the journal; the file must be complete on disk."""
         self._journal.close()

@@ -1,0 +1,87 @@
+"""A disk that fills up while data is stored: a limit on the size of files stands for it."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import pytest
+
+from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager
+from pypet_trajectory import Trajectory, load_trajectory
+from pypet_trajectory.exceptions import PypetOSError
+
+resource = pytest.importorskip("resource")
+
+
+@contextmanager
+def files_of_at_most(size):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class Experiment:
+    """A trajectory with old results, and as many new ones as the disk takes."""
+
+    def __init__(self, path):
+        self.path = path
+        self.traj = Trajectory("t", storage_service=HDF5StorageService(str(path)), add_time=False)
+        for number in range(5):
+            self.traj.f_add_result(f"old{number}", np.arange(100.0))
+        self.traj.f_store()
+        self.confirmed = []
+
+    def fill(self, room, held=False):
+        """Store until `room` bytes more are taken, and return what is raised then.
+
+        With `held` the file is open all the time.
+        """
+        around = StorageContextManager(self.traj) if held else nullcontext()
+        try:
+            with files_of_at_most(self.path.stat().st_size + room), around:
+                for number in range(room):
+                    self.store(number)
+        except PypetOSError as error:
+            return error
+        return None
+
+    def store(self, number):
+        self.traj.f_add_result(f"new{number}", np.random.default_rng(number).random(100))
+        self.traj.f_store_item(f"new{number}")
+        self.confirmed.append(number)
+
+    def assert_complete(self):
+        loaded = load_trajectory("t", filename=str(self.path), load_data=2)
+        for number in range(5):
+            assert np.array_equal(loaded.f_get(f"old{number}").f_get(0), np.arange(100.0))
+        for number in self.confirmed:
+            expected = np.random.default_rng(number).random(100)
+            assert np.array_equal(loaded.f_get(f"new{number}").f_get(0), expected)
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    return Experiment(tmp_path / "f.hdf5")
+
+
+def test_the_error_says_what_is_the_matter_and_where(experiment):
+    error = experiment.fill(20_000)
+    assert error.errno == errno.ENOSPC
+    assert error.filename == str(experiment.path)
+    assert "disk or a quota is full" in str(error)
+
+
+@pytest.mark.parametrize("room", range(1_000, 60_000, 7_919))
+@pytest.mark.parametrize("held", [False, True])
+def test_nothing_that_was_confirmed_is_lost_and_storing_goes_on_when_there_is_space(
+    experiment, room, held
+):
+    assert experiment.fill(room, held) is not None
+    experiment.assert_complete()
+    experiment.store(1_000_000)
+    experiment.assert_complete()
