@@ -7,7 +7,7 @@ from pypet_storage_hdf5.checking import (
     repair_hdf5_file,
 )
 from pypet_storage_hdf5.compaction import compact_hdf5_file
-from pypet_storage_hdf5.file import HDF5FileError
+from pypet_storage_hdf5.file import HDF5FileError, IncompleteWriteError
 from pypet_storage_hdf5.service import HDF5StorageService
 from pypet_storage_hdf5.shared import (
     SharedArray,
@@ -25,6 +25,7 @@ from pypet_storage_hdf5.shared import (
 
 __all__ = [
     "HDF5FileError",
+    "IncompleteWriteError",
     "HDF5StorageService",
     "Problem",
     "RepairReport",
