@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 
@@ -321,9 +322,11 @@ def test_the_run_information_tells_why_a_run_failed_until_it_has_completed(explo
         assert "failure" not in traj.f_get_run_information(1)
 
 
-def test_the_summary_names_failed_runs(explored, caplog):
-    env = explored([1, 2], on_run_error="continue")
-    with caplog.at_level("INFO"):
+@pytest.mark.parametrize("on_run_error", ["continue", "raise"])
+def test_the_summary_names_failed_runs(explored, caplog, on_run_error):
+    env = explored([1, 2, 3], on_run_error=on_run_error)
+    raised = pytest.raises(ZeroDivisionError) if on_run_error == "raise" else nullcontext()
+    with caplog.at_level("INFO"), raised:
         env.run(fail_at_two)
     (record,) = [
         r for r in caplog.records if r.levelname == "ERROR" and "not completed" in r.message

@@ -470,7 +470,6 @@ class Environment(HasLogger):
             times = config_entries.note_times(traj, self.name, self._start_timestamp)
             store.after_runs(times)
         services.finalize(traj)
-        log_summary(traj)
         finish_record(record, traj, arguments.automatic_storing)
         return results
 
@@ -478,7 +477,7 @@ class Environment(HasLogger):
     def _batch_loop(
         self, store: ExperimentStore, run_data: RunData, mapped: bool, results: list[Any]
     ) -> Iterator[BatchLoop]:
-        """The loop that executes runs, recorded if they can be resumed; afterwards, where it is."""
+        """The loop that executes runs, recorded if they can be resumed; then how it ended."""
         arguments, traj, start = self._arguments, self._traj, self._start_timestamp
         assert start is not None, "an experiment begins before its loop"
         with resuming.recording(
@@ -503,6 +502,7 @@ class Environment(HasLogger):
                 yield loop
             finally:
                 self._plan = loop.plan
+                log_summary(traj)
                 self._current_idx = first_open_index(traj)
 
     # --------------------------------------------------------------------- logging
