@@ -28,7 +28,7 @@ from pypet_multiproc.writing import sockets
 from pypet_multiproc.writing.chunks import ChunkSource
 from pypet_multiproc.writing.sockets import SocketSource
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 context = multiprocessing.get_context("fork")
 

@@ -16,7 +16,7 @@ from pypet_multiproc.settings import EngineSettings
 from pypet_multiproc.testing import JournalStorageService, double
 from pypet_trajectory.trajectory import Trajectory
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 WAYS = {
     "serial": {},

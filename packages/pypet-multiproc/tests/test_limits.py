@@ -17,7 +17,7 @@ from pypet_multiproc.testing import double
 from pypet_multiproc.threads import threads_per_worker
 from pypet_multiproc.timeouts import time_limit
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture

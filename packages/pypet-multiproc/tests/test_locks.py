@@ -10,7 +10,7 @@ import pytest
 
 from pypet_multiproc.locks import OwnerLock
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture

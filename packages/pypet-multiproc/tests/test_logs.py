@@ -26,7 +26,7 @@ from pypet_multiproc.logs import (
 from pypet_multiproc.testing import double
 from pypet_trajectory.trajectory import Trajectory
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture

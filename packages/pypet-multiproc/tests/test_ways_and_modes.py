@@ -22,7 +22,7 @@ WAYS = {
 }
 MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.mark.claim(64, 164, 174)

@@ -12,7 +12,7 @@ from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.worker_handles import Reported, Undone, Worker
 from pypet_multiproc.workers import BEGUN, BROKEN, DROPPED, FINISHED, OUTCOME, READY, STORING
 
-pytestmark = pytest.mark.timeout(10)
+pytestmark = pytest.mark.timeout(60)
 
 
 class Worked:
