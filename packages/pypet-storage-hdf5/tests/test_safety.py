@@ -143,32 +143,6 @@ def test_a_closed_file_has_no_journal(new, path):
     assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
 
 
-def test_what_the_file_lost_is_restored_from_the_journal(new, load, path):
-    traj = new()
-    for number in range(5):
-        traj.f_add_result(f"group.r{number}", number, comment=str(number))
-    traj.f_store(only_init=True)
-    service = traj.v_storage_service
-    service.store("OPEN_FILE", None, trajectory_name="traj")
-    traj.f_store()
-    journal = Path(journal_path(path)).read_bytes()
-    Path(journal_path(path) + ".copy").write_bytes(journal)
-    service.store("CLOSE_FILE", None)
-    token = next(iter(Journal(journal_path(path) + ".copy"))).decode()
-    with tables.open_file(path, "a") as file:
-        file.remove_node("/traj/results/group", recursive=True)
-        file.root._v_attrs.PYPET_WRITING = token
-    Path(journal_path(path)).write_bytes(journal)
-    before = Path(path).read_bytes()
-    again = load()
-    assert [again.f_get(f"results.group.r{n}").f_get() for n in range(5)] == list(range(5))
-    assert Path(path).read_bytes() == before  # reading restored in memory only
-    again.f_add_result("next", 1)
-    again.f_store()
-    assert not os.path.exists(journal_path(path))
-    assert load().f_get("results.group.r3").f_get() == 3
-
-
 def test_a_full_disk_is_an_os_error_and_the_file_stays_good(new, load, monkeypatch):
     traj = new()
     traj.f_add_result("before", 1)

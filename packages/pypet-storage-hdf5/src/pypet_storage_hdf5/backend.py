@@ -17,17 +17,9 @@ from numpy.typing import NDArray
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import write_text
-from pypet_storage_hdf5.file import IncompleteWriteError, OpenFile
-from pypet_storage_hdf5.group_index import FileBytes, has_unclaimed_end
+from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import GROUP
 from pypet_storage_hdf5.holders import hold, holder_of, release
-from pypet_storage_hdf5.index_guard import (
-    IndexGuard,
-    OldIndex,
-    bring_back,
-    is_damaged,
-    old_indexes,
-)
 from pypet_storage_hdf5.layout.reader import OVERVIEW
 from pypet_storage_hdf5.layout.tree import TreeLayout
 from pypet_storage_hdf5.merging import copy_nodes
@@ -43,21 +35,11 @@ from pypet_storage_hdf5.overview.runs import RunsOnDisk
 from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_storage_hdf5.overview.tables import ensure_group
 from pypet_storage_hdf5.progress import Progress
+from pypet_storage_hdf5.protection import Protection
 from pypet_storage_hdf5.recovery import recover
-from pypet_storage_hdf5.session_journal import (
-    Change,
-    SessionJournal,
-    entries,
-    journal_path,
-    remove_journal,
-)
+from pypet_storage_hdf5.session_journal import Change, journal_path
 from pypet_storage_hdf5.settings import Settings
-from pypet_trajectory.exceptions import (
-    PickleRefusedError,
-    PypetKeyError,
-    PypetRuntimeError,
-)
-from pypet_trajectory.logger import module_logger
+from pypet_trajectory.exceptions import PypetKeyError, PypetRuntimeError
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import (
     NodeKind,
@@ -69,9 +51,6 @@ from pypet_trajectory.storage.records import (
 
 if TYPE_CHECKING:
     from pypet_trajectory.runs.table import RunTable
-
-
-_logger = module_logger(__name__)
 
 
 class HDF5Backend(TreeBackend):
@@ -117,8 +96,7 @@ class HDF5Backend(TreeBackend):
         #: How runs are called if not by pypet's standard rule; for the run table.
         self.name_of_run: Callable[[int], str] | None = None
         self._unflushed = False
-        self._journal: SessionJournal | None = None
-        self._guard: IndexGuard | None = None
+        self._protection: Protection | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled back end is a closed one: an open file stays with its process.
@@ -131,8 +109,7 @@ class HDF5Backend(TreeBackend):
             "_layout": None,
             "_summaries": None,
             "_runs_on_disk": None,
-            "_journal": None,
-            "_guard": None,
+            "_protection": None,
             "name_of_run": None,
         }
 
@@ -174,20 +151,14 @@ class HDF5Backend(TreeBackend):
         )
         if os.path.exists(journal_path(self.location)):
             try:
-                self._recover(writable)
+                recover(self)
             except BaseException:
                 file, self._file = self._file, None
-                self._leave()
                 file.abandon()
                 raise
         self.progress.start()
         if writable:
-            self._file.mark_writing()
-            self._journal = SessionJournal(self.location, self._file.token)
-            self._guard = IndexGuard(self.location, self._journal.note_index)
-            if self._file.is_new:
-                self._guard.created("/")
-            self._file.handles.guard = self._guard
+            self._protection = Protection(self._file)
             hold(self.location, self)
 
     def _borrow(self, lender: HDF5Backend) -> None:
@@ -203,7 +174,7 @@ class HDF5Backend(TreeBackend):
         finally:
             self._file = self._lender = None
             self._borrowed = False
-            self._leave()
+            self.deselect()
 
     def close(self) -> None:
         """Write what waits, make it durable, close."""
@@ -214,28 +185,17 @@ class HDF5Backend(TreeBackend):
             return
         try:
             self._write_summaries()
-            if self._journal is not None and not self._borrowed:
-                self._journal.write()
+            if self._protection is not None:
+                self._protection.write()
         finally:
             release(self)
-            journal, self._journal = self._journal, None
-            guard, self._guard = self._guard, None
+            protection, self._protection = self._protection, None
             file, self._file = self._file, None
-            self._leave()
-            if not self._borrowed:
-                try:
-                    file.close()
-                except IncompleteWriteError:
-                    if journal is not None:
-                        journal.leave()
-                    raise
-                else:
-                    # A file that could be closed needs no journal, even if the call failed.
-                    if journal is not None:
-                        journal.close()
-                finally:
-                    if guard is not None:
-                        guard.close()
+            self.deselect()
+            if protection is not None:
+                protection.close()
+            elif not self._borrowed:
+                file.close()
 
     def flush(self, *, buffers: bool = False) -> None:
         """Bring everything to the operating system, with `buffers` also what PyTables holds back.
@@ -248,23 +208,14 @@ class HDF5Backend(TreeBackend):
             self._lender.flush_changes_of_others()
         elif self._unflushed or buffers:
             self._write_summaries()
-            if self._journal is not None:
-                self._journal.write()
-            self.file.flush(buffers=buffers)
+            (self._protection or self.file).flush(buffers=buffers)
             self._unflushed = False
-            if (
-                self._journal is not None
-                and self._guard is not None
-                and (self._journal.is_full or self._guard.is_full)
-            ):
-                self._journal.start_anew()
-                self._guard.start_anew()
 
     def flush_unnoted(self) -> None:
         """Flush after changes that are no changes of nodes, so are not in the journal."""
         self._unflushed = True
-        if self._journal is not None:
-            self._journal.leave_gap()
+        if self._protection is not None:
+            self._protection.leave_gap()
         self.flush()
 
     def flush_changes_of_others(self) -> None:
@@ -288,15 +239,22 @@ class HDF5Backend(TreeBackend):
                 raise PypetKeyError(f"There is no trajectory {name!r} in {self.location!r}.")
             self.file.handles.create_group(path)
         self._write_summaries()
-        self._leave()
+        self.deselect()
         self._trajectory = path
         self._summaries = Summaries(self.file, self._overview)
         self._layout = TreeLayout(self.file, path, self._summaries)
 
+    def deselect(self) -> None:
+        """Select no trajectory, and forget what is known of the one that was."""
+        self._trajectory = ""
+        self._layout = None
+        self._summaries = None
+        self._runs_on_disk = None
+
     def remove_trajectory(self, name: str) -> None:
         """Remove a trajectory with everything below it; one unlinking."""
         if self._trajectory == f"/{name}":
-            self._leave()
+            self.deselect()
         self.file.handles.remove(f"/{name}")
         self.flush_unnoted()
 
@@ -310,7 +268,7 @@ class HDF5Backend(TreeBackend):
         if handles.kind(f"/{new_name}") is not None:
             handles.remove(f"/{new_name}")
         handles.move(f"/{name}", f"/{new_name}")
-        self._leave()
+        self.deselect()
         self.select(new_name)
         self.flush_unnoted()
 
@@ -375,8 +333,8 @@ class HDF5Backend(TreeBackend):
         """
         self._unflushed = True
         self._note(Change.ROWS, changed)
-        if self._journal is not None:
-            self._journal.write()
+        if self._protection is not None:
+            self._protection.write()
         self._runs.update(changed)
 
     # ------------------------------------------------------------------ nodes
@@ -505,73 +463,13 @@ class HDF5Backend(TreeBackend):
 
     def _keep_rows(self, start: int, read: Callable[[], NDArray[Any]]) -> None:
         """Copy a chunk of the run table into the journal before it changes for the first time."""
-        trajectory = self._trajectory[1:]
-        if self._journal is not None and not self._journal.has_old_rows(trajectory, start):
-            self._journal.note_old_rows(trajectory, start, read())
-            self.file.ensure_marked()
+        if self._protection is not None:
+            self._protection.keep_rows(self._trajectory[1:], start, read)
 
     def _note(self, change: Change, content: Any) -> None:
-        if self._journal is not None:
-            self._journal.note(self._trajectory[1:], change, content)
-
-    def _recover(self, writable: bool) -> None:
-        """Apply the journal of a process that was killed; for reading, in memory only.
-
-        Raises
-        ------
-        PickleRefusedError
-            If the file is to be written, but its journal must not be read.
-        """
-        if not self.allow_pickle:
-            if writable and self.file.left_token:
-                raise PickleRefusedError(
-                    f"{self.location!r} was not closed properly. Its journal, "
-                    f"{journal_path(self.location)!r}, holds pickles, which are refused "
-                    "(allow_pickle=False). Open the file once with allow_pickle=True, or remove "
-                    "the journal if you can do without what it holds."
-                )
-            _logger.warning(
-                "%r was not closed properly, and its journal is not read because pickles are "
-                "refused.",
-                self.location,
-            )
-            return
-        changes = list(entries(self.location, self.file.left_token))
-        if not changes:
-            if writable:
-                remove_journal(self.location)
-            return
-        indexes = old_indexes(changes)
-        if not writable or self._needs_repair(indexes):
-            self.file.continue_repaired(lambda target: bring_back(target, indexes))
-        restored = recover(self, changes)
-        self._leave()
-        self.file.flush()
-        if writable:
-            remove_journal(self.location)
-        if restored:
-            _logger.warning(
-                "%r was not closed properly; restored %d nodes from its journal.",
-                self.location,
-                restored,
-            )
-
-    def _needs_repair(self, indexes: Mapping[str, OldIndex]) -> bool:
-        """Whether the process was killed within a flush that HDF5 cannot cope with."""
-        source = FileBytes(self.location)
-        try:
-            return has_unclaimed_end(source) or any(
-                is_damaged(source, path, old) for path, old in indexes.items()
-            )
-        finally:
-            source.close()
+        if self._protection is not None:
+            self._protection.note(self._trajectory[1:], change, content)
 
     def _write_summaries(self) -> None:
         if self._summaries is not None and self._file is not None and self._file.writable:
             self._summaries.flush()
-
-    def _leave(self) -> None:
-        self._trajectory = ""
-        self._layout = None
-        self._summaries = None
-        self._runs_on_disk = None

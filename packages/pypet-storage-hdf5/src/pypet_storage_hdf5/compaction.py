@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 
 from pypet_storage_hdf5.copying import copy_tree
-from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.file import HDF5FileError, OpenFile
 from pypet_storage_hdf5.overview.meta import read_settings
 from pypet_storage_hdf5.settings import Settings
+from pypet_storage_hdf5.unfinished import complete_file, journal_of
 from pypet_trajectory.exceptions import PypetValueError
 
 
@@ -21,6 +22,8 @@ def compact_hdf5_file(
     name: str | None = None,
     index: int | None = None,
     keep_backup: bool = True,
+    *,
+    allow_pickle: bool = False,
 ) -> int:
     """Repack a file, compressed as one of its trajectories says.
 
@@ -32,6 +35,9 @@ def compact_hdf5_file(
         The trajectory whose settings for compression hold; by default the last one.
     keep_backup : bool, optional
         Whether to keep the old file as ``<name>_backup<extension>``.
+    allow_pickle : bool, optional
+        Whether the journal of a process that was killed while it wrote the file may be read, which
+        holds pickles. The file is completed from it first.
 
     Returns
     -------
@@ -42,6 +48,8 @@ def compact_hdf5_file(
     ------
     ValueError
         If the file does not exist, has no such trajectory, or both name and index are given.
+    HDF5FileError
+        If a process was killed while it wrote the file, and its journal must not be read.
 
     Notes
     -----
@@ -55,8 +63,11 @@ def compact_hdf5_file(
     compacted, backup = f"{root}_tmp{extension}", f"{root}_backup{extension}"
     if os.path.exists(compacted):
         os.remove(compacted)
+    if allow_pickle:
+        complete_file(path)
     source = OpenFile(path, writable=False, title="", settings=Settings(), allow_pickle=False)
     try:
+        _check_complete(source)
         settings = read_settings(source, f"/{_chosen(source, name, index)}/overview") or Settings()
         title = str(source.tables.title)
         target = OpenFile(compacted, writable=True, title=title, settings=settings)
@@ -74,6 +85,16 @@ def compact_hdf5_file(
         os.replace(path, backup)
     os.replace(compacted, path)
     return 0
+
+
+def _check_complete(file: OpenFile) -> None:
+    journal = journal_of(file)
+    if journal:
+        raise HDF5FileError(
+            f"{file.path!r} was not closed properly, and {journal!r} holds what it may lack. It "
+            "holds pickles, so it is only read if you say so: give allow_pickle=True to complete "
+            "the file before it is compacted."
+        )
 
 
 def _chosen(file: OpenFile, name: str | None, index: int | None) -> str:

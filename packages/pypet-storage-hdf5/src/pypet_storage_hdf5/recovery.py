@@ -1,9 +1,10 @@
 """Bringing a file up to what its journal says, after the process that wrote it was killed.
 
-Lost indexes of old groups are back by then (:mod:`~pypet_storage_hdf5.index_guard`). Each node in
-the journal is compared with the file. What is equal stays; what differs or cannot be
-read is written again. A group whose index is damaged cannot even be written to: it is set aside
-under an unfinished name, and created anew with everything the journal has below it.
+First lost indexes of old groups are brought back (:mod:`~pypet_storage_hdf5.index_guard`), while
+HDF5 does not have the file. Then each node in the journal is compared with the file. What is equal
+stays; what differs or cannot be read is written again. A group whose index is damaged cannot even
+be written to: it is set aside under an unfinished name, and created anew with everything the
+journal has below it.
 
 Invariant: applying a journal twice is the same as applying it once, so dying during recovery does
 no harm.
@@ -11,17 +12,25 @@ no harm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import tables
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5.session_journal import Change, Entry
+from pypet_storage_hdf5.group_index import FileBytes, has_unclaimed_end
+from pypet_storage_hdf5.index_guard import OldIndex, bring_back, is_damaged, old_indexes
+from pypet_storage_hdf5.session_journal import (
+    Change,
+    Entry,
+    entries,
+    journal_path,
+    remove_journal,
+)
 from pypet_trajectory.comparisons import nested_equal
 from pypet_trajectory.constants import OVERWRITE_DATA
-from pypet_trajectory.exceptions import DataNotInStorageError, PypetError
+from pypet_trajectory.exceptions import DataNotInStorageError, PickleRefusedError, PypetError
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.storage.modes import merged
@@ -85,16 +94,68 @@ class _Wanted:
             self.rows.append(content)
 
 
-def recover(backend: HDF5Backend, journal: Iterable[Entry]) -> int:
-    """Apply a journal to the open file of `backend`, and return how many nodes were restored.
+def recover(backend: HDF5Backend) -> None:
+    """Bring the file that `backend` has just opened up to its journal, if that is its own.
+
+    A file that is open for reading is completed in memory only. The journal of a file that is
+    open for writing is removed.
 
     Crash story: each node is restored as it is stored, complete or not at all; the journal stays
-    until the file is closed.
+    until that is flushed.
+
+    Raises
+    ------
+    PickleRefusedError
+        If the file is to be written, but its journal must not be read.
     """
+    file = backend.file
+    if not backend.allow_pickle:
+        if file.writable and file.left_token:
+            raise PickleRefusedError(
+                f"{file.path!r} was not closed properly. Its journal, "
+                f"{journal_path(file.path)!r}, holds pickles, which are refused "
+                "(allow_pickle=False). Open the file once with allow_pickle=True, or remove "
+                "the journal if you can do without what it holds."
+            )
+        _logger.warning(
+            "%r was not closed properly, and its journal is not read because pickles are refused.",
+            file.path,
+        )
+        return
+    changes = list(entries(file.path, file.left_token))
+    restored = 0
+    if changes:
+        indexes = old_indexes(changes)
+        if not file.writable or _needs_repair(file.path, indexes):
+            file.continue_repaired(lambda target: bring_back(target, indexes))
+        restored = _apply(backend, changes)
+        backend.deselect()
+        file.flush()
+    if file.writable:
+        remove_journal(file.path)
+    if restored:
+        _logger.warning(
+            "%r was not closed properly; restored %d nodes from its journal.", file.path, restored
+        )
+
+
+def _needs_repair(path: str, indexes: Mapping[str, OldIndex]) -> bool:
+    """Whether the process was killed within a flush that HDF5 cannot cope with."""
+    source = FileBytes(path)
+    try:
+        return has_unclaimed_end(source) or any(
+            is_damaged(source, group, old) for group, old in indexes.items()
+        )
+    finally:
+        source.close()
+
+
+def _apply(backend: HDF5Backend, journal: Iterable[Entry]) -> int:
+    """Apply a journal to the open file, and return how many nodes were restored."""
     wanted: dict[str, _Wanted] = {}
     for entry in journal:
         if entry.change is Change.INDEX:
-            continue  # what it was kept for has happened, before HDF5 opened the file
+            continue  # what it was kept for has happened
         wanted.setdefault(entry.trajectory, _Wanted()).take(entry.change, entry.content)
     restored = 0
     for name, trajectory in wanted.items():

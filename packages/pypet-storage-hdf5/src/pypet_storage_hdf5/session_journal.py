@@ -178,10 +178,20 @@ class SessionJournal:
 
 
 def entries(filename: str, token: str) -> Iterator[Entry]:
-    """The changes that a killed process left beside a file.
+    """The changes that a killed process left beside a file; unpickles them.
 
     Nothing if there are none, or if the journal belongs to another file that once had this name.
     """
+    for payload in _payloads(filename, token):
+        yield from pickle.loads(payload)
+
+
+def has_entries(filename: str, token: str) -> bool:
+    """Whether a killed process left changes beside a file; unpickles nothing."""
+    return next(_payloads(filename, token), None) is not None
+
+
+def _payloads(filename: str, token: str) -> Iterator[bytes]:
     path = journal_path(filename)
     if not os.path.exists(path) or not os.path.getsize(path):
         return
@@ -192,8 +202,7 @@ def entries(filename: str, token: str) -> Iterator[Entry]:
         _logger.warning("The journal of %r is ignored: %s", filename, error)
         return
     if first == token.encode():
-        for payload in payloads:
-            yield from pickle.loads(payload)
+        yield from payloads
 
 
 def remove_journal(filename: str) -> None:

@@ -1,0 +1,83 @@
+"""What protects a file while it is open for writing: mark, journal and copies of group indexes.
+
+They begin and end together. The mark in the file says that somebody writes and which journal
+belongs to it (:mod:`~pypet_storage_hdf5.truncation`), the journal holds what was written
+(:mod:`~pypet_storage_hdf5.session_journal`), the guard what was there before
+(:mod:`~pypet_storage_hdf5.index_guard`). Invariant: what a flush confirms is in the journal before
+the flush begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pypet_storage_hdf5.file import IncompleteWriteError, OpenFile
+from pypet_storage_hdf5.index_guard import IndexGuard
+from pypet_storage_hdf5.session_journal import Change, SessionJournal
+
+
+class Protection:
+    """Protects one file from being opened for writing until it is closed.
+
+    Parameters
+    ----------
+    file : OpenFile
+        A file that was opened for writing just now; it is marked.
+    """
+
+    def __init__(self, file: OpenFile) -> None:
+        file.mark_writing()
+        self._file = file
+        self._journal = SessionJournal(file.path, file.token)
+        self._guard = IndexGuard(file.path, self._journal.note_index)
+        if file.is_new:
+            self._guard.created("/")
+        file.handles.guard = self._guard
+
+    def note(self, trajectory: str, change: Change, content: Any) -> None:
+        """Remember one change of a trajectory until the next flush."""
+        self._journal.note(trajectory, change, content)
+
+    def write(self) -> None:
+        """Bring the changes that were noted to the operating system."""
+        self._journal.write()
+
+    def keep_rows(self, trajectory: str, start: int, read: Callable[[], NDArray[Any]]) -> None:
+        """Keep a chunk of the run table, which begins at `start`, before it first changes."""
+        if not self._journal.has_old_rows(trajectory, start):
+            self._journal.note_old_rows(trajectory, start, read())
+            self._file.ensure_marked()
+
+    def leave_gap(self) -> None:
+        """Something changes that cannot be noted."""
+        self._journal.leave_gap()
+
+    def flush(self, *, buffers: bool = False) -> None:
+        """Flush the file; afterwards everything that was noted is safe."""
+        self._journal.write()
+        self._file.flush(buffers=buffers)
+        if self._journal.is_full or self._guard.is_full:
+            self._journal.start_anew()
+            self._guard.start_anew()
+
+    def close(self) -> None:
+        """Close the file, and remove the journal if the file is complete.
+
+        Raises
+        ------
+        IncompleteWriteError
+            If the disk is full; then the journal stays for whoever opens the file next.
+        """
+        try:
+            self._file.close()
+        except IncompleteWriteError:
+            self._journal.leave()
+            raise
+        else:
+            # A file that could be closed needs no journal, even if a call before failed.
+            self._journal.close()
+        finally:
+            self._guard.close()

@@ -1,0 +1,103 @@
+"""Files whose writer was killed hold less than their journal has; nobody overlooks that."""
+
+import os
+from pathlib import Path
+
+import pytest
+import tables
+
+from pypet_storage_hdf5 import (
+    HDF5FileError,
+    check_hdf5_file,
+    compact_hdf5_file,
+    repair_hdf5_file,
+)
+from pypet_storage_hdf5.session_journal import journal_path
+from pypet_trajectory.storage.journal import Journal
+
+
+@pytest.fixture
+def unfinished(new, path):
+    """A file that has lost a group, beside a journal that knows what was in it."""
+    traj = new()
+    for number in range(5):
+        traj.f_add_result(f"group.r{number}", number, comment=str(number))
+    traj.f_store(only_init=True)
+    service = traj.v_storage_service
+    service.store("OPEN_FILE", None, trajectory_name="traj")
+    traj.f_store()
+    journal = Path(journal_path(path)).read_bytes()
+    service.store("CLOSE_FILE", None)
+    Path(journal_path(path)).write_bytes(journal)
+    token = next(iter(Journal(journal_path(path)))).decode()
+    with tables.open_file(path, "a") as file:
+        file.remove_node("/traj/results/group", recursive=True)
+        file.root._v_attrs.PYPET_WRITING = token
+    return path
+
+
+def values(traj):
+    return [traj.f_get(f"results.group.r{n}").f_get() for n in range(5)]
+
+
+def test_what_the_file_lost_is_restored_from_the_journal(load, unfinished):
+    before = Path(unfinished).read_bytes()
+    again = load()
+    assert values(again) == list(range(5))
+    assert Path(unfinished).read_bytes() == before  # reading restored in memory only
+    again.f_add_result("next", 1)
+    again.f_store()
+    assert not os.path.exists(journal_path(unfinished))
+    assert load().f_get("results.group.r3").f_get() == 3
+
+
+def test_checking_says_that_there_is_a_journal(unfinished):
+    (problem,) = check_hdf5_file(unfinished)
+    assert problem.kind == "unfinished"
+    assert journal_path(unfinished) in problem.message
+
+
+def test_compacting_refuses_to_lose_what_only_the_journal_has(load, unfinished):
+    before = Path(unfinished).read_bytes()
+    with pytest.raises(HDF5FileError, match=r"\.journal.*allow_pickle=True"):
+        compact_hdf5_file(unfinished)
+    assert Path(unfinished).read_bytes() == before
+    assert sorted(os.listdir(os.path.dirname(unfinished))) == [
+        os.path.basename(unfinished),
+        os.path.basename(journal_path(unfinished)),
+    ]
+    compact_hdf5_file(unfinished, keep_backup=False, allow_pickle=True)
+    assert os.listdir(os.path.dirname(unfinished)) == [os.path.basename(unfinished)]
+    assert values(load()) == list(range(5))
+    assert check_hdf5_file(unfinished) == []
+
+
+def test_repairing_uses_the_journal_if_allowed(load, unfinished):
+    before = Path(unfinished).read_bytes()
+    report = repair_hdf5_file(unfinished, allow_pickle=True)
+    assert [problem.kind for problem in report.problems] == ["unfinished"]
+    assert report.lost == ()
+    assert values(load(filename=report.filename)) == list(range(5))
+    assert Path(unfinished).read_bytes() == before
+    assert sorted(os.listdir(os.path.dirname(unfinished))) == sorted(
+        map(os.path.basename, (unfinished, journal_path(unfinished), report.filename))
+    )
+
+
+def test_repairing_says_what_it_did_not_read(load, unfinished):
+    report = repair_hdf5_file(unfinished)
+    (lost,) = report.lost
+    assert journal_path(unfinished) in lost.message
+    assert "allow_pickle=True" in lost.message
+    assert "group" not in load(filename=report.filename)
+
+
+def test_a_journal_that_cannot_be_applied_does_not_keep_the_rest_from_being_saved(load, unfinished):
+    token = next(iter(Journal(journal_path(unfinished))))
+    os.remove(journal_path(unfinished))
+    with Journal(journal_path(unfinished)) as journal:
+        journal.append_many([token, b"no pickle"])
+    report = repair_hdf5_file(unfinished, allow_pickle=True)
+    (lost,) = report.lost
+    assert "UnpicklingError" in lost.message
+    assert len(load(filename=report.filename)) == 1
