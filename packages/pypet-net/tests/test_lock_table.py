@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pypet_net.lock_table import LockTable
@@ -126,6 +126,7 @@ _steps = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_steps, st.sampled_from([None, 2.0]))
 def test_whatever_happens_nobody_holds_and_waits_at_once(steps, timeout):
     table = LockTable(timeout)

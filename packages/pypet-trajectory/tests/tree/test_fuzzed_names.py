@@ -64,7 +64,7 @@ def only(*errors: type[BaseException]) -> Any:
     return Only()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(key=KEYS, running=st.booleans(), depth=st.sampled_from([None, 0, 1, 3]))
 @example(key="", running=True, depth=0)
 @example(key=[], running=False, depth=None)
@@ -92,7 +92,7 @@ def test_asking_for_anything_finds_it_or_is_an_attribute_error(key, running, dep
     assert_invariants(traj._nn_interface)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(name=NAMES, running=st.booleans(), no_clobber=st.booleans())
 @example(name="r_" + "9" * 5000, running=False, no_clobber=False)
 def test_adding_under_any_name_works_or_is_a_documented_error(name, running, no_clobber):
@@ -121,7 +121,7 @@ def test_adding_under_any_name_works_or_is_a_documented_error(name, running, no_
     assert_invariants(traj._nn_interface)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(name=NAMES)
 def test_what_could_be_added_is_found_by_its_full_name(name):
     traj = Trajectory("T")
@@ -189,7 +189,7 @@ CALLS = {
 }  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(what=st.sampled_from(sorted(CALLS)), name=NAMES, running=st.booleans())
 @example(what="assign", name="kids", running=False)
 @example(what="item of a result", name="vars", running=True)

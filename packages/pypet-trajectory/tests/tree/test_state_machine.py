@@ -267,7 +267,7 @@ class Trees(RuleBasedStateMachine):
 
 
 TestTrees = Trees.TestCase
-TestTrees.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestTrees.settings = settings(max_examples=40, stateful_step_count=40)
 
 
 @pytest.mark.soak
@@ -275,4 +275,4 @@ TestTrees.settings = settings(max_examples=40, stateful_step_count=40, deadline=
 class TestTreesForLong(Trees.TestCase):
     """The same with many more and longer histories."""
 
-    settings = settings(max_examples=2000, stateful_step_count=80, deadline=None)
+    settings = settings(max_examples=2000, stateful_step_count=80)
