@@ -71,4 +71,4 @@ def test_repair_saves_what_else_is_in_a_file_with_a_torn_run_table(killed, tmp_p
     destroy_chunk(killed, 35)
     report = repair_hdf5_file(str(killed), str(tmp_path / "saved.hdf5"))
     assert any("overview" in problem.path for problem in report.problems)
-    assert load_trajectory("t", filename=str(tmp_path / "saved.hdf5"), load_all=2).x == 0
+    assert load_trajectory("t", filename=str(tmp_path / "saved.hdf5"), load_data=2).x == 0
