@@ -10,19 +10,17 @@ import pytest
 import tables
 
 from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager, check_hdf5_file
+from pypet_storage_hdf5.file_bytes import FileBytes, ImageBytes
+from pypet_storage_hdf5.group_format import DamagedIndexError
 from pypet_storage_hdf5.group_index import (
-    DamagedIndexError,
-    FileBytes,
-    ImageBytes,
-    build_index,
     children,
     claim_whole_file,
     copied_index,
     has_unclaimed_end,
     header_address,
-    restore_header,
 )
 from pypet_storage_hdf5.handles import Handles
+from pypet_storage_hdf5.index_building import build_index, restore_header
 from pypet_storage_hdf5.session_journal import journal_path
 from pypet_trajectory.trajectory import Trajectory
 

@@ -21,7 +21,7 @@ import numpy as np
 import tables
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5.group_index import FileBytes, ImageBytes
+from pypet_storage_hdf5.file_bytes import FileBytes, ImageBytes
 from pypet_storage_hdf5.handles import Handles
 from pypet_storage_hdf5.pickling import refuse_pickles
 from pypet_storage_hdf5.settings import Settings

@@ -15,21 +15,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.file_bytes import FileBytes, ImageBytes
+from pypet_storage_hdf5.group_format import DamagedIndexError
 from pypet_storage_hdf5.group_index import (
-    DamagedIndexError,
-    FileBytes,
-    ImageBytes,
     IndexCopy,
     Target,
-    build_index,
     children,
     claim_whole_file,
     copied_index,
-    forget_cached_index,
     has_header,
     header_address,
-    restore_header,
 )
+from pypet_storage_hdf5.index_building import build_index, forget_cached_index, restore_header
 from pypet_storage_hdf5.session_journal import Change, Entry
 from pypet_trajectory.logger import module_logger
 

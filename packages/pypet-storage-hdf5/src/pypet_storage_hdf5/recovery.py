@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import tables
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5.group_index import FileBytes, has_unclaimed_end
+from pypet_storage_hdf5.file_bytes import FileBytes
+from pypet_storage_hdf5.group_index import has_unclaimed_end
 from pypet_storage_hdf5.index_guard import OldIndex, bring_back, is_damaged, old_indexes
 from pypet_storage_hdf5.session_journal import (
     Change,
