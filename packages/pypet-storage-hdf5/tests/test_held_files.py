@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +105,34 @@ def test_a_file_that_was_closed_is_held_by_nobody(new, path):
     with StorageContextManager(traj):
         assert holder_of(path) is traj.v_storage_service.backend
     assert holder_of(path) is None
+
+
+def test_the_working_directory_may_change_while_a_file_is_held(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    traj = other(os.path.join("data", "f.hdf5"), "traj")
+    traj.f_store()
+    (tmp_path / "elsewhere" / "data").mkdir(parents=True)
+    with StorageContextManager(traj):
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        traj.f_add_result("r", 1)
+        traj.f_store()
+        assert os.listdir(tmp_path / "elsewhere" / "data") == []
+    assert os.listdir(tmp_path / "data") == ["f.hdf5"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be moved")
+@pytest.mark.parametrize("instead", [None, b"another file"])
+def test_a_file_that_is_moved_while_it_is_held_is_missed(new, path, instead):
+    traj = new()
+    traj.f_store()
+    traj.v_storage_service.store("OPEN_FILE", None, trajectory_name="traj")
+    os.rename(path, f"{path}.moved.hdf5")
+    if instead:
+        Path(path).write_bytes(instead)
+    traj.f_add_result("r", 1)
+    with pytest.raises(FileNotFoundError, match="moved, removed or replaced"):
+        traj.f_store()
+    with pytest.raises(FileNotFoundError, match="moved, removed or replaced"):
+        traj.v_storage_service.store("CLOSE_FILE", None)
+    assert not traj.v_storage_service.is_open
+    assert instead is None or Path(path).read_bytes() == instead

@@ -1,6 +1,7 @@
 """Files whose writer was killed hold less than their journal has; nobody overlooks that."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,13 @@ import tables
 
 from pypet_storage_hdf5 import (
     HDF5FileError,
+    HDF5StorageService,
     check_hdf5_file,
     compact_hdf5_file,
     repair_hdf5_file,
 )
 from pypet_storage_hdf5.session_journal import journal_path
+from pypet_trajectory import load_trajectory
 from pypet_trajectory.storage.journal import Journal
 
 
@@ -101,3 +104,65 @@ def test_a_journal_that_cannot_be_applied_does_not_keep_the_rest_from_being_save
     (lost,) = report.lost
     assert "UnpicklingError" in lost.message
     assert len(load(filename=report.filename)) == 1
+
+
+@pytest.fixture
+def rename(unfinished):
+    """Gives the file another name, or one more, without its journal."""
+
+    def make(how, name):
+        new_path = os.path.join(os.path.dirname(unfinished), name)
+        how(unfinished, new_path)
+        return new_path
+
+    return make
+
+
+@pytest.mark.parametrize("how", [os.rename, os.link, os.symlink, shutil.copyfile])
+def test_a_file_finds_its_journal_under_another_name(rename, how):
+    try:
+        renamed = rename(how, "other.hdf5")
+    except OSError:
+        pytest.skip("there are no such links here")
+    traj = load_trajectory("traj", filename=renamed, load_data=2)
+    assert values(traj) == list(range(5))
+    traj.f_add_result("next", 1)
+    traj.f_store()
+    assert values(load_trajectory("traj", filename=renamed, load_data=2)) == list(range(5))
+
+
+def test_a_copy_that_is_completed_leaves_the_journal_to_the_original(load, rename):
+    copy = load_trajectory("traj", filename=rename(shutil.copyfile, "copy.hdf5"), load_data=1)
+    copy.f_add_result("next", 1)
+    copy.f_store()
+    assert values(load()) == list(range(5))
+
+
+def test_a_file_without_its_journal_says_so(load, unfinished, caplog):
+    os.remove(journal_path(unfinished))
+    load()
+    assert "its journal is not there" in caplog.text
+
+
+def test_a_journal_of_another_file_does_not_keep_a_new_one_from_being_written(path, new):
+    stranger = new()
+    stranger.f_store()
+    with Journal(journal_path(path)) as journal:
+        journal.append(b"the token of another file")
+    service = HDF5StorageService(path, allow_pickle=False)
+    service.store("OPEN_FILE", None, trajectory_name="traj")
+    stranger.v_storage_service = service
+    stranger.f_add_result("r", 1)
+    stranger.f_store()
+    assert b"the token of another file" not in list(Journal(journal_path(path)))
+    service.store("CLOSE_FILE", None)
+
+
+def test_overwriting_a_link_to_a_file_leaves_the_journal_to_the_file(load, rename):
+    try:
+        link = rename(os.symlink, "link.hdf5")
+    except OSError:
+        pytest.skip("there are no links here")
+    HDF5StorageService(link, overwrite_file=True)
+    assert not os.path.exists(link)
+    assert values(load()) == list(range(5))

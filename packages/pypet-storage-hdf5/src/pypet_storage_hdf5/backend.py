@@ -149,7 +149,7 @@ class HDF5Backend(TreeBackend):
             settings=self.settings,
             allow_pickle=self.allow_pickle,
         )
-        if os.path.exists(journal_path(self.location)):
+        if self._file.left_token or os.path.exists(journal_path(self._file.path)):
             try:
                 recover(self)
             except BaseException:

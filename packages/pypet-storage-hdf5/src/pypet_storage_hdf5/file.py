@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import errno
 import os
-import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from pypet_storage_hdf5.file_bytes import FileBytes, ImageBytes
 from pypet_storage_hdf5.handles import Handles
 from pypet_storage_hdf5.pickling import refuse_pickles
+from pypet_storage_hdf5.session_journal import new_token
 from pypet_storage_hdf5.settings import Settings
 from pypet_storage_hdf5.truncation import (
     WRITING,
@@ -90,7 +90,8 @@ class OpenFile:
         settings: Settings,
         allow_pickle: bool = True,
     ) -> None:
-        self.path = path
+        #: Absolute, for the process may get another working directory while the file is open.
+        self.path = path = os.path.abspath(path)
         self.allow_pickle = allow_pickle
         self.writable = writable
         self.settings = settings
@@ -144,7 +145,7 @@ class OpenFile:
         Crash story: whoever recovers the file does so before, while the mark of the writer that
         was killed is still there.
         """
-        self.token = uuid.uuid4().hex
+        self.token = new_token(self.path)
         self._is_marked = False
         self.handles.group("/").set_raw_attribute(WRITING, np.array(self.token))
 
@@ -218,6 +219,8 @@ class OpenFile:
         ------
         IncompleteWriteError
             If the disk is full. Neither HDF5 nor PyTables says so.
+        MissingFileError
+            If the file was moved, removed or replaced while it was open.
         """
         if not self.writable:
             return
@@ -228,7 +231,15 @@ class OpenFile:
             # PyTables' own flush visits every node it remembers.
             self.tables._flush_file(1)
         # A flush that fails stops before the superblock, so the file itself knows of nothing.
-        missing = self.tables.get_filesize() - os.path.getsize(self.path)
+        status = os.fstat(self.tables.fileno())
+        if not os.path.exists(self.path) or not os.path.samestat(status, os.stat(self.path)):
+            raise MissingFileError(
+                errno.ENOENT,
+                "The file was moved, removed or replaced while it was open for writing. What was "
+                "stored is only in the file that had this name",
+                self.path,
+            )
+        missing = self.tables.get_filesize() - status.st_size
         if missing > 0:
             raise IncompleteWriteError(
                 errno.ENOSPC,
@@ -248,13 +259,15 @@ class OpenFile:
         ------
         IncompleteWriteError
             If the disk is full. The file is closed all the same.
+        MissingFileError
+            If the file was moved, removed or replaced while it was open, likewise.
         """
         if not self.tables.isopen:
             return
         if self.writable:
             try:
                 self.flush(buffers=True)
-            except IncompleteWriteError:
+            except PypetOSError:
                 self.abandon()
                 raise
             # The mark goes when everything else is on disk, see `truncation`.

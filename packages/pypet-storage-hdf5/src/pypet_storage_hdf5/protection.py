@@ -14,9 +14,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5.file import IncompleteWriteError, OpenFile
+from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.index_guard import IndexGuard
 from pypet_storage_hdf5.session_journal import Change, SessionJournal
+from pypet_trajectory.exceptions import PypetOSError
 
 
 class Protection:
@@ -70,10 +71,12 @@ class Protection:
         ------
         IncompleteWriteError
             If the disk is full; then the journal stays for whoever opens the file next.
+        MissingFileError
+            If the file was moved, removed or replaced while it was open; likewise.
         """
         try:
             self._file.close()
-        except IncompleteWriteError:
+        except PypetOSError:
             self._journal.leave()
             raise
         else:

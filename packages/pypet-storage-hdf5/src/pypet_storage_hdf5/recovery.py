@@ -26,6 +26,8 @@ from pypet_storage_hdf5.session_journal import (
     Change,
     Entry,
     entries,
+    found_journal,
+    has_entries,
     journal_path,
     remove_journal,
 )
@@ -110,13 +112,20 @@ def recover(backend: HDF5Backend) -> None:
         If the file is to be written, but its journal must not be read.
     """
     file = backend.file
-    if not backend.allow_pickle:
-        if file.writable and file.left_token:
+    journal = found_journal(file.path, file.left_token)
+    if file.left_token and not journal:
+        _logger.warning(
+            "%r was not closed properly, and its journal is not there. If the file was moved or "
+            "copied, its journal must lie beside it as %r before you write to it.",
+            file.path,
+            journal_path(file.path),
+        )
+    if not backend.allow_pickle and has_entries(file.path, file.left_token):
+        if file.writable:
             raise PickleRefusedError(
-                f"{file.path!r} was not closed properly. Its journal, "
-                f"{journal_path(file.path)!r}, holds pickles, which are refused "
-                "(allow_pickle=False). Open the file once with allow_pickle=True, or remove "
-                "the journal if you can do without what it holds."
+                f"{file.path!r} was not closed properly. Its journal, {journal!r}, holds pickles, "
+                "which are refused (allow_pickle=False). Open the file once with "
+                "allow_pickle=True, or remove the journal if you can do without what it holds."
             )
         _logger.warning(
             "%r was not closed properly, and its journal is not read because pickles are refused.",

@@ -23,7 +23,7 @@ from pypet_storage_hdf5.config_entries import (
     update_config_parameters,
 )
 from pypet_storage_hdf5.file_names import DEFAULT_NAME, resolved_filename
-from pypet_storage_hdf5.session_journal import remove_journal
+from pypet_storage_hdf5.session_journal import journal_path
 from pypet_storage_hdf5.setting_values import checked, seconds, switch, text
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory import constants
@@ -183,9 +183,10 @@ class HDF5StorageService(TreeStorageService):
         super().__init__(backend, allow_pickle=allow_pickle, unknown_classes=unknown_classes)
         self._backend: HDF5Backend = backend
         if overwrite_file:
-            remove_journal(location)
-            if os.path.exists(location):
-                os.remove(location)
+            journal = "" if os.path.islink(location) else journal_path(location)
+            for path in (location, journal):  # without its file the journal means nothing
+                if os.path.exists(path):
+                    os.remove(path)
         if trajectory is not None and not trajectory.v_stored:
             add_config_parameters(trajectory, settings)
             trajectory.v_storage_service = self

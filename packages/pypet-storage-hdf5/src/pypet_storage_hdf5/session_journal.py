@@ -5,7 +5,8 @@ leave an index that is half old and half new, and then everything in that group 
 was stored long before: once in some hundred kills. Therefore each change is appended to
 ``<file>.journal`` before the flush that confirms it. When the file is closed, the journal is
 removed; when it is there on opening, somebody was killed, and :mod:`~pypet_storage_hdf5.recovery`
-restores what is missing.
+restores what is missing. The file says where its journal is, so that also a file that was renamed,
+or has several names, finds it.
 
 Invariant: everything that was confirmed is either in the journal, or was in the file when the
 journal was begun. The first is written again, the second is found again by the copies of indexes
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import uuid
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -67,8 +69,24 @@ class Entry(NamedTuple):
 
 
 def journal_path(filename: str) -> str:
-    """Where the journal of a file lies."""
-    return f"{filename}.journal"
+    """Where the journal of a file lies: beside the file itself, not beside a symbolic link."""
+    return f"{os.path.realpath(filename)}.journal"
+
+
+def new_token(filename: str) -> str:
+    """What ties a new journal to its file: something unique, and where the journal lies."""
+    return f"{uuid.uuid4().hex} {journal_path(filename)}"
+
+
+def found_journal(filename: str, token: str) -> str:
+    """Path of the journal to which `token` belongs, ``''`` if it is not there.
+
+    It lies beside the file, or where it lay when the file had another name.
+    """
+    for path in (journal_path(filename), token.partition(" ")[2]):
+        if token and path and next(_records(path), b"") == token.encode():
+            return path
+    return ""
 
 
 class SessionJournal:
@@ -83,8 +101,9 @@ class SessionJournal:
     """
 
     def __init__(self, filename: str, token: str) -> None:
-        self._filename = filename
-        self._journal = Journal(journal_path(filename))
+        #: The file may get another name, and the process another working directory.
+        self._path = journal_path(filename)
+        self._journal = Journal(self._path)
         self._token = token
         self._size = 0
         self._waiting: list[Entry] = []
@@ -149,7 +168,7 @@ class SessionJournal:
             if not self._size:
                 # A journal that is there needs no sync of its folder, which only matters for
                 # power cuts; against those the file itself is not safe either.
-                Path(journal_path(self._filename)).touch()
+                Path(self._path).touch()
                 self._journal.append(self._token.encode())
             self._journal.append(payload)
             self._size += len(payload)
@@ -174,11 +193,11 @@ class SessionJournal:
     def close(self) -> None:
         """Remove the journal; the file must be complete on disk."""
         self._journal.close()
-        remove_journal(self._filename)
+        _remove(self._path)
 
 
 def entries(filename: str, token: str) -> Iterator[Entry]:
-    """The changes that a killed process left beside a file; unpickles them.
+    """The changes that a killed process left for a file; unpickles them.
 
     Nothing if there are none, or if the journal belongs to another file that once had this name.
     """
@@ -187,26 +206,32 @@ def entries(filename: str, token: str) -> Iterator[Entry]:
 
 
 def has_entries(filename: str, token: str) -> bool:
-    """Whether a killed process left changes beside a file; unpickles nothing."""
+    """Whether a killed process left changes for a file; unpickles nothing."""
     return next(_payloads(filename, token), None) is not None
 
 
 def _payloads(filename: str, token: str) -> Iterator[bytes]:
-    path = journal_path(filename)
+    path = found_journal(filename, token)
+    if path:
+        records = _records(path)
+        next(records)  # the token
+        yield from records
+
+
+def _records(path: str) -> Iterator[bytes]:
     if not os.path.exists(path) or not os.path.getsize(path):
         return
-    payloads = iter(Journal(path))
     try:
-        first = next(payloads, b"")
+        yield from Journal(path)
     except PypetValueError as error:
-        _logger.warning("The journal of %r is ignored: %s", filename, error)
-        return
-    if first == token.encode():
-        yield from payloads
+        _logger.warning("The journal %r is ignored: %s", path, error)
 
 
 def remove_journal(filename: str) -> None:
-    """Remove the journal of a file that is gone, or whose journal was applied."""
-    path = journal_path(filename)
+    """Remove the journal beside a file that is gone, or whose journal was applied."""
+    _remove(journal_path(filename))
+
+
+def _remove(path: str) -> None:
     if os.path.exists(path):
         os.remove(path)

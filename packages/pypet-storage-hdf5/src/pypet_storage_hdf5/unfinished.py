@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from pypet_storage_hdf5.backend import HDF5Backend
 from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.session_journal import has_entries, journal_path
+from pypet_storage_hdf5.session_journal import found_journal, has_entries
 from pypet_storage_hdf5.settings import Settings
 
 
 def journal_of(file: OpenFile) -> str:
     """Path of the journal that holds what an open file may lack, ``''`` if there is none."""
-    return journal_path(file.path) if has_entries(file.path, file.left_token) else ""
+    if not has_entries(file.path, file.left_token):
+        return ""
+    return found_journal(file.path, file.left_token)
 
 
 def complete_file(path: str) -> None:
