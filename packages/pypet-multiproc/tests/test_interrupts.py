@@ -3,8 +3,12 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import psutil
 import pytest
@@ -212,6 +216,37 @@ def test_a_run_can_ask_to_stop(experiment, way):
     assert 1 in experiment.results
     assert len(experiment.results) < 200
     assert experiment.stored == experiment.results
+
+
+def end_own_processes(traj):
+    process = multiprocessing.get_context("fork").Process(target=signal.pause)
+    process.start()
+    process.terminate()
+    process.join()
+    program = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    program.terminate()
+    return process.exitcode, program.wait()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_can_end_the_processes_that_it_starts(experiment, way):
+    experiment(end_own_processes, runs=2, graceful_exit=True, wrap_mode="LOCAL", **WAYS[way])
+    ended = (-signal.SIGTERM, -signal.SIGTERM)
+    assert experiment.results == {0: ended, 1: ended}
+
+
+def terminate_oneself(traj):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return bytes(10_000_000)  # would wait for ever in the pipe of a broken executor
+
+
+def test_processes_of_a_forking_executor_end_when_it_breaks(experiment):
+    executor = partial(ProcessPoolExecutor, 1, mp_context=multiprocessing.get_context("fork"))
+    experiment(
+        terminate_oneself, runs=1, graceful_exit=True, wrap_mode="LOCAL", executor=executor,
+        on_run_error="continue",
+    )  # fmt: skip
+    assert not experiment.results  # and no process is left behind, as after any test
 
 
 def test_after_an_interrupt_the_engine_can_run_what_is_left(experiment):

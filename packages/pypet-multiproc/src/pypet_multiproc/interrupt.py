@@ -5,14 +5,19 @@ handler is started, any of them sets :attr:`InterruptHandler.hit` and nothing el
 asks for it. A second signal raises ``KeyboardInterrupt`` wherever the process is.
 
 The state belongs to one process: a run that calls the handler in a worker stops that worker, and
-the main process hears of it with the outcome of the run.
+the main process hears of it with the outcome of the run. Processes that a run starts, and those of
+an executor, inherit none of it for the signals other than SIGINT: whoever starts a process must be
+able to end it with SIGTERM, which is how ``multiprocessing.Pool`` and ``subprocess`` do.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -38,6 +43,7 @@ class InterruptHandler:
         #: Whether the handler is installed.
         self.started = False
         self._replaced: dict[int, Any] = {}
+        self._forks = threading.local()
 
     def start(self) -> None:
         """Install the handler.
@@ -71,9 +77,58 @@ class InterruptHandler:
         self.hit = False
 
     def ignore(self) -> None:
-        """Let this process ignore all requests, for the main process decides."""
+        """Let this process ignore all requests, for the main process decides.
+
+        Programs that it starts ignore SIGINT as well, and end when they get another signal.
+        """
         for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+            if number == signal.SIGINT:
+                signal.signal(number, signal.SIG_IGN)
+            else:
+                # What is ignored stays so in programs, what is handled does not.
+                signal.signal(number, self._disregard)
+                if hasattr(signal, "siginterrupt"):
+                    signal.siginterrupt(number, False)
+
+    @contextmanager
+    def passed_on(self) -> Iterator[None]:
+        """Let processes that are forked in a ``with`` block keep what handles signals here.
+
+        For processes that choose themselves, as soon as they can, what to do about signals.
+        """
+        self._forks.passed_on = True
+        try:
+            yield
+        finally:
+            self._forks.passed_on = False
+
+    def _handled(self) -> list[int]:
+        """The signals that this object handles in any way and that forked processes must not."""
+        if getattr(self._forks, "passed_on", False):
+            return []
+        own = (self._handle_sigint, self._disregard)
+        return [n for n in SIGNALS if n != signal.SIGINT and signal.getsignal(n) in own]
+
+    def _before_fork(self) -> None:
+        """Hold signals back until a forked process is ready for them, which takes a moment."""
+        handled = self._handled()
+        self._forks.mask = signal.pthread_sigmask(signal.SIG_BLOCK, handled) if handled else None
+
+    def _after_fork(self) -> None:
+        if self._forks.mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._forks.mask)
+            self._forks.mask = None
+
+    def _after_fork_in_child(self) -> None:
+        """Let SIGTERM and the like do again what they did before."""
+        for number in self._handled():
+            before = self._replaced.get(number)
+            signal.signal(number, signal.SIG_DFL if before is None else before)
+        self._after_fork()
+        self._forks.passed_on = False  # the block is left in the parent only
+
+    def _disregard(self, signum: int, frame: FrameType | None) -> None:
+        """Do nothing about a signal."""
 
     def _handle_sigint(self, signum: int | None, frame: FrameType | None) -> None:
         if self.hit:
@@ -87,3 +142,10 @@ class InterruptHandler:
 
 
 sigint_handling = InterruptHandler()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=sigint_handling._before_fork,
+        after_in_parent=sigint_handling._after_fork,
+        after_in_child=sigint_handling._after_fork_in_child,
+    )

@@ -13,6 +13,7 @@ import warnings
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from pypet_multiproc.interrupt import sigint_handling
 from pypet_trajectory.storage.service import StorageService
 
 
@@ -53,7 +54,8 @@ def start_quietly(process: BaseProcess) -> None:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        process.start()
+        with sigint_handling.passed_on():
+            process.start()
 
 
 def watch_end(process: BaseProcess) -> int:
