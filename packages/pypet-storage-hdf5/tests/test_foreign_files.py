@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 import tables
 
-from pypet_storage_hdf5 import HDF5StorageService, check_hdf5_file, repair_hdf5_file
+from pypet_storage_hdf5 import (
+    HDF5StorageService,
+    check_hdf5_file,
+    markers,
+    repair_hdf5_file,
+)
+from pypet_storage_hdf5.codecs.columns import decode_column
 from pypet_trajectory.trajectory import Trajectory
 
 Change = Callable[[Any], None]
@@ -208,3 +214,17 @@ def test_an_annotation_nobody_can_read_is_named(changed, load, path):
     with pytest.raises(TypeError, match="SRVC_AN_flag") as caught:
         load()
     assert "/traj/results/g/r" in "".join(caught.value.__notes__)
+
+
+SINGLES = {
+    "tuple": (np.array([5]), "COLL_TUPLE", "int", [(5,)]),
+    "list": (np.array([0.5, 1.5]), "COLL_LIST", "float", [[0.5], [1.5]]),
+    "text": (np.array([b"abc", b""]), "COLL_TUPLE", "str", [("abc",), ("",)]),
+}
+
+
+@pytest.mark.parametrize("case", SINGLES)
+def test_a_sequence_of_one_that_pypet07_wrote_as_scalar_is_a_sequence_again(case):
+    data, collection, scalar, values = SINGLES[case]
+    marks = {markers.COLL_TYPE: collection, markers.SCALAR_TYPE: scalar}
+    assert decode_column(data, marks, "utf8") == values

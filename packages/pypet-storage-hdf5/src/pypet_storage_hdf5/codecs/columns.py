@@ -56,6 +56,9 @@ def decode_column(data: NDArray[Any], marks: Marks, encoding: str) -> Sequence[A
         return list(data)
     if collection in (markers.COLL_LIST, markers.COLL_TUPLE):
         kind = list if collection == markers.COLL_LIST else tuple
+        if data.ndim == 1:
+            # pypet 0.7 wrote sequences of one element as bare scalars, and cannot read them.
+            data = data[:, np.newaxis]
         return [kind(decode_scalars(row, scalar, encoding)) for row in data]
     return [decode(np.asarray(row), marks, encoding) for row in data]
 
