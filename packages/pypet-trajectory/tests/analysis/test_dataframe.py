@@ -194,3 +194,20 @@ def test_without_pandas_the_error_says_what_to_install(traj, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"pypet-trajectory\[pandas\]"):
         traj.f_to_dataframe()
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [([1, None, 2**64 - 1], "UInt64"), ([1, 0, 2**64 - 1], "uint64"), ([-1, 0, 2**63], object)],
+)
+def test_whole_numbers_keep_all_their_digits(values, dtype):
+    traj = Trajectory("T")
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": [1, 2, 2**63 + 1]})
+    for idx, value in enumerate(values):
+        if value is not None:
+            traj.f_add_result(f"runs.run_{idx:08d}.seed", value)
+    frame = traj.f_to_dataframe("seed")
+    assert frame["x"].tolist() == [1, 2, 2**63 + 1]
+    assert frame["seed"].dtype == dtype
+    assert [frame["seed"][idx] for idx in (0, 2)] == [values[0], values[2]]

@@ -107,3 +107,31 @@ def test_without_xarray_the_error_says_what_to_install(traj, monkeypatch):
     monkeypatch.setitem(sys.modules, "xarray", None)
     with pytest.raises(ImportError, match=r"pypet-trajectory\[xarray\]"):
         traj.f_to_xarray()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[-1, 0, 2**63 + 1], [1, None, 2**53 + 1], [2**60 + 1, 0.5, 1], ["a\0", "a", "b"]],
+)
+def test_nothing_is_rounded_or_cut(values):
+    traj = Trajectory("T")
+    traj.f_add_parameter("x", "")
+    traj.f_explore({"x": ["a", "a\0", "b"]})
+    for idx, value in enumerate(values):
+        if value is not None:
+            traj.f_add_result(f"runs.run_{idx:08d}.z", value)
+    data = traj.f_to_xarray("z")
+    assert data.x.values.tolist() == ["a", "a\0", "b"]
+    found = data.z.values.tolist()
+    assert [found[idx] for idx in (0, 2)] == [values[0], values[2]]
+
+
+def test_a_parameter_called_run_is_not_lost():
+    traj = Trajectory("T")
+    traj.f_add_parameter("run", 0)
+    traj.f_explore({"run": [5, 5, 7]})
+    assert traj.f_to_xarray()["parameters.run"].values.tolist() == [5, 5, 7]
+    grid = Trajectory("T")
+    grid.f_add_parameter("run", 0)
+    grid.f_explore({"run": [5, 6]})
+    assert grid.f_to_xarray()["run"].values.tolist() == [5, 6]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pypet_trajectory.analysis import columns
+from pypet_trajectory.analysis.arrays import objects, whole_numbers
 from pypet_trajectory.analysis.columns import Column
 from pypet_trajectory.optional import import_optional
 
@@ -84,10 +85,7 @@ def _typed(values: Any) -> Any:
         if kind in (bool, int, float, complex) or (
             issubclass(kind, np.generic) and not issubclass(kind, np.flexible)
         ):
-            array = np.array(values)
+            array = whole_numbers(values) if kind is int else np.array(values)
             if array.dtype.kind in "biufc":
                 return array
-    objects = np.empty(len(values), dtype=object)
-    for position, value in enumerate(values):
-        objects[position] = value
-    return objects
+    return objects(values)

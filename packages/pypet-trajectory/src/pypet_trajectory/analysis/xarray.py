@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pypet_trajectory.analysis import columns
+from pypet_trajectory.analysis.arrays import is_exact_as_float, stacked
 from pypet_trajectory.analysis.columns import Column
 from pypet_trajectory.analysis.dataframe import as_names
 from pypet_trajectory.optional import import_optional
@@ -55,16 +56,15 @@ def to_xarray(
     length = len(traj)
     columns_of = columns.parameter_columns(traj, as_names(parameters), auto_load)
     explored = {name: column for name, column in columns_of.items() if column.explored}
-    frame = grid(explored, length) or Frame(
-        (RUN,), (length,), np.arange(length), {RUN: np.arange(length)}
-    )
+    full_grid = grid(explored, length)
+    frame = full_grid or Frame((RUN,), (length,), np.arange(length), {RUN: np.arange(length)})
     coords: dict[str, Any] = {
-        name: (name, values, explored[name].notes if name in explored else {})
+        name: (name, values, explored[name].notes if full_grid else {})
         for name, values in frame.axes.items()
     }
     for name, column in columns_of.items():
-        if name not in coords:
-            coords[name] = variable(name, column, frame)
+        if full_grid is None or name not in full_grid.dims:
+            coords[f"parameters.{name}" if name in coords else name] = variable(name, column, frame)
     if run_information:
         for name, column in columns.run_information_columns(traj).items():
             coords[f"run.{name}" if name in coords else name] = variable(name, column, frame)
@@ -115,12 +115,12 @@ def _factorized(values: Sequence[Any] | NDArray[Any]) -> tuple[Any, NDArray[Any]
         return None
     if any(isinstance(value, tuple) for value in first):
         return None
-    return np.array(codes, dtype=np.intp), np.array(list(first))
+    return np.array(codes, dtype=np.intp), stacked(list(first))
 
 
 def variable(name: str, column: Column, frame: Frame) -> tuple[Any, ...]:
     """Dimensions, values and attributes of a column laid out in the frame."""
-    values = _stacked(column.values)
+    values = stacked(column.values)
     n_runs, own_shape = len(frame.positions), values.shape[1:]
     if column.covers(n_runs):
         filled = np.empty((n_runs, *own_shape), dtype=values.dtype)
@@ -136,29 +136,9 @@ def variable(name: str, column: Column, frame: Frame) -> tuple[Any, ...]:
     )
 
 
-def _stacked(values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
-    """Values along the first dimension; objects if their shapes or types differ."""
-    if isinstance(values, np.ndarray):
-        return values
-    values = list(values)
-    shapes = {np.shape(value) if isinstance(value, np.ndarray) else () for value in values}
-    plain = all(
-        isinstance(value, bool | int | float | complex | str | np.generic | np.ndarray)
-        for value in values
-    )
-    if plain and len(shapes) == 1 and len({isinstance(value, str) for value in values}) == 1:
-        array = np.array(values)
-        if array.dtype.kind in "biufcUSmM":
-            return array
-    objects = np.empty(len(values), dtype=object)
-    for position, value in enumerate(values):
-        objects[position] = value
-    return objects
-
-
 def _with_missing(values: NDArray[Any]) -> NDArray[Any]:
     """The same values in a type that has a way to say that one is missing."""
-    if values.dtype.kind in "iu":
+    if values.dtype.kind in "iu" and is_exact_as_float(values):
         return values.astype(float)
     return values if values.dtype.kind in "fcmM" else values.astype(object)
 
