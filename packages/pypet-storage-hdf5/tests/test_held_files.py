@@ -120,6 +120,18 @@ def test_the_working_directory_may_change_while_a_file_is_held(tmp_path, monkeyp
     assert os.listdir(tmp_path / "data") == ["f.hdf5"]
 
 
+def test_the_working_directory_may_change_while_a_file_is_closed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    traj = other(os.path.join("data", "f.hdf5"), "traj")
+    traj.f_store()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    traj.f_add_result("r", 1)
+    traj.f_store()
+    assert os.listdir() == []
+    assert traj.v_storage_service.filename == os.path.join("data", "f.hdf5")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be moved")
 @pytest.mark.parametrize("instead", [None, b"another file"])
 def test_a_file_that_is_moved_while_it_is_held_is_missed(new, path, instead):

@@ -108,6 +108,21 @@ def test_any_executor_can_execute_runs(explored):
 
 
 @pytest.mark.claim(15)
+def leave(traj, folder):
+    traj.f_add_result("z", traj.x)
+    os.chdir(folder)
+
+
+@pytest.mark.parametrize("ways", [{}, {"multiproc": True, "use_pool": True}])
+def test_runs_may_leave_the_working_directory(explored, tmp_path, ways):
+    env = explored([1, 2, 3], filename="data/t.hdf5", resumable=True, **ways)
+    (tmp_path / "elsewhere").mkdir()
+    env.run(leave, tmp_path / "elsewhere")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    _, values = stored(tmp_path / "data" / "t.hdf5")
+    assert list(values.values()) == [1, 2, 3]
+
+
 def test_everything_is_in_the_file_afterwards(explored):
     env = explored([1, 2], filename="t.hdf5")
     env.run(multiply)

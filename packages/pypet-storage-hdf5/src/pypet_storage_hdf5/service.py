@@ -172,7 +172,9 @@ class HDF5StorageService(TreeStorageService):
         overwrite_file = switch("overwrite_file", overwrite_file)
         title = None if file_title is None else text("file_title", file_title)
         name = None if trajectory is None else trajectory.v_name
-        location = resolved_filename(filename, name)
+        self._filename = resolved_filename(filename, name)
+        # What runs do to the working directory must not lead to another file.
+        location = os.path.abspath(self._filename)
         backend = HDF5Backend(
             location,
             settings,
@@ -202,14 +204,15 @@ class HDF5StorageService(TreeStorageService):
 
     @property
     def filename(self) -> str:
-        """The file."""
-        return self._backend.location
+        """The file, as it was given; a relative path is one from where it was given."""
+        return self._filename
 
     @filename.setter
     def filename(self, filename: str | os.PathLike[str]) -> None:
         if self.is_open:
             raise PypetValueError(f"{self!r} is open; close it before it can keep another file.")
-        self._backend.location = os.fspath(filename)
+        self._filename = os.fspath(filename)
+        self._backend.location = os.path.abspath(self._filename)
 
     @property
     def settings(self) -> Settings:
@@ -298,7 +301,7 @@ class HDF5StorageService(TreeStorageService):
         elif msg not in (*self._STORE, constants.CLOSE_FILE, constants.ACCESS_DATA):
             return self._other_message(msg, stuff_to_store, *args, **kwargs)
         elif msg != constants.CLOSE_FILE and not self.is_open:
-            self._require_file(kwargs.get("filename", self.filename))
+            self._require_file(kwargs.get("filename", self._backend.location))
         if msg == constants.ACCESS_DATA:
             return self._access_data(stuff_to_store, *args, **kwargs)
         answer = super().store(msg, stuff_to_store, *args, **kwargs)
@@ -346,7 +349,7 @@ class HDF5StorageService(TreeStorageService):
 
     def _backup(self, _msg: str, traj: Any, backup_filename: str | None = None) -> None:
         name = traj.v_name
-        location = backup_filename or default_backup_filename(self.filename, name)
+        location = backup_filename or default_backup_filename(self._backend.location, name)
         with self._other_backend(location, writable=True) as target:
             assert isinstance(target, HDF5Backend)
             copy_trajectory_group(self._backend, target, name)
@@ -356,7 +359,7 @@ class HDF5StorageService(TreeStorageService):
     def _take_session_keywords(self, kwargs: dict[str, Any]) -> None:
         filename = kwargs.pop("filename", None)
         title = kwargs.pop("file_title", None)
-        if filename is not None and os.path.abspath(filename) != os.path.abspath(self.filename):
+        if filename is not None and os.path.abspath(filename) != self._backend.location:
             self.filename = filename
         if title is not None:
             self._backend.title = title

@@ -251,5 +251,8 @@ def _full_copy(trajectory: Any) -> Iterator[None]:
 
 def _storage_file(trajectory: Any) -> str | None:
     """The file that the trajectory is stored in, ``None`` if it is in no file."""
-    filename = getattr(trajectory.v_storage_service, "filename", None)
+    service = trajectory.v_storage_service
+    # A filename may be relative to a working directory that is left by now; a location is not.
+    backend = getattr(service, "backend", None)
+    filename = getattr(backend, "location", getattr(service, "filename", None))
     return filename if filename is not None and os.path.isfile(filename) else None
