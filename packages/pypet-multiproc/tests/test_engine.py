@@ -42,6 +42,28 @@ def test_failures_may_be_data(experiment):
     assert failure.timestamp > 0
 
 
+class Speechless(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+def raise_speechless(traj):
+    raise Speechless
+
+
+@pytest.mark.parametrize("settings", [{}, POOL])
+def test_an_exception_without_a_text_is_a_failure_like_any(experiment, settings):
+    experiment(raise_speechless, runs=2, on_run_error="continue", wrap_mode="LOCAL", **settings)
+    assert [failure.exception for failure in experiment.failures.values()] == ["Speechless"] * 2
+
+
+def test_a_failed_run_is_logged_once_with_its_traceback(experiment, caplog):
+    experiment(raise_at, 2, on_run_error="continue")
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.getMessage().startswith("Run 2 failed (attempt 1): ZeroDivisionError")
+    assert record.exc_info
+
+
 class Flaky:
     def __init__(self, fails):
         self.fails = fails

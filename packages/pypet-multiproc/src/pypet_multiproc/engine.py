@@ -20,7 +20,7 @@ from pypet_multiproc.backends.pool import PoolBackend
 from pypet_multiproc.backends.process import ProcessBackend
 from pypet_multiproc.backends.serial import SerialBackend
 from pypet_multiproc.experiment import Experiment, RunOutcome, RunTask
-from pypet_multiproc.failures import FAILED, exception_of
+from pypet_multiproc.failures import FAILED, exception_of, reason
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.logs.manager import LoggingManager
 from pypet_multiproc.settings import EngineSettings
@@ -218,14 +218,16 @@ class RunEngine:
         if self._stopping and failure.status != FAILED:
             # Ended by us, because another run had failed.
             return False
-        message = "Run %d %s (attempt %d): %s: %s"
-        details = (outcome.idx, failure.status.replace("_", " "), attempt.number,
-                   failure.exception, failure.message)  # fmt: skip
+        ended = (outcome.idx, failure.status.replace("_", " "), attempt.number)
         if attempt.number <= self.settings.retries and not self._must_stop():
-            _logger.warning(message + " It is tried again.", *details)
+            _logger.warning(
+                "Run %d %s (attempt %d) and is tried again: %s", *ended, reason(failure)
+            )
             source.try_again(attempt)
             return False
-        _logger.error(message, *details)
+        # What was raised in this process has been logged here already, with its traceback.
+        if outcome.exception is None or outcome.exception.__traceback__ is None:
+            _logger.error("Run %d %s (attempt %d): %s", *ended, reason(failure))
         return True
 
     def _judged(self, outcomes: list[RunOutcome]) -> Iterator[RunOutcome]:

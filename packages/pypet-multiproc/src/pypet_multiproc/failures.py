@@ -66,12 +66,20 @@ def describe(exception: BaseException, status: str = FAILED, attempts: int = 1) 
     return RunFailure(
         status=status,
         exception=type(exception).__name__,
-        message=str(exception),
+        message=_text(exception),
         traceback="".join(traceback.format_exception(exception)),
         attempts=attempts,
         host=socket.gethostname(),
         timestamp=time.time(),
     )
+
+
+def _text(exception: BaseException) -> str:
+    """What an exception says; one that fails to do so must not hide that a run failed."""
+    try:
+        return str(exception)
+    except Exception as exc:
+        return f"(its text cannot be shown because of a {type(exc).__name__})"
 
 
 def lost(cause: str, explanation: str, attempts: int = 1, status: str = LOST) -> RunFailure:
@@ -99,6 +107,11 @@ def lost(cause: str, explanation: str, attempts: int = 1, status: str = LOST) ->
     )
 
 
+def reason(failure: RunFailure) -> str:
+    """What happened, in one line of a log: the exception, and its message if it has one."""
+    return f"{failure.exception}: {failure.message}" if failure.message else failure.exception
+
+
 def portable(exception: BaseException) -> BaseException | None:
     """The exception if it comes out of pickling as what it was, else ``None``.
 
@@ -119,7 +132,7 @@ def exception_of(failure: RunFailure, idx: int, exception: BaseException | None)
     """What to raise in the main process for a run that failed."""
     if exception is None:
         kind = {LOST: RunLostError, TIMED_OUT: RunTimeoutError}.get(failure.status, RunError)
-        exception = kind(f"Run {idx}: {failure.exception}: {failure.message}")
+        exception = kind(f"Run {idx}: {reason(failure)}")
     if failure.traceback and exception.__traceback__ is None:
         exception.__cause__ = RemoteTraceback(failure.traceback)
     return exception

@@ -24,6 +24,7 @@ from pypet_multiproc.failures import (
     RunTimeoutError,
     describe,
     portable,
+    reason,
 )
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.lifeline import storing
@@ -121,10 +122,17 @@ def run_single(
 
 
 def _note_failure(trajectory: Trajectory, outcome: RunOutcome, exc: BaseException) -> None:
-    _logger.error("Run #%d failed.", outcome.idx, exc_info=exc)
     status = {"status": TIMED_OUT} if isinstance(exc, RunTimeoutError) else {}
+    failure = describe(exc, attempts=outcome.attempts, **status)
+    _logger.error(
+        "Run %d failed (attempt %d): %s",
+        outcome.idx,
+        outcome.attempts,
+        reason(failure),
+        exc_info=exc,
+    )
     outcome.result = None
-    outcome.failure = describe(exc, attempts=outcome.attempts, **status)
+    outcome.failure = failure
     outcome.exception = exc
     outcome.row = {**trajectory._run_table.row(outcome.idx), "completed": 0}
     abandon_run(trajectory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from pypet_multiproc.failures import reason
 from pypet_trajectory.storage.records import RunFailure
 
 logger = logging.getLogger("pypet.environment.Environment")
@@ -42,7 +43,7 @@ def log_summary(trajectory: Any) -> None:
         if failure is None:
             lines.append(name)
         else:
-            lines.append(f"{name} ({failure.status}: {failure.exception}: {failure.message})")
+            lines.append(f"{name} ({failure.status}: {reason(failure)})")
     more = len(open_indices) - len(lines)
     if more:
         lines.append(f"and {more} more")
