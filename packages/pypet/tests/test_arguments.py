@@ -191,3 +191,12 @@ def test_resuming_needs_dill(monkeypatch, folder: Path):
     ):
         Environment("t", filename="t.hdf5", resumable=True)
     assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("filename", "start"), [("t.traj", b"PK"), ("t.h5", b"\x89HDF"), ("t.data", b"\x89HDF")]
+)
+def test_the_extension_of_the_file_decides_what_stores(tmp_path, monkeypatch, filename, start):
+    monkeypatch.chdir(tmp_path)
+    Environment("t", filename=filename, log_config=None, report_progress=False).run(len)
+    assert Path(filename).read_bytes().startswith(start)

@@ -106,7 +106,8 @@ class Environment(HasLogger):
         Remove these files once all runs have completed.
     storage_service : class, StorageService, str, bool or None
         What stores the trajectory, unless it has a storage service already. A class is
-        constructed with the keyword arguments it takes, for instance ``filename``.
+        constructed with the keyword arguments it takes, for instance ``filename``. If nothing
+        is said: HDF5, or an archive if `filename` ends in ``.traj``.
     git_repository : str, optional
         Folder with ``.git``; changes of tracked files are committed before the experiment.
     git_message : str

@@ -1,7 +1,9 @@
 """The storage service of a trajectory: which one, made when, let go when.
 
 A service that the trajectory has comes first, then one that is passed readily made; only
-otherwise a class is constructed, which may be the first thing that changes a file.
+otherwise a class is constructed, which may be the first thing that changes a file. If nothing is
+said about the service it is that of HDF5 files, whatever the file is called, unless another
+service keeps files with this extension.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from pypet.environment.debugging import is_debug
 from pypet_trajectory.exceptions import MissingPackageError
 from pypet_trajectory.storage.lazy import LazyStorageService
 from pypet_trajectory.storage.registry import (
+    HDF5_EXTENSIONS,
+    known_extensions,
     service_by_name,
     service_for_file,
     storage_factory,
@@ -27,13 +31,26 @@ DEFAULT_SERVICE = "pypet.HDF5StorageService"
 logger = logging.getLogger("pypet.environment.Environment")
 
 
-def chosen_service(storage_service: Any) -> Any:
-    """What was passed, with the class of HDF5 files in place of the words for it."""
+def chosen_service(storage_service: Any, filename: Any = None) -> Any:
+    """What was passed, with the class of HDF5 files in place of the words for it.
+
+    ``None``, so that the name of the file decides, if nothing was said about the service and
+    the file is one of another.
+    """
+    if storage_service == DEFAULT_SERVICE and _is_of_another_service(filename):
+        return None
     if storage_service is True or storage_service == DEFAULT_SERVICE:
         from pypet_storage_hdf5.service import HDF5StorageService
 
         return HDF5StorageService
     return None if storage_service is False else storage_service
+
+
+def _is_of_another_service(filename: Any) -> bool:
+    if not isinstance(filename, (str, os.PathLike)):
+        return False
+    extension = os.path.splitext(os.fspath(filename))[1].lower()
+    return bool(extension) and extension not in HDF5_EXTENSIONS and extension in known_extensions()
 
 
 def class_to_construct(storage_service: Any, kwargs: Mapping[str, Any]) -> type | None:
@@ -55,7 +72,7 @@ def class_to_construct(storage_service: Any, kwargs: Mapping[str, Any]) -> type 
     TypeError
         If what is at the path is no class.
     """
-    chosen = chosen_service(storage_service)
+    chosen = chosen_service(storage_service, kwargs.get("filename"))
     if chosen is None and isinstance(kwargs.get("filename"), (str, os.PathLike)):
         return service_for_file(kwargs["filename"])
     if isinstance(chosen, str):
@@ -85,7 +102,7 @@ def attach(trajectory: Any, arguments: EnvironmentArguments, kwargs: Mapping[str
         return
     if trajectory.v_storage_service is not None:
         return
-    chosen = chosen_service(arguments.storage_service)
+    chosen = chosen_service(arguments.storage_service, kwargs.get("filename"))
     trajectory.v_storage_service, _ = storage_factory(chosen, trajectory, **kwargs)
 
 
