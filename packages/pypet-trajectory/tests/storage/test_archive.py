@@ -421,3 +421,13 @@ def test_classes_that_unpickle_are_refused_by_name(path):
         skeleton = loaded(ArchiveStorageService(path), "t", load_data=1)
         with pytest.raises(PickleRefusedError, match=name):
             skeleton.f_load_item(name)
+
+
+def test_errors_name_the_root_and_what_to_do_about_it(path):
+    traj = Trajectory("t", storage_service=ArchiveStorageService(path))
+    traj.f_set_annotations(note=Anything())
+    with pytest.raises(NoSuchServiceError, match=r"Anything.*'the root'"):
+        traj.f_store()
+    Trajectory("t", storage_service=ArchiveStorageService(path)).f_store()
+    with pytest.raises(ValueError, match=r"only \['t'\]\.$"):
+        loaded(ArchiveStorageService(path), "typo")

@@ -30,8 +30,8 @@ class ArchiveStorageService(TreeStorageService):
     overwrite_file : bool, optional
         Remove an existing archive at once.
     allow_pickle : bool, optional
-        Whether data without a form of its own, and the pickle classes, may be stored and
-        loaded. Loading a pickle executes what it says.
+        Whether data without a form of its own may be stored and loaded, and leaves of the
+        pickle classes, which are always stored, loaded. Loading a pickle executes what it says.
     complevel : int, optional
         Deflate level of new members, 0 (not compressed) to 9.
     unknown_classes : {'raise', 'generic'}, optional

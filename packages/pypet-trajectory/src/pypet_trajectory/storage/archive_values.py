@@ -41,7 +41,7 @@ class ValueEncoder:
     allow_pickle : bool
         Whether values without a form of their own are pickled.
     place : str
-        Where the values belong, for error messages.
+        Full name of the node the values belong to, for error messages; the root's is empty.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ValueEncoder:
     ) -> None:
         self._add_array = add_array
         self._allow_pickle = allow_pickle
-        self._place = place
+        self._place = place or "the root"
 
     def encode(self, value: Any) -> Any:
         """The value as JSON.
@@ -197,7 +197,7 @@ class ValueDecoder:
     allow_pickle : bool
         Whether pickles may be loaded, which executes what they say.
     place : str
-        Where the values belong, for error messages.
+        Full name of the node the values belong to, for error messages; the root's is empty.
     """
 
     def __init__(
@@ -205,7 +205,7 @@ class ValueDecoder:
     ) -> None:
         self._read_array = read_array
         self._allow_pickle = allow_pickle
-        self._place = place
+        self._place = place or "the root"
 
     def decode(self, data: Any) -> Any:
         """The value.

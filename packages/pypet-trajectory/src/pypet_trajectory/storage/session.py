@@ -94,23 +94,23 @@ class SessionService(StorageService):
             ) from error
         try:
             if name is not None or index is not None:
-                self._select(name if index is None else self._name_at(index), create)
+                self._select(name if index is None else self._name_at(index), writable, create)
             yield
         finally:
             if not self._held_open:
                 self._forget()
 
-    def _select(self, name: str | None, create: bool) -> None:
+    def _select(self, name: str | None, writable: bool, create: bool) -> None:
         assert name is not None
         self._created = False
         try:
             self._backend.select(name)
         except KeyError:
             if not create:
+                remedy = " Store the whole trajectory with f_store() before parts of it."
                 raise PypetValueError(
                     f"There is no trajectory {name!r} in {self!r}, only "
-                    f"{self._backend.trajectory_names()}. Store the whole trajectory with "
-                    "f_store() before parts of it."
+                    f"{self._backend.trajectory_names()}.{remedy if writable else ''}"
                 ) from None
             self._backend.select(name, create=True)
             self._created = True
