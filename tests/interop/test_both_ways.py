@@ -148,9 +148,17 @@ def test_every_parameter_class_with_and_without_range(traj, path, pypet07):
     traj.f_add_parameter("nothing", comment="no value yet")
     traj.f_add_parameter("x", 0)
     traj.f_add_parameter("word", "a")
+    traj.f_add_parameter("words", np.array(["a", "b"]))
+    traj.f_add_parameter("single", (1,))
     traj.f_add_parameter(ArrayParameter, "z", np.zeros(2))
     traj.f_explore(
-        {"x": [1, 2, 2**40], "word": ["a", "bb", "ö"], "z": [np.zeros(2), np.ones(2), np.zeros(2)]}
+        {
+            "x": [1, 2, 2**40],
+            "word": ["a", "bb", "ö"],
+            "words": [np.array(["a", "b"]), np.array(["aaa", "ö"]), np.array(["", "b"])],
+            "single": [(1,), (2,), (3,)],
+            "z": [np.zeros(2), np.ones(2), np.zeros(2)],
+        }
     )
     expected = stored(traj)
     assert pypet07("read", path) == expected

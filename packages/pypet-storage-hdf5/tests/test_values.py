@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pypet_storage_hdf5 import HDF5StorageService
+from pypet_storage_hdf5.codecs.columns import decode_column, encode_column
 from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
 from pypet_trajectory.testing.equality import assert_same
 
@@ -213,3 +214,11 @@ values = st.recursive(
 @given(values)
 def test_any_basic_value_comes_back(backend, value):
     assert_same(round_trip(backend, value), value)
+
+
+@pytest.mark.parametrize("widths", [("U3", "U1"), ("U3", "U3")], ids=["own", "common"])
+def test_text_arrays_of_any_width_share_a_column_and_keep_their_width(widths):
+    values = [np.array(["aaa", "b"], widths[0]), np.array(["ö", "b"], widths[1])]
+    encoded = encode_column(values)
+    assert encoded.data.shape == (2, 2)  # so pypet 0.7 reads them, too
+    assert_same(list(decode_column(encoded.data, encoded.marks, "utf8")), values)

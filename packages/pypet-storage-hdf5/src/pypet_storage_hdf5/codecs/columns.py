@@ -142,14 +142,26 @@ def _encode_sequences(values: Sequence[Any], collection: str) -> Encoded | None:
 
 def _encode_arrays(values: Sequence[Any], kind: type) -> Encoded | None:
     first = values[0]
-    if not first.size or any(
-        value.shape != first.shape or value.dtype != first.dtype for value in values
-    ):
+    if not first.size or any(value.shape != first.shape for value in values):
+        return None
+    dtypes = {value.dtype for value in values}
+    if len(dtypes) > 1 and not all(map(_is_as_wide_as_its_text, values)):
         return None
     encoded = _stacked(np.stack([np.asarray(value) for value in values]))
-    if encoded is None or kind is np.ndarray:
-        return encoded
-    return Encoded(encoded.data, {**encoded.marks, markers.COLL_TYPE: markers.COLL_MATRIX})
+    if encoded is None:
+        return None
+    marks = dict(encoded.marks)
+    if first.dtype.kind == "U" and len(dtypes) == 1:
+        marks[markers.DTYPE] = first.dtype.str  # else every row is as wide as its own text
+    if kind is np.matrix:
+        marks[markers.COLL_TYPE] = markers.COLL_MATRIX
+    return Encoded(encoded.data, marks)
+
+
+def _is_as_wide_as_its_text(array: NDArray[Any]) -> bool:
+    """Whether a text array needs no mark that says its width."""
+    encoded = encode_array(array) if array.dtype.kind == "U" else None
+    return encoded is not None and markers.DTYPE not in encoded.marks
 
 
 def _stacked(array: NDArray[Any]) -> Encoded | None:
