@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from pypet import Environment, load_trajectory
+from pypet import Environment, Trajectory, load_trajectory
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -112,3 +115,49 @@ def test_runs_that_were_done_by_hand_do_not_cost_the_others_what_was_prepared(ex
     env.trajectory.f_finalize_run()
     assert env.run(read) == [(1, 110)]
     assert {"first", "sum"} < names_of_runs()
+
+
+KILLED = """
+import os, signal
+from pypet import Environment
+
+def job(traj):
+    traj.f_add_result("z", 1)
+    traj.f_add_derived_parameter("d", 1)
+    traj.f_store()
+    if traj.v_idx == {killed}:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+env = Environment("t", filename="t.hdf5", log_config=None, report_progress=False)
+env.traj.f_add_parameter("x", 0)
+env.traj.f_explore({{"x": [1, 2, 3]}})
+for name in env.traj.f_iter_runs():
+    env.traj.f_add_derived_parameter("runs.$.input", 7)
+env.traj.f_store()
+env.run(job)
+"""
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_what_a_killed_process_left_of_a_run_does_not_hinder_the_next_try(make_env, killed):
+    script = [sys.executable, "-c", KILLED.format(killed=killed)]
+    assert subprocess.run(script, timeout=50, check=False).returncode == -9
+    traj = Trajectory("t", filename="t.hdf5", add_time=False)
+    traj.f_load(load_parameters=2)
+    # Runs that are added may be prepared by hand as well.
+    traj.f_expand({"x": [4]})
+    traj.v_crun = "run_00000003"
+    traj.f_add_derived_parameter("runs.$.input", 7)
+    traj.f_restore_default()
+    traj.f_store()
+
+    def job(traj):
+        traj.f_load_item("derived_parameters.runs.crun.input")
+        traj.f_add_result("z", 10 * traj.x + traj.derived_parameters.crun.input)
+        traj.f_add_derived_parameter("d", traj.x)
+
+    make_env(traj).run(job)
+    traj = load_trajectory("t", filename="t.hdf5", load_data=2)
+    assert traj.f_is_completed()
+    values = list(traj.f_get_from_runs("z", fast_access=True).values())
+    assert values[killed:] == [17, 27, 37, 47][killed:]

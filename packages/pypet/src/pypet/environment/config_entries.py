@@ -17,9 +17,11 @@ from typing import Any
 from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.identity import Identity
 from pypet_trajectory import constants
+from pypet_trajectory.constants import LOAD_DATA
 from pypet_trajectory.runs.table import format_runtime
 
 GROUP_COMMENT = "One group for each environment that ran this trajectory"
+RUNS_AT_START = "runs_at_start"
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,38 @@ def add_entries(trajectory: Any, name: str, entries: Iterator[Entry]) -> None:
     group = trajectory.f_get("config.environment")
     if not group.v_comment:
         group.v_comment = GROUP_COMMENT
+
+
+def note_beginning(trajectory: Any, name: str) -> None:
+    """Note that runs begin, and how many there are, before the first call executes them.
+
+    If the process dies, this is how others know that these runs may have been tried.
+    """
+    full_name = f"environment.{name}.{RUNS_AT_START}"
+    if not trajectory.f_contains(f"config.{full_name}", shortcuts=False):
+        comment = "Number of runs when the first one began"
+        _add_locked(trajectory, full_name, len(trajectory), comment)
+
+
+def runs_begun(trajectory: Any, name: str) -> int:
+    """How many runs there were when environments other than the one called `name` began.
+
+    0 if none of them noted it.
+    """
+    if not trajectory.f_contains("config.environment", shortcuts=False):
+        return 0
+    groups = trajectory.f_get("config.environment", shortcuts=False).f_get_children()
+    leaves = [
+        group.f_get(RUNS_AT_START, shortcuts=False)
+        for group_name, group in groups.items()
+        if group_name != name
+        and not group.v_is_leaf
+        and group.f_contains(RUNS_AT_START, shortcuts=False)
+    ]
+    for leaf in leaves:
+        if leaf.f_is_empty():
+            trajectory.f_load_item(leaf, load_data=LOAD_DATA)
+    return max((leaf.f_get() for leaf in leaves), default=0)
 
 
 def note_expansion(trajectory: Any, name: str) -> None:

@@ -462,6 +462,8 @@ class Environment(HasLogger):
         record = begin_record(arguments, traj)
         store = ExperimentStore(traj, arguments.automatic_storing)
         run_data.note_prepared()
+        if self._plan.runfunc is not None:
+            config_entries.note_beginning(traj, self.name)
         store.before_runs()
         with self._batch_loop(store, run_data, mapped, results) as loop:
             loop.execute()

@@ -3,8 +3,8 @@
 Two kinds of data may be there before a run is executed. What somebody prepared for it, inputs added
 while iterating over runs for instance, stays. What an earlier try stored, one that failed or whose
 process died, goes from memory and from the storage, for the run begins anew. No storage tells one
-from the other, so the names of prepared data are written down before the first try. Where nothing
-tells whether there was a try, everything stays.
+from the other, so the names of prepared data are written down before the first try, beside the
+number of runs that may be tried then. Where nothing tells whether there was a try, everything stays.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pypet.environment.config_entries import runs_begun
 from pypet_trajectory import constants
 from pypet_trajectory.runs.lifecycle import short_hexsha
 from pypet_trajectory.runs.table import FRESH
@@ -40,11 +41,13 @@ class RunData:
         self._environment_name = environment_name
         #: Runs below may have been tried by an earlier call or by a process that died.
         self._known_runs = len(trajectory) if trajectory.v_stored else 0
-        # Where no record says what was prepared, since runs were done by pypet 0.7 or a process
-        # was killed, results count as left by a try, derived parameters as prepared.
-        self._recorded = tried_here or bool(trajectory._run_table.failures)
-        self._tried = self._recorded or _done_elsewhere(trajectory)
-        if self._recorded and not tried_here:
+        recorded = tried_here or bool(trajectory._run_table.failures)
+        begun = runs_begun(trajectory, environment_name)
+        #: What was prepared for runs below is written down. For others, which were done by pypet
+        #: 0.7 for instance, results count as left by a try, derived parameters as prepared.
+        self._recorded_runs = self._known_runs if recorded else min(begun, self._known_runs)
+        self._done_elsewhere = _done_elsewhere(trajectory)
+        if self._recorded_runs and not tried_here and trajectory.v_stored:
             trajectory.f_load_child("config", recursive=True, load_data=constants.LOAD_DATA)
         #: Patterns of what is prepared, as in :mod:`pypet_trajectory.storage.leftovers`.
         self.prepared = frozenset(_written_down(trajectory))
@@ -59,7 +62,7 @@ class RunData:
             pattern_of(node.v_full_name, run_name)
             for idx, run_name, child in self._open_children()
             for node in ends_of(child)
-            if idx >= self._known_runs or not node.v_stored or self._counts_as_prepared(node)
+            if idx >= self._known_runs or not node.v_stored or self._counts_as_prepared(idx, node)
         }
         new = found - self.prepared
         if new:
@@ -70,26 +73,28 @@ class RunData:
                 f"{group}.names_{number}", sorted(new), comment=_COMMENT
             ).f_lock()
 
-    def _counts_as_prepared(self, node: Any) -> bool:
+    def _counts_as_prepared(self, idx: int, node: Any) -> bool:
         """Whether a stored node below the name of an open run is prepared although no record says
         so.
         """
-        return not self._tried or (not self._recorded and node.v_branch == "derived_parameters")
+        if idx < self._recorded_runs:
+            return False
+        return not self._done_elsewhere or bool(node.v_branch == "derived_parameters")
 
     def drop_leftovers(self) -> None:
         """Remove what earlier tries left of the runs that are to be executed."""
-        if self._tried:
+        if self._recorded_runs or self._done_elsewhere:
             for _, run_name, child in list(self._open_children()):
                 self._drop(child, run_name)
         service = self._trajectory.v_storage_service
-        if self._recorded and isinstance(service, SupportsDeltas):
+        if self._recorded_runs and isinstance(service, SupportsDeltas):
             open_indices = self._trajectory._run_table.open_indices()
             names = [
                 self._trajectory._run_name(idx)
-                for idx in open_indices[open_indices < self._known_runs].tolist()
+                for idx in open_indices[open_indices < self._recorded_runs].tolist()
             ]
             if names:
-                self._trajectory.v_storage_service.store(
+                service.store(
                     constants.DELETE_RUNS,
                     names,
                     self.prepared,
