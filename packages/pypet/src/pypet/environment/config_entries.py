@@ -17,7 +17,6 @@ from typing import Any
 from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.identity import Identity
 from pypet_trajectory import constants
-from pypet_trajectory.constants import LOAD_DATA
 from pypet_trajectory.runs.table import format_runtime
 
 GROUP_COMMENT = "One group for each environment that ran this trajectory"
@@ -162,7 +161,7 @@ def runs_begun(trajectory: Any, name: str) -> int:
     ]
     for leaf in leaves:
         if leaf.f_is_empty():
-            trajectory.f_load_item(leaf, load_data=LOAD_DATA)
+            trajectory.f_load_item(leaf, load_data=constants.LOAD_DATA)
     return max((leaf.f_get() for leaf in leaves), default=0)
 
 

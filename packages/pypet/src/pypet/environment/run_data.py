@@ -4,7 +4,8 @@ Two kinds of data may be there before a run is executed. What somebody prepared 
 while iterating over runs for instance, stays. What an earlier try stored, one that failed or whose
 process died, goes from memory and from the storage, for the run begins anew. No storage tells one
 from the other, so the names of prepared data are written down before the first try, beside the
-number of runs that may be tried then. Where nothing tells whether there was a try, everything stays.
+number of runs that may be tried from then on. Where nothing tells whether there was a try,
+everything stays.
 """
 
 from __future__ import annotations
