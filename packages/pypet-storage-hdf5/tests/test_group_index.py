@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import numpy as np
 import pytest
 import tables
 
-from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager, check_hdf5_file
+from pypet_storage_hdf5 import (
+    HDF5StorageService,
+    SharedResult,
+    SharedTable,
+    StorageContextManager,
+    check_hdf5_file,
+)
 from pypet_storage_hdf5.file_bytes import FileBytes, ImageBytes
 from pypet_storage_hdf5.group_format import DamagedIndexError
 from pypet_storage_hdf5.group_index import (
@@ -21,6 +28,7 @@ from pypet_storage_hdf5.group_index import (
 )
 from pypet_storage_hdf5.handles import Handles
 from pypet_storage_hdf5.index_building import build_index, restore_header
+from pypet_storage_hdf5.index_guard import OldIndex, bring_back
 from pypet_storage_hdf5.session_journal import journal_path
 from pypet_trajectory.trajectory import Trajectory
 
@@ -194,3 +202,109 @@ def test_old_results_survive_the_loss_of_an_index_that_was_being_changed(
     assert found.f_get("results.fresh").f_get() == 2
     assert found.f_get("parameters.fresh").f_get() == 4
     assert "r5" not in found.f_get("results.old")
+
+
+@pytest.fixture
+def renamed(tmp_path):
+    """A file in which a group was renamed, and the index from before."""
+    path = str(tmp_path / "renamed.hdf5")
+    with tables.open_file(path, "w") as file:
+        file.create_group("/", "old")
+        file.create_group("/", "other")
+    file = FileBytes(path)
+    copy = copied_index(file, "/")
+    file.close()
+    with tables.open_file(path, "a") as file:
+        file.rename_node("/old", "new")
+    return path, {"/": OldIndex(copy)}
+
+
+def names_after_bringing_back(path, indexes):
+    file = FileBytes(path, writable=True)
+    rebuilt = bring_back(file, indexes)
+    file.close()
+    with tables.open_file(path) as file:
+        return rebuilt, sorted(file.root._v_children)
+
+
+def test_a_group_that_gets_its_old_name_back_loses_the_new_one(renamed):
+    assert names_after_bringing_back(*renamed) == (["/"], ["old", "other"])
+
+
+def test_a_group_that_was_renamed_by_half_keeps_one_name(renamed):
+    path, indexes = renamed
+    with tables.open_file(path, "a") as file:
+        file.create_hard_link("/", "old", "/new")
+    assert names_after_bringing_back(path, indexes) == ([], ["new", "old", "other"])
+    file = FileBytes(path, writable=True)
+    address = header_address(file, "/new")
+    file.write(address + 4, struct.pack("<I", 1))  # it knows of one name only
+    file.close()
+    assert names_after_bringing_back(path, indexes) == (["/"], ["old", "other"])
+
+
+@pytest.mark.parametrize("table", ["config_overview", "info"])
+def test_a_table_for_the_eye_that_was_being_changed_keeps_nothing_from_being_stored(
+    new, load, path, table
+):
+    traj = new()
+    traj.f_add_result("old", 1)
+    traj.f_store()
+    with StorageContextManager(traj):
+        traj.f_add_config("fresh", 1)
+        traj.f_store()
+        file = FileBytes(path)
+        address = header_address(file, f"/traj/overview/{table}")
+        file.close()
+        killed, journal = Path(path).read_bytes(), Path(journal_path(path)).read_bytes()
+    Path(path).write_bytes(killed)
+    Path(journal_path(path)).write_bytes(journal)
+    file = FileBytes(path, writable=True)
+    file.write(address, bytes(16))
+    file.close()
+    again = load()
+    again.f_add_config("later", 2)
+    again.f_store()
+    assert {problem.kind for problem in check_hdf5_file(path)} <= {"unfinished"}
+    assert (load().old, load().f_get("config.later").f_get()) == (1, 2)
+
+
+def test_shared_data_that_was_being_appended_to_when_the_process_was_killed_is_there(
+    new, load, path
+):
+    traj = new()
+    shared = traj.f_add_result(SharedResult, "shared", table=SharedTable())
+    traj.f_store()
+    shared.table.create_shared_data(first_row={"n": 0})
+    end = os.path.getsize(path)
+    with StorageContextManager(traj):
+        shared.table.append([(1,)])
+        killed, journal = Path(path).read_bytes(), Path(journal_path(path)).read_bytes()
+    start = killed.index(struct.pack("<Q", len(killed)), 0, 100)
+    killed = killed[:start] + struct.pack("<Q", end) + killed[start + 8 :]
+    Path(path).write_bytes(killed)
+    Path(journal_path(path)).write_bytes(journal)
+    assert load().shared.table.col("n").tolist() == [0, 1]
+
+
+def test_a_file_whose_root_was_being_changed_can_be_written_to(new, load, path):
+    traj = new()
+    traj.f_add_result("old", 1)
+    traj.f_store()
+    with HDF5StorageService(path).opened(None, writable=True) as backend:
+        backend.select("second", create=True)
+        backend.file.flush()
+        killed, journal = Path(path).read_bytes(), Path(journal_path(path)).read_bytes()
+    Path(path).write_bytes(killed)
+    Path(journal_path(path)).write_bytes(journal)
+    file = FileBytes(path)
+    copy = copied_index(file, "/")
+    file.close()
+    wreck(path, copy)
+    with pytest.raises(tables.HDF5ExtError, match="root group"):
+        tables.open_file(path, "a")
+    assert load().old == 1
+    with HDF5StorageService(path).opened("traj", writable=True):
+        pass
+    assert load().old == 1
+    tables.open_file(path, "a").close()

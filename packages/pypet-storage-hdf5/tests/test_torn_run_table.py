@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 
 from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager, repair_hdf5_file
@@ -72,3 +73,30 @@ def test_repair_saves_what_else_is_in_a_file_with_a_torn_run_table(killed, tmp_p
     report = repair_hdf5_file(str(killed), str(tmp_path / "saved.hdf5"))
     assert any("overview" in problem.path for problem in report.problems)
     assert load_trajectory("t", filename=str(tmp_path / "saved.hdf5"), load_data=2).x == 0
+
+
+@pytest.mark.parametrize("wildcard", [None, lambda idx: f"run_of_{idx}"])
+def test_rows_of_new_runs_that_did_not_make_it_to_the_file_are_written_anew(
+    killed, tmp_path, wildcard
+):
+    traj = load_trajectory("t", filename=str(killed), load_parameters=2)
+    if wildcard:
+        traj = Trajectory("u", filename=str(killed), wildcard_functions={("$", "crun"): wildcard})
+        traj.f_add_parameter("x", 0)
+        traj.f_explore({"x": [0]})
+        traj.f_store()
+    path = tmp_path / "expanded.hdf5"
+    length = len(traj)
+    with StorageContextManager(traj):
+        traj.f_expand({"x": [100, 101]})
+        traj.f_store()
+        for suffix in ("", ".journal"):
+            shutil.copy(f"{killed}{suffix}", f"{path}{suffix}")
+    with h5py.File(path, "a") as file:
+        rows = file[f"{traj.v_name}/overview/runs"]
+        rows[length:] = np.zeros(2, rows.dtype)
+    with HDF5StorageService(str(path)).opened(traj.v_name, writable=True) as backend:
+        assert len(backend.read_runs()) == length + 2
+    with h5py.File(path, "r") as file:
+        names = [name.decode() for name in file[f"{traj.v_name}/overview/runs"]["name"]]
+    assert names == [traj.f_wildcard("$", idx) for idx in range(length + 2)]

@@ -96,10 +96,10 @@ def access_data(
     Crash story: ``create_shared_data`` creates the node under a name that readers ignore and
     renames it when it is complete; ``make_shared`` and ``make_ordinary`` change one attribute after
     the other, the storage kind last. Whatever creates nodes or changes attributes is flushed before
-    it is confirmed, and the leaf's index is in the journal before it changes. What PyTables does
-    with the content of a node happens in place: data is written before the table of its chunks,
-    so rows that were confirmed stay, and rows of an append that was not confirmed may be there,
-    as zeros or complete.
+    it is confirmed. The leaf's index and the node's header are in the journal before they change.
+    What PyTables does with the content of a node happens in place: data is written before the
+    table of its chunks, so rows that were confirmed stay, and rows of an append that was not
+    confirmed may be there, as zeros or complete.
 
     Raises
     ------
@@ -113,9 +113,9 @@ def access_data(
     path = f"{leaf}/{item.replace('.', '/')}"
     special = _SPECIAL.get(request)
     options = dict(kwargs or {})
-    if request in _RESTRUCTURING:
+    if not only_reads(request):
         file.handles.before_change(leaf)
-        file.handles.before_change(path)
+        file.handles.before_change(path)  # appending makes headers grow
     if special is not None:
         return special(file, path, *(args or ()), **options)
     with file.refusing_pickles(path):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import write_text
-from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.file import DamagedRootError, OpenFile
 from pypet_storage_hdf5.handles import GROUP
 from pypet_storage_hdf5.holders import hold, holder_of, release
 from pypet_storage_hdf5.layout.reader import OVERVIEW
@@ -36,10 +36,10 @@ from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_storage_hdf5.overview.tables import ensure_group
 from pypet_storage_hdf5.progress import Progress
 from pypet_storage_hdf5.protection import Protection
-from pypet_storage_hdf5.recovery import recover
+from pypet_storage_hdf5.recovery import mend_root, recover
 from pypet_storage_hdf5.session_journal import Change, journal_path
 from pypet_storage_hdf5.settings import Settings
-from pypet_trajectory.exceptions import PypetKeyError, PypetRuntimeError
+from pypet_trajectory.exceptions import DataNotInStorageError, PypetKeyError, PypetRuntimeError
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import (
     NodeKind,
@@ -142,13 +142,12 @@ class HDF5Backend(TreeBackend):
         if lender is not None:
             self._borrow(lender)
             return
-        self._file = OpenFile(
-            self.location,
-            writable=writable,
-            title=self.title,
-            settings=self.settings,
-            allow_pickle=self.allow_pickle,
-        )
+        try:
+            self._file = self._opened(writable)
+        except DamagedRootError:
+            if not mend_root(self.location, allow_pickle=self.allow_pickle):
+                raise
+            self._file = self._opened(writable)
         if self._file.left_token or os.path.exists(journal_path(self._file.path)):
             try:
                 recover(self)
@@ -160,6 +159,15 @@ class HDF5Backend(TreeBackend):
         if writable:
             self._protection = Protection(self._file)
             hold(self.location, self)
+
+    def _opened(self, writable: bool) -> OpenFile:
+        return OpenFile(
+            self.location,
+            writable=writable,
+            title=self.title,
+            settings=self.settings,
+            allow_pickle=self.allow_pickle,
+        )
 
     def _borrow(self, lender: HDF5Backend) -> None:
         lender.flush()
@@ -283,7 +291,7 @@ class HDF5Backend(TreeBackend):
         Crash story: `info` comes last but one; without it, the trajectory is not there.
         """
         self._unflushed = True
-        ensure_group(self.file, self._overview)
+        self._prepare_overview()
         write_format(self.file, self._overview)
         write_explorations(self.file, self._overview, meta.explored)
         write_settings(self.file, self._overview, self.settings)
@@ -317,9 +325,15 @@ class HDF5Backend(TreeBackend):
     def write_runs(self, table: RunTable, rows: Collection[int] | None = None) -> None:
         """Append missing rows, rewrite `rows`."""
         self._unflushed = True
-        ensure_group(self.file, self._overview)
+        self._prepare_overview()
+        try:
+            stored = self.count_runs()
+        except DataNotInStorageError:
+            stored = 0
         self._runs.write(table, rows)
-        self._note(Change.RUNS, table)
+        written = range(len(table)) if rows is None else {*rows, *range(stored, len(table))}
+        names = {idx: self.name_of_run(idx) for idx in written} if self.name_of_run else {}
+        self._note(Change.RUNS, (table, written, names))
 
     def restore_runs(self, old_rows: Mapping[int, NDArray[Any]]) -> bool:
         """Replace what cannot be read of the run table by rows kept before they changed."""
@@ -335,6 +349,7 @@ class HDF5Backend(TreeBackend):
         self._note(Change.ROWS, changed)
         if self._protection is not None:
             self._protection.write()
+        self.file.handles.before_change(self._overview)
         self._runs.update(changed)
 
     # ------------------------------------------------------------------ nodes
@@ -461,6 +476,11 @@ class HDF5Backend(TreeBackend):
         self._runs_on_disk.name_of_run = self.name_of_run
         return self._runs_on_disk
 
+    def _prepare_overview(self) -> None:
+        """Make sure that there is a group for overviews, and that its index is kept."""
+        ensure_group(self.file, self._overview)
+        self.file.handles.before_change(self._overview)
+
     def _keep_rows(self, start: int, read: Callable[[], NDArray[Any]]) -> None:
         """Copy a chunk of the run table into the journal before it changes for the first time."""
         if self._protection is not None:
@@ -472,4 +492,5 @@ class HDF5Backend(TreeBackend):
 
     def _write_summaries(self) -> None:
         if self._summaries is not None and self._file is not None and self._file.writable:
+            self.file.handles.before_change(self._overview)
             self._summaries.flush()

@@ -2,7 +2,7 @@
 
 Invariant: opening changes nothing in a file that exists, not even its title, and reading never
 writes. A file that is opened for writing but does not exist is created together with its folder.
-HDF5 locks files; who holds the lock is looked up where the operating system tells.
+HDF5 locks files, so opening one waits for its turn.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tables
 from numpy.typing import NDArray
 
 from pypet_storage_hdf5.file_bytes import FileBytes, ImageBytes
+from pypet_storage_hdf5.file_locks import holders, is_lock_conflict, open_in_turn
 from pypet_storage_hdf5.handles import Handles
 from pypet_storage_hdf5.pickling import refuse_pickles
 from pypet_storage_hdf5.session_journal import new_token
@@ -45,6 +46,10 @@ class HDF5FileError(PypetError, tables.HDF5ExtError):  # type: ignore[misc]
 
     def __init__(self, message: str) -> None:
         super().__init__(message, h5bt=False)  # type: ignore[call-arg]
+
+
+class DamagedRootError(HDF5FileError):
+    """A file cannot be opened for writing, because the index of its root is damaged."""
 
 
 class IncompleteWriteError(PypetOSError):
@@ -287,8 +292,9 @@ class OpenFile:
         self.tables.close()
 
     def _opened(self, title: Mapping[str, str]) -> Any:
+        mode = "a" if self.writable else "r"
         try:
-            return tables.open_file(self.path, mode="a" if self.writable else "r", **title)
+            return open_in_turn(self.path, lambda: tables.open_file(self.path, mode, **title))
         except PickleRefusedError:
             raise
         except (tables.HDF5ExtError, ValueError, OSError) as error:
@@ -311,6 +317,8 @@ class OpenFile:
                 completed = open_completed(self.path, missing)
                 if completed is not None:
                     return completed
+        if self.writable and "unable to read root group" in str(error):
+            raise DamagedRootError(str(_opening_error(self.path, True, error))) from error
         raise _opening_error(self.path, self.writable, error) from error
 
 
@@ -320,10 +328,11 @@ def _opening_error(path: str, writable: bool, error: Exception) -> Exception:
     text = str(error)
     if isinstance(error, OSError):
         return error
-    if "unable to lock" in text or "already open" in text or _holders(path):
+    holding = holders(path)
+    if is_lock_conflict(error) or "already open" in text or holding:
         return HDF5FileError(
             f"{place!r} cannot be opened for {'writing' if writable else 'reading'}, because "
-            f"{_holders(path) or 'another program or another part of this one'} holds it open. "
+            f"{holding or 'another program or another part of this one'} holds it open. "
             "Close it there, or let only one process use the file (wrap mode LOCK or QUEUE)."
         )
     if not os.path.getsize(path):
@@ -336,22 +345,4 @@ def _opening_error(path: str, writable: bool, error: Exception) -> Exception:
     return HDF5FileError(
         f"{place!r} is a damaged HDF5 file ({reason or text.strip().splitlines()[-1]}). "
         "repair_hdf5_file() saves what can be saved."
-    )
-
-
-def _holders(path: str) -> str:
-    """Which processes hold a lock on the file, as far as Linux tells."""
-    locks = Path("/proc/locks")
-    try:
-        inode = str(os.stat(path).st_ino)
-        lines = locks.read_text().splitlines()
-    except OSError:
-        return ""
-    found = {
-        parts[4]
-        for parts in map(str.split, lines)
-        if len(parts) > 5 and parts[1] != "->" and parts[5].rpartition(":")[2] == inode
-    }
-    return ", ".join(
-        "this process" if pid == str(os.getpid()) else f"process {pid}" for pid in sorted(found)
     )

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from pypet_storage_hdf5.file_bytes import Bytes, FileBytes, ImageBytes, WritableBytes
 from pypet_storage_hdf5.group_format import (
+    HEADER,
     HEAP,
     PAIR,
     SOFT_LINK,
@@ -90,7 +91,7 @@ def header_address(source: Bytes, path: str) -> int | None:
     address = PAIR.unpack(source.read(start, 16))[1]
     try:
         for name in path.strip("/").split("/") if path != "/" else ():
-            target = _lookup(source, address, name.encode())
+            target = child_of(source, address, name)
             if target is None or target.address is None:
                 return None
             address = target.address
@@ -127,6 +128,11 @@ def has_header(source: Bytes, address: int) -> bool:
         return len(list(messages(source, address))) > 0
     except DamagedIndexError:
         return False
+
+
+def count_of_names(source: Bytes, address: int) -> int:
+    """How many names an object has, according to its header."""
+    return int(HEADER.unpack(source.read(address, HEADER.size))[3])
 
 
 def children(source: Bytes, header: int) -> dict[str, Target]:
@@ -169,8 +175,15 @@ class _Recorder:
         return block
 
 
-def _lookup(source: Bytes, header: int, name: bytes) -> Target | None:
-    """One child of a group, found without reading the whole index."""
+def child_of(source: Bytes, header: int, child: str) -> Target | None:
+    """One child of a group, found without reading the whole index; ``None`` if it is not there.
+
+    Raises
+    ------
+    DamagedIndexError
+        If a block of the index is missing or is something else.
+    """
+    name = child.encode("utf-8", "surrogateescape")
     tree, heap = symbol_table(source, header)
     head = source.read(heap, HEAP.size)
     if len(head) < HEAP.size or not head.startswith(b"HEAP"):

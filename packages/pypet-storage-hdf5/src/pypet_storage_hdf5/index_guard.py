@@ -11,7 +11,8 @@ consistent. Groups that the session created itself have none, the journal holds 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pypet_storage_hdf5 import markers
@@ -20,9 +21,11 @@ from pypet_storage_hdf5.group_format import DamagedIndexError
 from pypet_storage_hdf5.group_index import (
     IndexCopy,
     Target,
+    child_of,
     children,
     claim_whole_file,
     copied_index,
+    count_of_names,
     has_header,
     header_address,
 )
@@ -147,7 +150,10 @@ def is_damaged(source: FileBytes | ImageBytes, path: str, old: OldIndex) -> bool
         return True
     if not _is_overview(path) and not found.keys() >= _wanted(old).keys():
         return True
-    return not all(_is_there(source, child) for child in found.values())
+    return not all(
+        _is_there(source, child) and _is_found(source, old.copy.header, name)
+        for name, child in found.items()
+    ) or _is_half_renamed(source, found)
 
 
 def bring_back(target: FileBytes | ImageBytes, indexes: dict[str, OldIndex]) -> list[str]:
@@ -165,7 +171,7 @@ def bring_back(target: FileBytes | ImageBytes, indexes: dict[str, OldIndex]) -> 
             if not has_header(target, old.copy.header):
                 restore_header(target, old.copy)
             if old.copy.has_index:
-                known = _wanted(old) | _readable_children(target, old.copy.header)
+                known = _known(_wanted(old), _readable_children(target, old.copy.header))
                 there = {name: child for name, child in known.items() if _is_there(target, child)}
                 build_index(target, old.copy.header, there)
                 parent = header_address(target, path.rpartition("/")[0] or "/")
@@ -188,6 +194,32 @@ def _wanted(old: OldIndex) -> dict[str, Target]:
 
 def _is_there(source: FileBytes | ImageBytes, child: Target) -> bool:
     return child.address is None or has_header(source, child.address)
+
+
+def _is_found(source: FileBytes | ImageBytes, header: int, name: str) -> bool:
+    # A B-tree that is half old may list a name but look for it elsewhere.
+    try:
+        return child_of(source, header, name) is not None
+    except DamagedIndexError:
+        return False
+
+
+def _is_half_renamed(source: FileBytes | ImageBytes, found: Mapping[str, Target]) -> bool:
+    """Whether an object has more names in a group than it knows of: removing one removes it."""
+    names = Counter(child.address for child in found.values() if child.address is not None)
+    return any(
+        number > 1 and number > count_of_names(source, address) for address, number in names.items()
+    )
+
+
+def _known(wanted: Mapping[str, Target], found: Mapping[str, Target]) -> dict[str, Target]:
+    """What was there and what is there; an object that lost its old name has that one only."""
+    addresses = {child.address for child in wanted.values()} - {None}
+    return {
+        name: child
+        for name, child in (*wanted.items(), *found.items())
+        if name in wanted or child.address not in addresses
+    }
 
 
 def _readable_children(source: FileBytes | ImageBytes, header: int) -> dict[str, Target]:

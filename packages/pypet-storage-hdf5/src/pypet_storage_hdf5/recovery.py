@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import tables
 from numpy.typing import NDArray
 
+from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.file_bytes import FileBytes
 from pypet_storage_hdf5.group_index import has_unclaimed_end
 from pypet_storage_hdf5.index_guard import OldIndex, bring_back, is_damaged, old_indexes
@@ -31,6 +32,7 @@ from pypet_storage_hdf5.session_journal import (
     journal_path,
     remove_journal,
 )
+from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.comparisons import nested_equal
 from pypet_trajectory.constants import OVERWRITE_DATA
 from pypet_trajectory.exceptions import DataNotInStorageError, PickleRefusedError, PypetError
@@ -44,6 +46,7 @@ from pypet_trajectory.storage.records import (
     TrajectoryMeta,
     WriteRequest,
 )
+from pypet_trajectory.wildcards import make_run_name
 
 if TYPE_CHECKING:
     from pypet_storage_hdf5.backend import HDF5Backend
@@ -61,6 +64,15 @@ class _Wanted:
     records: dict[str, NodeRecord] = field(default_factory=dict)
     meta: TrajectoryMeta | None = None
     runs: RunTable | None = None
+    #: Indices of the rows of `runs` that were written.
+    written: set[int] = field(default_factory=set)
+    #: Names of runs that have unusual ones.
+    names: dict[int, str] = field(default_factory=dict)
+
+    def name_of_run(self, idx: int) -> str:
+        """Name of a run."""
+        return self.names.get(idx) or make_run_name(idx)
+
     rows: list[RunRows] = field(default_factory=list)
     #: Rows of the run table before they changed, by the first index of their chunk.
     old_rows: dict[int, NDArray[Any]] = field(default_factory=dict)
@@ -89,7 +101,9 @@ class _Wanted:
         elif change is Change.META:
             self.meta = content
         elif change is Change.RUNS:
-            self.runs = content
+            self.runs, rows, names = content
+            self.written.update(rows)
+            self.names.update(names)
         elif change is Change.OLD_ROWS:
             start, rows = content
             self.old_rows.setdefault(start, rows)
@@ -133,11 +147,12 @@ def recover(backend: HDF5Backend) -> None:
         )
         return
     changes = list(entries(file.path, file.left_token))
+    indexes = old_indexes(changes)
     restored = 0
+    # Nothing can be written to a file that is open for reading, except in memory.
+    if (changes and not file.writable) or _needs_repair(file.path, indexes):
+        file.continue_repaired(lambda target: bring_back(target, indexes))
     if changes:
-        indexes = old_indexes(changes)
-        if not file.writable or _needs_repair(file.path, indexes):
-            file.continue_repaired(lambda target: bring_back(target, indexes))
         restored = _apply(backend, changes)
         backend.deselect()
         file.flush()
@@ -147,6 +162,33 @@ def recover(backend: HDF5Backend) -> None:
         _logger.warning(
             "%r was not closed properly; restored %d nodes from its journal.", file.path, restored
         )
+
+
+def mend_root(path: str, *, allow_pickle: bool) -> bool:
+    """Mend a file that HDF5 does not open for writing, because a killed process left half a root.
+
+    Returns
+    -------
+    bool
+        False if the file has no mark of such a process.
+
+    Notes
+    -----
+    Crash story: that of :func:`~pypet_storage_hdf5.index_guard.bring_back`.
+    """
+    # HDF5 looks at the index of the root only if it may have to change it.
+    file = OpenFile(path, writable=False, title="", settings=Settings(), allow_pickle=allow_pickle)
+    token = file.left_token
+    file.close()
+    if not token:
+        return False
+    indexes = old_indexes(entries(path, token) if allow_pickle else ())
+    target = FileBytes(path, writable=True)
+    try:
+        bring_back(target, indexes)
+    finally:
+        target.close()
+    return True
 
 
 def _needs_repair(path: str, indexes: Mapping[str, OldIndex]) -> bool:
@@ -170,7 +212,9 @@ def _apply(backend: HDF5Backend, journal: Iterable[Entry]) -> int:
     restored = 0
     for name, trajectory in wanted.items():
         backend.select(name, create=True)
+        backend.name_of_run = trajectory.name_of_run
         restored += _restore_overview(backend, trajectory)
+        backend.name_of_run = None
         restored += _restore_nodes(backend, trajectory.records)
     return restored
 
@@ -188,6 +232,9 @@ def _restore_overview(backend: HDF5Backend, wanted: _Wanted) -> int:
             backend.write_meta(wanted.meta)
         if wanted.runs is not None:
             backend.write_runs(wanted.runs)
+    elif wanted.runs is not None:
+        # The table may have rows already whose content did not make it to the file.
+        backend.write_runs(wanted.runs, sorted(wanted.written))
     for rows in wanted.rows:
         try:
             backend.update_runs(rows)

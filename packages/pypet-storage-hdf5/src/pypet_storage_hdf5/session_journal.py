@@ -50,7 +50,8 @@ class Change(Enum):
     DELETE_ITEMS = "delete_items"
     #: `TrajectoryMeta`.
     META = "meta"
-    #: `RunTable` and the rows that were rewritten.
+    #: `RunTable`, indices of the rows that were appended or rewritten, and the names of these
+    #: runs if they are not the usual ones.
     RUNS = "runs"
     #: `RunRows`.
     ROWS = "rows"

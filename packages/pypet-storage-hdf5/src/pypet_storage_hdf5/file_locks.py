@@ -1,0 +1,89 @@
+"""Taking turns at a file: waiting while another process has it open, and telling who that is.
+
+HDF5 locks a file as long as it is open: one may write it, or many may read. Whoever looks at an
+experiment that is running holds the lock for moments, and no run should fail because of that. So
+the second one waits, with an end to its patience. Nobody waits for a file that its own process
+has open, for that would never end.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tables
+
+from pypet_trajectory.logger import module_logger
+
+_logger = module_logger(__name__)
+
+#: Seconds to wait for others before giving up.
+PATIENCE = 60.0
+#: Seconds after which the log says that somebody waits.
+_SAYS_SO_AFTER = 2.0
+#: Seconds between two attempts, at first and at most.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
+
+
+def open_in_turn(path: str, open_file: Callable[[], Any]) -> Any:
+    """What `open_file` returns, as soon as no other process holds the lock of the file.
+
+    Raises
+    ------
+    Whatever `open_file` raises if that has other reasons, if this process itself has the file
+    open, or if the file is not free after `PATIENCE` seconds.
+    """
+    start = time.monotonic()
+    pause = _FIRST_PAUSE
+    has_said_so = False
+    while True:
+        try:
+            return open_file()
+        except tables.HDF5ExtError as error:
+            waited = time.monotonic() - start
+            if not is_lock_conflict(error) or _is_open_here(path) or waited > PATIENCE:
+                raise
+        if waited > _SAYS_SO_AFTER and not has_said_so:
+            has_said_so = True
+            _logger.warning(
+                "Waiting for %r, which %s holds open.", path, holders(path) or "somebody else"
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def is_lock_conflict(error: Exception) -> bool:
+    """Whether a file did not open because it is locked."""
+    return "unable to lock" in str(error)
+
+
+def holders(path: str) -> str:
+    """Which processes hold a lock on the file, as far as Linux tells."""
+    return ", ".join(
+        "this process" if pid == str(os.getpid()) else f"process {pid}"
+        for pid in sorted(_holding_pids(path))
+    )
+
+
+def _holding_pids(path: str) -> set[str]:
+    locks = Path("/proc/locks")
+    try:
+        inode = str(os.stat(path).st_ino)
+        lines = locks.read_text().splitlines()
+    except OSError:
+        return set()
+    return {
+        parts[4]
+        for parts in map(str.split, lines)
+        if len(parts) > 5 and parts[1] != "->" and parts[5].rpartition(":")[2] == inode
+    }
+
+
+def _is_open_here(path: str) -> bool:
+    if str(os.getpid()) in _holding_pids(path):
+        return True
+    opened = tables.file._open_files.filenames
+    return any(os.path.realpath(name) == os.path.realpath(path) for name in opened)
