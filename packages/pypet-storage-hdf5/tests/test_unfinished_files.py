@@ -166,3 +166,17 @@ def test_overwriting_a_link_to_a_file_leaves_the_journal_to_the_file(load, renam
     HDF5StorageService(link, overwrite_file=True)
     assert not os.path.exists(link)
     assert values(load()) == list(range(5))
+
+
+def test_a_backup_that_was_not_finished_is_no_trajectory(new, path, tmp_path):
+    traj = new()
+    traj.f_store()
+    with tables.open_file(path, "a") as file:
+        file.create_group("/", "__pypet_unfinished__other")
+    assert HDF5StorageService(path).trajectory_names() == ["traj"]
+    assert load_trajectory(index=0, filename=path).v_name == "traj"
+    (problem,) = check_hdf5_file(path)
+    assert (problem.path, problem.kind) == ("/__pypet_unfinished__other", "unfinished")
+    report = repair_hdf5_file(path, tmp_path / "repaired.hdf5")
+    assert [lost.path for lost in report.lost] == ["/__pypet_unfinished__other"]
+    assert check_hdf5_file(report.filename) == []

@@ -222,3 +222,10 @@ def test_text_arrays_of_any_width_share_a_column_and_keep_their_width(widths):
     encoded = encode_column(values)
     assert encoded.data.shape == (2, 2)  # so pypet 0.7 reads them, too
     assert_same(list(decode_column(encoded.data, encoded.marks, "utf8")), values)
+
+
+def test_integers_that_need_64_bits_are_no_text_because_of_smaller_ones():
+    values = [1, 2**64 - 1]
+    encoded = encode_column(values)
+    assert encoded.data.dtype == np.uint64
+    assert list(decode_column(encoded.data, encoded.marks, "utf8")) == values

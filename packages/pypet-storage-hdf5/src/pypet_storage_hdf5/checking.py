@@ -84,7 +84,10 @@ def problems(file: OpenFile) -> Iterator[Problem]:
         yield Problem("", "unfinished", message)
     found = file.handles.children("/")
     for name in found.groups:
-        yield from _trajectory_problems(file, f"/{name}")
+        if name.startswith(markers.UNFINISHED_PREFIX):
+            yield _left_over(f"/{name}")
+        else:
+            yield from _trajectory_problems(file, f"/{name}")
     for name in (*found.datasets, *found.links):
         yield Problem(f"/{name}", "unmarked", "does not belong to a trajectory")
 
@@ -144,7 +147,7 @@ def _node_problems(
     file: OpenFile, layout: TreeLayout, trajectory: str, path: str
 ) -> Iterator[Problem]:
     if path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX):
-        yield Problem(path, "unfinished", "left over from a process that died while storing")
+        yield _left_over(path)
         return
     with leave_pickles_alone():
         attributes = read_node_attributes(file.handles.group(path))
@@ -168,6 +171,10 @@ def _node_problems(
             continue  # a pickle is no damage, and is not loaded in order to find out
         except Exception as error:  # damaged files raise all kinds of exceptions
             yield Problem(f"{path}/{name.replace('.', '/')}", "unreadable", reason(error))
+
+
+def _left_over(path: str) -> Problem:
+    return Problem(path, "unfinished", "left over from a process that died while storing")
 
 
 def reason(error: Exception) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.copying import copy_tree
 from pypet_storage_hdf5.file import HDF5FileError, OpenFile
 from pypet_storage_hdf5.overview.meta import read_settings
@@ -98,7 +99,8 @@ def _check_complete(file: OpenFile) -> None:
 
 
 def _chosen(file: OpenFile, name: str | None, index: int | None) -> str:
-    names = sorted(file.handles.children("/").groups)
+    groups = file.handles.children("/").groups
+    names = sorted(name for name in groups if not name.startswith(markers.UNFINISHED_PREFIX))
     if name is not None and index is not None:
         raise PypetValueError("Give the name of a trajectory or its index, not both.")
     if name is not None:

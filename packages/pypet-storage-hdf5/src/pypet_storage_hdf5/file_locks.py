@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ _logger = module_logger(__name__)
 PATIENCE = 60.0
 #: Seconds after which the log says that somebody waits.
 _SAYS_SO_AFTER = 2.0
-#: Seconds between two attempts, at first and at most.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
+#: Seconds between two looks at who holds the file, and between two attempts to open it.
+_PAUSE, _BETWEEN_ATTEMPTS = 0.005, 0.25
 
 
 def open_in_turn(path: str, open_file: Callable[[], Any]) -> Any:
@@ -36,23 +37,33 @@ def open_in_turn(path: str, open_file: Callable[[], Any]) -> Any:
     Whatever `open_file` raises if that has other reasons, if this process itself has the file
     open, or if the file is not free after `PATIENCE` seconds.
     """
+    is_ours = _is_open_here(path)
     start = time.monotonic()
-    pause = _FIRST_PAUSE
     has_said_so = False
-    while True:
-        try:
-            return open_file()
-        except tables.HDF5ExtError as error:
-            waited = time.monotonic() - start
-            if not is_lock_conflict(error) or _is_open_here(path) or waited > PATIENCE:
-                raise
-        if waited > _SAYS_SO_AFTER and not has_said_so:
-            has_said_so = True
-            _logger.warning(
-                "Waiting for %r, which %s holds open.", path, holders(path) or "somebody else"
-            )
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+    with warnings.catch_warnings():
+        # PyTables warns of files that it failed to open as if they were open.
+        warnings.simplefilter("ignore", tables.UnclosedFileWarning)
+        while True:
+            try:
+                return open_file()
+            except tables.HDF5ExtError as error:
+                waited = time.monotonic() - start
+                may_wait = is_lock_conflict(error) and not is_ours and waited < PATIENCE
+                if not may_wait or str(os.getpid()) in _holding_pids(path):
+                    raise
+            if waited > _SAYS_SO_AFTER and not has_said_so:
+                has_said_so = True
+                who = holders(path) or "somebody else"
+                _logger.warning("Waiting for %r, which %s holds open.", path, who)
+            _pause(path)
+
+
+def _pause(path: str) -> None:
+    """Wait until nobody is known to hold the file, but not for long."""
+    end = time.monotonic() + _BETWEEN_ATTEMPTS
+    time.sleep(_PAUSE)
+    while _holding_pids(path) and time.monotonic() < end:
+        time.sleep(_PAUSE)
 
 
 def is_lock_conflict(error: Exception) -> bool:
@@ -83,7 +94,5 @@ def _holding_pids(path: str) -> set[str]:
 
 
 def _is_open_here(path: str) -> bool:
-    if str(os.getpid()) in _holding_pids(path):
-        return True
-    opened = tables.file._open_files.filenames
-    return any(os.path.realpath(name) == os.path.realpath(path) for name in opened)
+    names = tables.file._open_files.filenames
+    return any(os.path.realpath(name) == os.path.realpath(path) for name in names)

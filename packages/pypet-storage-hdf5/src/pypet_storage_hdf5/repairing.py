@@ -151,7 +151,8 @@ def _repair(source: OpenFile, new_path: str, healed: list[str], lost: list[Probl
     try:
         found = source.handles.children("/")
         for name in found.groups:
-            _repair_trajectory(source, copy, f"/{name}", healed, lost)
+            if not _is_unfinished(f"/{name}", lost):
+                _repair_trajectory(source, copy, f"/{name}", healed, lost)
         for name in (*found.datasets, *found.links):
             copy_tree(source, f"/{name}", copy, f"/{name}", on_error=_noted_in(lost))
         _unmark_unreadable(copy, lost)
@@ -169,19 +170,27 @@ def _repair_trajectory(
         lost.append(Problem(f"{trajectory}/{OVERVIEW}/hdf5_settings", "unreadable", reason(error)))
     target.settings = settings
 
-    def skip(path: str) -> bool:
-        if path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX):
-            lost.append(Problem(path, "unfinished", "was never stored completely"))
-            return True
-        return False
-
-    copy_tree(source, trajectory, target, trajectory, on_error=_noted_in(lost), skip=skip)
+    copy_tree(
+        source,
+        trajectory,
+        target,
+        trajectory,
+        on_error=_noted_in(lost),
+        skip=lambda path: _is_unfinished(path, lost),
+    )
     if not _TRAJECTORY_GROUPS & set(source.handles.children(trajectory).groups):
         return  # a group of somebody else
     layout = TreeLayout(target, trajectory, Summaries(target, f"{trajectory}/{OVERVIEW}"))
     with leave_pickles_alone():
         _heal_below(target, layout, trajectory, trajectory, healed)
         _complete_overview(target, trajectory, healed)
+
+
+def _is_unfinished(path: str, lost: list[Problem]) -> bool:
+    if path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX):
+        lost.append(Problem(path, "unfinished", "was never stored completely"))
+        return True
+    return False
 
 
 _TRAJECTORY_GROUPS = frozenset((OVERVIEW, "config", "parameters", "derived_parameters", "results"))

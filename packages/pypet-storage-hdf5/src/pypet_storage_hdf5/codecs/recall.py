@@ -89,9 +89,7 @@ def encode_scalars(values: Sequence[Any], kind: type) -> NDArray[Any] | None:
     """Scalars that all are of type `kind` as an array of shape ``(len(values),)``."""
     if kind in _PYTHON_NUMBERS:
         data = np.array(values)
-        if kind is int and data.dtype.kind not in "iu":
-            return None
-        return data
+        return _as_unsigned(values) if kind is int and data.dtype.kind not in "iu" else data
     if kind is str:
         try:
             return _fitting_bytes([text.encode() for text in values])
@@ -227,6 +225,14 @@ def _sized(data: NDArray[Any], needs_size: bool, marks: dict[str, str]) -> Encod
     if needs_size:
         marks[markers.SIZE] = str(data.dtype.itemsize)
     return Encoded(data, marks)
+
+
+def _as_unsigned(values: Sequence[int]) -> NDArray[Any] | None:
+    """Integers of which some need the 64th bit: numpy would make them floats."""
+    try:
+        return np.array(values, np.uint64)
+    except OverflowError:
+        return None
 
 
 def _fitting_bytes(values: Sequence[bytes]) -> NDArray[Any] | None:
