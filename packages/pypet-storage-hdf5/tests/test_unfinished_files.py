@@ -12,9 +12,10 @@ from pypet_storage_hdf5 import (
     HDF5StorageService,
     check_hdf5_file,
     compact_hdf5_file,
+    recovery,
     repair_hdf5_file,
 )
-from pypet_storage_hdf5.session_journal import journal_path
+from pypet_storage_hdf5.session_journal import Change, entries, journal_path
 from pypet_trajectory import load_trajectory
 from pypet_trajectory.storage.journal import Journal
 
@@ -180,3 +181,17 @@ def test_a_backup_that_was_not_finished_is_no_trajectory(new, path, tmp_path):
     report = repair_hdf5_file(path, tmp_path / "repaired.hdf5")
     assert [lost.path for lost in report.lost] == ["/__pypet_unfinished__other"]
     assert check_hdf5_file(report.filename) == []
+
+
+def test_recovery_keeps_the_indexes_that_it_changes_in_the_journal(load, unfinished, monkeypatch):
+    def die(filename):
+        raise KeyboardInterrupt
+
+    token = next(iter(Journal(journal_path(unfinished)))).decode()
+    monkeypatch.setattr(recovery, "remove_journal", die)
+    with pytest.raises(KeyboardInterrupt):
+        HDF5StorageService(unfinished).backend.open(writable=True)
+    changes = list(entries(unfinished, token))
+    kept = {entry.content[0] for entry in changes if entry.change is Change.INDEX}
+    assert "/traj/results" in kept
+    assert values(load()) == list(range(5))

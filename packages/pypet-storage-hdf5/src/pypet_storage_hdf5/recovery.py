@@ -6,13 +6,16 @@ stays; what differs or cannot be read is written again. A group whose index is d
 be written to: it is set aside under an unfinished name, and created anew with everything the
 journal has below it.
 
-Invariant: applying a journal twice is the same as applying it once, so dying during recovery does
-no harm.
+Invariant: applying a journal twice is the same as applying it once, and recovery adds copies of
+the indexes that it is going to change to the journal, so dying during recovery does no harm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +25,11 @@ from numpy.typing import NDArray
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.file_bytes import FileBytes
 from pypet_storage_hdf5.group_index import has_unclaimed_end
-from pypet_storage_hdf5.index_guard import OldIndex, bring_back, is_damaged, old_indexes
+from pypet_storage_hdf5.index_guard import IndexGuard, OldIndex, bring_back, is_damaged, old_indexes
 from pypet_storage_hdf5.session_journal import (
     Change,
     Entry,
+    SessionJournal,
     entries,
     found_journal,
     has_entries,
@@ -153,15 +157,36 @@ def recover(backend: HDF5Backend) -> None:
     if (changes and not file.writable) or _needs_repair(file.path, indexes):
         file.continue_repaired(lambda target: bring_back(target, indexes))
     if changes:
-        restored = _apply(backend, changes)
-        backend.deselect()
-        file.flush()
+        with _guarded(file):
+            restored = _apply(backend, changes)
+            backend.deselect()
+            file.flush()
     if file.writable:
         remove_journal(file.path)
     if restored:
         _logger.warning(
             "%r was not closed properly; restored %d nodes from its journal.", file.path, restored
         )
+
+
+@contextmanager
+def _guarded(file: OpenFile) -> Iterator[None]:
+    """Keeps indexes of groups before recovery changes them, in the journal that is applied."""
+    if not file.writable:
+        yield
+        return
+    found, own = found_journal(file.path, file.left_token), journal_path(file.path)
+    if found != own:  # that one belongs to the file this one was copied from
+        shutil.copyfile(found, f"{own}.copy")
+        os.replace(f"{own}.copy", own)
+    journal = SessionJournal(file.path, file.left_token, continued=True)
+    guard = file.handles.guard = IndexGuard(file.path, journal.note_index)
+    try:
+        yield
+    finally:
+        file.handles.guard = None
+        guard.close()
+        journal.leave()
 
 
 def mend_root(path: str, *, allow_pickle: bool) -> bool:

@@ -99,14 +99,16 @@ class SessionJournal:
         The HDF5 file.
     token : str
         What the file says about this session; ties the journal to it.
+    continued : bool, optional
+        Whether the journal is there already, left by a killed process.
     """
 
-    def __init__(self, filename: str, token: str) -> None:
+    def __init__(self, filename: str, token: str, *, continued: bool = False) -> None:
         #: The file may get another name, and the process another working directory.
         self._path = journal_path(filename)
         self._journal = Journal(self._path)
         self._token = token
-        self._size = 0
+        self._size = os.path.getsize(self._path) if continued else 0
         self._waiting: list[Entry] = []
         self._has_gap = False
         self._kept_rows: set[tuple[str, int]] = set()
