@@ -20,7 +20,7 @@ from pypet_trajectory import constants
 from pypet_trajectory.runs.table import format_runtime
 
 GROUP_COMMENT = "One group for each environment that ran this trajectory"
-RUNS_AT_START = "runs_at_start"
+RUNS_BEGUN = "runs_begun"
 
 
 @dataclass(frozen=True)
@@ -133,15 +133,23 @@ def add_entries(trajectory: Any, name: str, entries: Iterator[Entry]) -> None:
         group.v_comment = GROUP_COMMENT
 
 
-def note_beginning(trajectory: Any, name: str) -> None:
-    """Note that runs begin, and how many there are, before the first call executes them.
+def note_beginning(trajectory: Any, name: str) -> list[Any]:
+    """Note how many runs there are when runs begin; returns a leaf that was stored before.
 
     If the process dies, this is how others know that these runs may have been tried.
     """
-    full_name = f"environment.{name}.{RUNS_AT_START}"
-    if not trajectory.f_contains(f"config.{full_name}", shortcuts=False):
-        comment = "Number of runs when the first one began"
-        _add_locked(trajectory, full_name, len(trajectory), comment)
+    full_name = f"config.environment.{name}.{RUNS_BEGUN}"
+    if not trajectory.f_contains(full_name, shortcuts=False):
+        comment = "Number of runs that were there when runs began"
+        _add_locked(trajectory, f"environment.{name}.{RUNS_BEGUN}", len(trajectory), comment)
+        return []
+    leaf = trajectory.f_get(full_name, shortcuts=False)
+    if leaf.f_get() == len(trajectory):
+        return []
+    leaf.f_unlock()
+    leaf.f_set(len(trajectory))
+    leaf.f_lock()
+    return [leaf]
 
 
 def runs_begun(trajectory: Any, name: str) -> int:
@@ -153,11 +161,11 @@ def runs_begun(trajectory: Any, name: str) -> int:
         return 0
     groups = trajectory.f_get("config.environment", shortcuts=False).f_get_children()
     leaves = [
-        group.f_get(RUNS_AT_START, shortcuts=False)
+        group.f_get(RUNS_BEGUN, shortcuts=False)
         for group_name, group in groups.items()
         if group_name != name
         and not group.v_is_leaf
-        and group.f_contains(RUNS_AT_START, shortcuts=False)
+        and group.f_contains(RUNS_BEGUN, shortcuts=False)
     ]
     for leaf in leaves:
         if leaf.f_is_empty():

@@ -462,9 +462,7 @@ class Environment(HasLogger):
         record = begin_record(arguments, traj)
         store = ExperimentStore(traj, arguments.automatic_storing)
         run_data.note_prepared()
-        if self._plan.runfunc is not None:
-            config_entries.note_beginning(traj, self.name)
-        store.before_runs()
+        store.before_runs([] if self._plan.runfunc is None else run_data.note_beginning())
         with self._batch_loop(store, run_data, mapped, results) as loop:
             loop.execute()
             if loop.expanded:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pypet.environment.config_entries import runs_begun
+from pypet.environment.config_entries import note_beginning, runs_begun
 from pypet_trajectory import constants
 from pypet_trajectory.runs.lifecycle import short_hexsha
 from pypet_trajectory.runs.table import FRESH
@@ -56,6 +56,10 @@ class RunData:
     def may_be_tried(self, idx: int) -> bool:
         """Whether an earlier try of the run may have stored something."""
         return idx < self._known_runs
+
+    def note_beginning(self) -> list[Any]:
+        """Write down that runs begin; returns a leaf that was stored with another value."""
+        return note_beginning(self._trajectory, self._environment_name)
 
     def note_prepared(self) -> None:
         """Write down what is prepared for runs; called before it is stored with the rest."""

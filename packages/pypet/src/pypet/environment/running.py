@@ -115,7 +115,7 @@ class BatchLoop:
                 return
             self._begin_expansion(length)
             self._run_data.note_prepared()
-            self._store.before_runs()
+            self._store.before_runs(self._run_data.note_beginning())
             if self._recorder is not None:
                 self._recorder.proceed(self.plan)
 

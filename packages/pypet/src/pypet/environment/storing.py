@@ -39,12 +39,17 @@ class ExperimentStore:
         #: Config that the user has not locked, with the values that are in the file.
         self._open_config: dict[str, tuple[Any, Any]] = {}
 
-    def before_runs(self) -> None:
+    def before_runs(self, changed: list[Any]) -> None:
         """Lock parameters and store what runs depend on.
 
         If the process dies in here, the file holds a trajectory none of whose new runs is done
         and perhaps not all of its parameters; where ranges grow, they do so before the run
         table does.
+
+        Parameters
+        ----------
+        changed : list of Parameter
+            Config leaves that replace what the file holds of them.
 
         Raises
         ------
@@ -62,7 +67,7 @@ class ExperimentStore:
             if not traj.v_stored:
                 self.meta_data()
             with self._one_opening():
-                traj.f_store_items([*self._grown(), *self._unstored()])
+                traj.f_store_items([*_replacing(changed), *self._grown(), *self._unstored()])
                 for leaf in unlocked:
                     self._open_config[leaf.v_full_name] = (leaf, leaf.f_get())
                     leaf.f_unlock()  # last, for reading locks, too
