@@ -183,10 +183,19 @@ def test_comments_annotations_groups_and_links(traj, path, pypet07):
     result.v_annotations.deep = {"k": [1]}
     result.v_annotations.arr = np.arange(3)
     result.v_annotations.nothing = None
+    result.v_annotations.empty = np.zeros((0, 3))
     traj.f_get("results").f_add_link("shortcut", result)
     traj.v_annotations.author = "me"
     expected = stored(traj)
     assert pypet07("read", path) == expected
+
+
+def test_an_annotation_of_the_other_byte_order_has_its_numbers(traj, path, pypet07):
+    traj.v_annotations.swapped = np.arange(3, dtype=">i4")
+    traj.f_store()
+    native = np.arange(3, dtype="<i4")
+    assert pypet07("read", path)["annotations"]["swapped"] == description.value(native)
+    assert load(path).v_annotations.swapped.dtype == ">i4"
 
 
 def test_what_pypet07_cannot_hold_does_no_harm(traj, path, pypet07):

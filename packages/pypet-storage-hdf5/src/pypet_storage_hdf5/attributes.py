@@ -225,8 +225,9 @@ def _stored_form(value: Any) -> tuple[Any, str | None]:
             natively = structured_text.dumps(value)
         elif kind is np.matrix or array.dtype.byteorder == ">" or not array.size:
             natively = structured_text.dumps(value)
-            array = np.asarray(array)
-        return (array if array.size else np.array("[]")), natively
+            # PyTables writes the bytes of the other byte order as if they were in its own.
+            array = np.asarray(array, array.dtype.newbyteorder("="))
+        return array, natively
     try:
         twin = structured_text.dumps(value)
     except NoSuchServiceError:
