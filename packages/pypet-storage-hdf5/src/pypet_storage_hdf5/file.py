@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pypet_storage_hdf5.file_bytes import FileBytes, ImageBytes
 from pypet_storage_hdf5.file_locks import holders, is_lock_conflict, open_in_turn
+from pypet_storage_hdf5.group_index import claim_whole_file, root_needs_end
 from pypet_storage_hdf5.handles import Handles
 from pypet_storage_hdf5.pickling import refuse_pickles
 from pypet_storage_hdf5.session_journal import new_token
@@ -300,6 +301,13 @@ class OpenFile:
         except (tables.HDF5ExtError, ValueError, OSError) as error:
             return self._opened_after_kill(error)
 
+    def _root_was_growing(self) -> bool:
+        source = FileBytes(self.path)
+        try:
+            return root_needs_end(source)
+        finally:
+            source.close()
+
     def _mark_of_writer(self) -> str:
         root = self.handles.group("/")
         return str(root.raw_attribute(WRITING)) if WRITING in root.attribute_names() else ""
@@ -317,6 +325,17 @@ class OpenFile:
                 completed = open_completed(self.path, missing)
                 if completed is not None:
                     return completed
+        if self._root_was_growing():
+            if not self.writable:
+                image = ImageBytes(Path(self.path).read_bytes())
+                claim_whole_file(image)
+                return open_image(self.path, bytes(image.image), mode="r")
+            target = FileBytes(self.path, writable=True)
+            try:
+                claim_whole_file(target)
+            finally:
+                target.close()
+            return tables.open_file(self.path, mode="a")
         if self.writable and "unable to read root group" in str(error):
             raise DamagedRootError(str(_opening_error(self.path, True, error))) from error
         raise _opening_error(self.path, self.writable, error) from error

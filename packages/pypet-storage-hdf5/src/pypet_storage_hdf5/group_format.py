@@ -24,7 +24,7 @@ TREE_HEAD = struct.Struct("<4sBBHQQ")
 NODE_HEAD = struct.Struct("<4sBBH")
 HEAP = struct.Struct("<4sB3xQQQ")
 PAIR = struct.Struct("<QQ")
-_MESSAGE = struct.Struct("<HHB3x")
+MESSAGE = struct.Struct("<HHB3x")
 HEADER = struct.Struct("<BBHII4x")
 #: Sizes that nodes have unless somebody asked HDF5 for others.
 _USUAL_TREE_NODE = TREE_HEAD.size + 8 + 16 * 32
@@ -80,9 +80,9 @@ def messages(source: Bytes, header: int) -> Iterator[tuple[int, int, bytes]]:
         if len(chunk) < size:
             raise DamagedIndexError("a part of a header is missing")
         offset = 0
-        while offset + _MESSAGE.size <= size:
-            kind, length, _ = _MESSAGE.unpack_from(chunk, offset)
-            offset += _MESSAGE.size
+        while offset + MESSAGE.size <= size:
+            kind, length, _ = MESSAGE.unpack_from(chunk, offset)
+            offset += MESSAGE.size
             data = chunk[offset : offset + length]
             if len(data) < length:
                 raise DamagedIndexError("a message is cut")

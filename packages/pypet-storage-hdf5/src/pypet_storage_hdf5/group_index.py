@@ -19,10 +19,13 @@ from typing import NamedTuple
 
 from pypet_storage_hdf5.file_bytes import Bytes, FileBytes, ImageBytes, WritableBytes
 from pypet_storage_hdf5.group_format import (
+    CONTINUATION,
     HEADER,
     HEAP,
+    MESSAGE,
     PAIR,
     SOFT_LINK,
+    SYMBOL_TABLE,
     DamagedIndexError,
     find_symbol_table,
     heap_data,
@@ -34,6 +37,9 @@ from pypet_storage_hdf5.group_format import (
     symbol_table,
     tree_node,
 )
+
+#: Size of a part of a header with the place of an index and the head of some unused space.
+_LEAST_PART = 2 * MESSAGE.size + 16
 
 
 class Target(NamedTuple):
@@ -71,10 +77,37 @@ def has_unclaimed_end(source: FileBytes | ImageBytes) -> bool:
     return start is not None and _noted_end(source, start) < source.size()
 
 
+def root_needs_end(source: Bytes) -> bool:
+    """Whether the header of the root lies in part behind the end that the file notes."""
+    start = root_entry(source)
+    return start is not None and sum(_last_part_of_root(source, start)) > _noted_end(source, start)
+
+
+def _last_part_of_root(source: Bytes, start: int) -> tuple[int, int]:
+    """Address and size of the last part of the root's header."""
+    last = (0, 0)
+    try:
+        for _, kind, data in messages(source, PAIR.unpack(source.read(start, 16))[1]):
+            if kind == CONTINUATION:
+                last = max(last, PAIR.unpack(data[:16]))
+    except DamagedIndexError:
+        pass  # that part is not there yet
+    return last
+
+
 def claim_whole_file(target: WritableBytes) -> None:
-    """Make the file say that it is as long as it is; bytes are only added to it."""
+    """Make the file say that it is as long as it is; bytes are only added to it.
+
+    A header of the root that was about to grow gets the part that is not there yet: HDF5 moves
+    the place of the index there, which it notes beside the address of the root as well.
+    """
     start = root_entry(target)
     if start is not None:
+        address, size = _last_part_of_root(target, start)
+        if address + size > target.size() and size >= _LEAST_PART:
+            place = MESSAGE.pack(SYMBOL_TABLE, 16, 0) + target.read(start + 24, 16)
+            unused = MESSAGE.pack(0, size - _LEAST_PART, 0)
+            target.write(address, (place + unused).ljust(size, b"\0"))
         target.write(start - 16, struct.pack("<Q", max(_noted_end(target, start), target.size())))
 
 

@@ -31,6 +31,10 @@ class Protection:
 
     def __init__(self, file: OpenFile) -> None:
         file.mark_writing()
+        if not file.is_new:
+            # Whatever changes from now on, the file says whom to ask about it. The mark may make
+            # the header of the root grow; nothing else is at stake meanwhile.
+            file.ensure_marked()
         self._file = file
         self._journal = SessionJournal(file.path, file.token)
         self._guard = IndexGuard(file.path, self._journal.note_index)
