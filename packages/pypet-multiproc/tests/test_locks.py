@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 
 import pytest
@@ -59,6 +60,39 @@ def test_it_is_free_when_its_owner_was_killed(lock, holder):
     os.kill(process.pid, signal.SIGKILL)
     assert lock.acquire()
     lock.release()
+
+
+def test_a_file_that_is_deleted_meanwhile_is_made_anew_for_all(lock, holder):
+    _, connection = holder
+    connection.send("go on")
+    assert connection.recv() == "released"
+    with lock:
+        os.unlink(lock.path)  # by who tidies up the folder for temporary files
+    with OwnerLock(lock.path):
+        assert os.path.exists(lock.path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be deleted")
+def test_its_file_can_be_discarded_while_nobody_holds_it(lock, holder):
+    _, connection = holder
+    lock.discard()
+    assert os.path.exists(lock.path)
+    connection.send("go on")
+    assert connection.recv() == "released"
+    lock.discard()
+    assert not os.path.exists(lock.path)
+    with lock:
+        assert os.path.exists(lock.path)
+
+
+def test_files_of_locks_that_are_gone_are_closed(tmp_path):
+    before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else None
+    for number in range(5):
+        lock = OwnerLock(str(tmp_path / str(number)))
+        with lock:
+            os.unlink(lock.path)
+    if before is not None:
+        assert len(os.listdir("/proc/self/fd")) <= before + 1
 
 
 def test_it_is_not_inherited_by_a_forked_process(lock):

@@ -51,6 +51,15 @@ def start_small(**kwargs):
     env.add_postprocessing(expand)
     env.run(job, 10)
 
+def kill_main_and_wait(traj, factor):
+    os.kill(int(Path("main.pid").read_text()), signal.SIGKILL)
+    signal.pause()
+
+def start_and_wait(**kwargs):
+    global job
+    job = kill_main_and_wait
+    start(**kwargs)
+
 def resume(**kwargs):
     env = Environment("other", filename="other.hdf5", **QUIET, resumable=True, **kwargs)
     print(env.resume(trajectory_name="t"))
@@ -112,6 +121,18 @@ def test_a_half_done_experiment_goes_on_by_itself_when_it_is_loaded(script):
     assert returned == [(i, i * 10) for i in range(returned[0][0], 6)]
     assert returned[-3:] == [(3, 30), (4, 40), (5, 50)]
     assert list(stored().values()) == [0, 10, 20, 30, 40, 50]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be deleted")
+@pytest.mark.parametrize("use_pool", [False, True])
+def test_processes_without_a_main_process_end_and_leave_no_lock_file(
+    script, folder, monkeypatch, use_pool
+):
+    (folder / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder / "temporary"))
+    kwargs = {"multiproc": True, "ncores": 2, "use_pool": use_pool, "wrap_mode": "LOCK"}
+    assert execute(script, "start_and_wait", **kwargs).returncode == -9
+    assert list((folder / "temporary").iterdir()) == []
 
 
 @pytest.mark.claim(88)

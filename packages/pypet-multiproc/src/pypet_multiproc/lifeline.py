@@ -46,20 +46,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=storing.renew)
 
 
-def watch(connection: Connection, orphaned: Callable[[], None] | None = None) -> None:
+def watch(connection: Connection, orphaned: Callable[[], None] | None = None) -> threading.Thread:
     """End this process when the other end of `connection` closes or says so.
+
+    Returns the thread that watches.
 
     Parameters
     ----------
     connection : multiprocessing.connection.Connection
         Reading end of the pipe to the main process.
     orphaned : callable, optional
-        Called instead of ending the process when the main process is gone.
+        Called before this process ends because the main process is gone.
     """
     thread = threading.Thread(
         target=_watch, args=(connection, orphaned), name="lifeline", daemon=True
     )
     thread.start()
+    return thread
 
 
 def _watch(connection: Connection, orphaned: Callable[[], None] | None) -> None:
@@ -67,8 +70,9 @@ def _watch(connection: Connection, orphaned: Callable[[], None] | None) -> None:
         asked = connection.recv_bytes() == END
     except (EOFError, OSError):
         asked = False
-    if not asked and orphaned is not None:
-        orphaned()
-        return
     with storing:
-        os._exit(ENDED)
+        try:
+            if not asked and orphaned is not None:
+                orphaned()
+        finally:
+            os._exit(ENDED)

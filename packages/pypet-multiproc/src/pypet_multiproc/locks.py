@@ -6,7 +6,9 @@ ever. Only the path travels when the lock is pickled, so it works with every sta
 pools and executors. Locks are not inherited by forked processes.
 
 The file lies in the system's folder for temporary files, not beside the data, because locks on
-network file systems cannot be relied upon.
+network file systems cannot be relied upon. Such a folder may be tidied up while an experiment goes
+on, so a lock counts only if its file is still the one that the path leads to. That allows the last
+processes of an experiment whose main process was killed to delete the file.
 """
 
 from __future__ import annotations
@@ -15,15 +17,16 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from types import TracebackType
 
 from pypet_trajectory.exceptions import PypetRuntimeError
 
 _CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
+_DELETES_OPEN_FILES = sys.platform != "win32"
 
 if sys.platform == "win32":
     import msvcrt
-    import time
 
     def _take(fd: int, block: bool) -> bool:
         while True:
@@ -71,6 +74,17 @@ class _Holding:
 
 #: By path. The kernel does not keep two locks of one process apart, so we have to.
 _holdings: dict[str, _Holding] = {}
+
+
+def _close_deleted() -> None:
+    """Close lock files of experiments that are over; a process of an executor sees many."""
+    for path, holding in list(_holdings.items()):
+        if holding.fd is None or os.path.exists(path):
+            continue
+        if holding.threads.acquire(blocking=False):
+            if holding.depth == 0:
+                holding.close()
+            holding.threads.release()
 
 
 def _forget_holdings() -> None:
@@ -128,9 +142,22 @@ class OwnerLock:
         return taken
 
     def _take_file(self, holding: _Holding, block: bool) -> bool:
-        if holding.fd is None:
-            holding.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o600)
-        return _take(holding.fd, block)
+        while True:
+            if holding.fd is None:
+                _close_deleted()
+                holding.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o600)
+            if not _take(holding.fd, block):
+                return False
+            if self._leads_to(holding.fd):
+                return True
+            holding.close()
+
+    def _leads_to(self, fd: int) -> bool:
+        """Whether the path still leads to the file that is open."""
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(fd))
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Give the lock back.
@@ -159,6 +186,26 @@ class OwnerLock:
             os.unlink(self.path)
         except FileNotFoundError:
             return
+
+    def discard(self, patience: float = 0.0) -> None:
+        """Delete the file unless somebody holds the lock; whoever needs it then makes it anew.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds to wait for somebody who holds it.
+        """
+        if not _DELETES_OPEN_FILES:
+            return
+        deadline = time.monotonic() + patience
+        while not self.acquire(block=False):
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(0.01)
+        try:
+            os.unlink(self.path)
+        finally:
+            self.release()
 
     def __enter__(self) -> OwnerLock:
         self.acquire()

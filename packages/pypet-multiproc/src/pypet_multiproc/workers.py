@@ -10,6 +10,7 @@ afterwards; the main process relies on it and gives those runs to others meanwhi
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 import signal
 import time
@@ -54,6 +55,8 @@ LONG = 0.25
 #: Seconds that data of finished runs may wait for more: at least, at most, and how many times as
 #: long as storing took the last time.
 _LEAST_PATIENCE, _MOST_PATIENCE, _PATIENCE_FACTOR = 0.02, 0.25, 4.0
+#: Seconds for which a worker without a main process waits for its end.
+_ORPHANED = 5.0
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,18 @@ def worker_main(setup: WorkerSetup, pipes: WorkerPipes) -> None:
     """Entry point of a worker process."""
     # What was inherited is not looked at by the garbage collector, which would copy its pages.
     gc.freeze()
-    lifeline.watch(pipes.lifeline)
+    wrapper = setup.service if isinstance(setup.service, MultiprocWrapper) else None
+    watcher = lifeline.watch(pipes.lifeline, wrapper.orphaned if wrapper else None)
+    parent = os.getppid()
     _handle_signals(setup.graceful_exit)
     try:
         _work(setup, pipes)
     except (KeyboardInterrupt, BrokenPipeError):
         # Stopped together with the main process, or it no longer listens: nothing left to say.
         module_logger(__name__).debug("Stopped before the end.")
+    if os.getppid() != parent:
+        # Without a main process it is the watcher who ends this process, when it has tidied up.
+        watcher.join(_ORPHANED)
 
 
 def _handle_signals(graceful_exit: bool) -> None:

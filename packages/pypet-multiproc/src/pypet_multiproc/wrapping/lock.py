@@ -25,6 +25,9 @@ from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.records import RunDelta, RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
+#: Seconds for which a process without a main process waits for the lock to delete its file.
+_PATIENCE_AS_ORPHAN = 1.0
+
 
 class LockAcquisition(HasLogger):
     """Takes and gives back a lock; taking it again while it is held does nothing."""
@@ -156,6 +159,12 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
                             self._errors[token] = exc
         errors, self._errors = self._errors, {}
         return errors
+
+    def orphaned(self) -> None:
+        """Delete the lock's file, which nobody else will do."""
+        if isinstance(self._lock, OwnerLock):
+            # The main process may have held it, and the kernel frees it only after it is gone.
+            self._lock.discard(_PATIENCE_AS_ORPHAN)
 
     # ---------------------------------------------------------- store and load
 

@@ -63,6 +63,10 @@ class MultiprocWrapper(StorageService):
         """Told by the worker that the run has ended; adds what only the wrapper knows."""
         return None
 
+    def orphaned(self) -> None:
+        """Told by the worker that it ends because the main process is gone."""
+        return None
+
     def function_returned(self) -> None:
         """Told by the worker that the run function has returned; what follows is automatic."""
         return None
