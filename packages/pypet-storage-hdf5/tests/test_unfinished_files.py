@@ -195,3 +195,14 @@ def test_recovery_keeps_the_indexes_that_it_changes_in_the_journal(load, unfinis
     kept = {entry.content[0] for entry in changes if entry.change is Change.INDEX}
     assert "/traj/results" in kept
     assert values(load()) == list(range(5))
+
+
+def test_something_unfinished_hides_nothing_else(new, load, path):
+    traj = new()
+    traj.f_add_result("group.first", 1)
+    traj.f_add_result("group.second", 2)
+    traj.f_store()
+    with tables.open_file(path, "a") as file:
+        file.create_group("/traj/results/group", "__pypet_unfinished__0_other")
+    loaded = load()
+    assert (loaded.f_get("group.first").f_get(), loaded.f_get("group.second").f_get()) == (1, 2)

@@ -83,10 +83,10 @@ class TreeReader:
         else:
             found, names = seen.children, seen.first_names
         for name in found.groups:
+            own_names, names = names, None  # they are those of the very first, hidden or not
             if name.startswith(markers.UNFINISHED_PREFIX) or (not full_name and name == OVERVIEW):
                 continue
-            seen = self._seen = self._look_at(f"{path}/{name}", names)
-            names = None
+            seen = self._seen = self._look_at(f"{path}/{name}", own_names)
             if seen is not None:
                 yield name, NodeKind.LEAF if seen.leaf else NodeKind.GROUP
         for name in found.links:
