@@ -21,6 +21,7 @@ import os
 import pickle
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -236,5 +237,6 @@ def remove_journal(filename: str) -> None:
 
 
 def _remove(path: str) -> None:
-    if os.path.exists(path):
+    # Another process that closes the file may have been quicker.
+    with suppress(FileNotFoundError):
         os.remove(path)
