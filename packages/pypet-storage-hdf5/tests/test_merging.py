@@ -98,3 +98,12 @@ def test_compacting_gives_back_the_space_of_deleted_data(tmp_path):
 def test_compacting_what_is_not_there_is_a_value_error(tmp_path):
     with pytest.raises(ValueError, match=r"nothing\.hdf5"):
         compact_hdf5_file(str(tmp_path / "nothing.hdf5"))
+
+
+def test_compacting_through_a_link_compacts_the_file(tmp_path):
+    path, link = tmp_path / "data.hdf5", tmp_path / "link.hdf5"
+    Trajectory("T", storage_service=HDF5StorageService(str(path))).f_store()
+    link.symlink_to(path)
+    compact_hdf5_file(link, keep_backup=False)
+    assert link.is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["data.hdf5", "link.hdf5"]

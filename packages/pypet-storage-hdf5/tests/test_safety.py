@@ -143,6 +143,26 @@ def test_a_closed_file_has_no_journal(new, path):
     assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
 
 
+def test_the_journal_goes_while_nobody_else_can_open_the_file(new, path, monkeypatch):
+    traj = new()
+    traj.f_store()
+    service = traj.v_storage_service
+    service.store("OPEN_FILE", None, trajectory_name="traj")
+    traj.f_add_result("r", 1)
+    traj.f_store()
+    assert os.path.exists(journal_path(path))
+    seen = []
+    close = tables.File.close
+
+    def look_and_close(file):
+        seen.append(os.path.exists(journal_path(path)))
+        close(file)
+
+    monkeypatch.setattr(tables.File, "close", look_and_close)
+    service.store("CLOSE_FILE", None)
+    assert seen == [False]
+
+
 def test_a_full_disk_is_an_os_error_and_the_file_stays_good(new, load, monkeypatch):
     traj = new()
     traj.f_add_result("before", 1)

@@ -57,7 +57,7 @@ def compact_hdf5_file(
     Crash story: until the last renaming the old file is there under its name or, between two
     renamings, under the name of the backup; the new one lies beside it.
     """
-    path = os.fspath(filename)
+    path = os.path.realpath(filename)  # a link to the file stays one
     if not os.path.exists(path):
         raise PypetValueError(f"There is no file {path!r} to compact.")
     root, extension = os.path.splitext(path)

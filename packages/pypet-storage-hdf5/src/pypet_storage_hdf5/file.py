@@ -255,11 +255,16 @@ class OpenFile:
                 self.path,
             )
 
-    def close(self) -> None:
+    def close(self, when_complete: Callable[[], None] | None = None) -> None:
         """Flush, make durable and close.
 
         Crash story: if something could not be written, the mark stays, and so the file is taken
         for that of a killed process the next time.
+
+        Parameters
+        ----------
+        when_complete : callable, optional
+            Called when everything is on disk, while nobody else can open the file yet.
 
         Raises
         ------
@@ -281,10 +286,14 @@ class OpenFile:
             if WRITING in root.attribute_names():
                 root.remove_attribute(WRITING)
         self.handles.close()
-        if self.writable:
-            self.tables.flush()
-            os.fsync(self.tables.fileno())
-        self.tables.close()
+        try:
+            if self.writable:
+                self.tables.flush()
+                os.fsync(self.tables.fileno())
+                if when_complete is not None:
+                    when_complete()
+        finally:
+            self.tables.close()
 
     def abandon(self) -> None:
         """Close without removing the mark of a writer that was killed."""

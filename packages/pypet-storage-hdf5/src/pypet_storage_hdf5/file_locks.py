@@ -22,7 +22,7 @@ from pypet_trajectory.logger import module_logger
 _logger = module_logger(__name__)
 
 #: Seconds to wait for others before giving up.
-PATIENCE = 60.0
+PATIENCE = 20.0
 #: Seconds after which the log says that somebody waits.
 _SAYS_SO_AFTER = 2.0
 #: Seconds between two looks at who holds the file, and between two attempts to open it.

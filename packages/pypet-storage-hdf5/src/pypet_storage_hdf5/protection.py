@@ -79,12 +79,11 @@ class Protection:
             If the file was moved, removed or replaced while it was open; likewise.
         """
         try:
-            self._file.close()
+            # The journal goes before the lock of the file does: the next one has a journal of its
+            # own. A file that is complete needs none, even if a call before failed.
+            self._file.close(self._journal.close)
         except PypetOSError:
             self._journal.leave()
             raise
-        else:
-            # A file that could be closed needs no journal, even if a call before failed.
-            self._journal.close()
         finally:
             self._guard.close()
