@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from pypet_storage_hdf5.backend import HDF5Backend
     from pypet_storage_hdf5.file import OpenFile
 
-#: Requests that create or remove nodes, or change their attributes.
-_RESTRUCTURING = frozenset(
+#: Requests that change the file; everything else reads.
+_WRITING = frozenset(
     (
         "create_shared_data",
         "pandas_put",
@@ -52,11 +52,6 @@ _RESTRUCTURING = frozenset(
         "reindex_dirty",
         "remove_index",
         "__setattr__",
-    )
-)
-#: Requests that change the file; everything else reads.
-_WRITING = _RESTRUCTURING | frozenset(
-    (
         "append",
         "append_where",
         "__setitem__",
@@ -78,11 +73,6 @@ def only_reads(request: str) -> bool:
     return request not in _WRITING
 
 
-def restructures(request: str) -> bool:
-    """Whether a request changes which nodes there are, or their attributes."""
-    return request in _RESTRUCTURING
-
-
 def access_data(
     backend: HDF5Backend,
     full_name: str,
@@ -97,9 +87,11 @@ def access_data(
     renames it when it is complete; ``make_shared`` and ``make_ordinary`` change one attribute after
     the other, the storage kind last. Whatever creates nodes or changes attributes is flushed before
     it is confirmed. The leaf's index and the node's header are in the journal before they change.
-    What PyTables does with the content of a node happens in place: data is written before the
-    table of its chunks, so rows that were confirmed stay, and rows of an append that was not
-    confirmed may be there, as zeros or complete.
+    An append keeps the rows of the chunk that it changes before
+    (:mod:`~pypet_storage_hdf5.chunk_keeping`); rows of an append that was not confirmed may be
+    there, as zeros or complete. Rows that are modified in place are not kept, nor is the last
+    chunk of arrays with rows of any length, nor the tree of chunks when it grows: a kill at that
+    very moment can make the chunk or, with the tree, the data unreadable.
 
     Raises
     ------
@@ -125,6 +117,8 @@ def access_data(
         target = node
         if options.pop("_col_func", False):
             target = node.cols._f_col(options.pop("colname"))
+        if request == "append":
+            backend.keep_chunk(path, node)
         attribute = getattr(target, request)
         if args is None and kwargs is None:
             return attribute

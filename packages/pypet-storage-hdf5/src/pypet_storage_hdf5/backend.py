@@ -226,6 +226,17 @@ class HDF5Backend(TreeBackend):
             self._protection.leave_gap()
         self.flush()
 
+    def keep_chunk(self, path: str, node: Any) -> None:
+        """Protect what is in shared data from an append that is cut short."""
+        protection = (self._lender or self)._protection
+        if protection is not None:
+            protection.keep_chunk(self._trajectory[1:], path, node)
+
+    def flush_appended(self) -> None:
+        """Flush after rows were appended to shared data whose last chunk was kept."""
+        self._unflushed = True
+        self.flush()
+
     def flush_changes_of_others(self) -> None:
         """Flush after somebody who borrowed the file has written to it."""
         self.flush_unnoted()
@@ -410,11 +421,7 @@ class HDF5Backend(TreeBackend):
         path = self.layout.path_of(full_name)
         if handles.kind(path) is None:
             return
-        parent, _, name = path.rpartition("/")
-        number = 0
-        while handles.kind(f"{parent}/{markers.UNFINISHED_PREFIX}{number}_{name}") is not None:
-            number += 1
-        handles.move(path, f"{parent}/{markers.UNFINISHED_PREFIX}{number}_{name}")
+        handles.set_aside(path)
         self.layout.forget()
         self._runs_on_disk = None
 

@@ -73,7 +73,7 @@ def compact_hdf5_file(
         title = str(source.tables.title)
         target = OpenFile(compacted, writable=True, title=title, settings=settings)
         try:
-            copy_tree(source, "/", target, "/", filters=settings.filters())
+            copy_tree(source, "/", target, "/", filters=settings.filters(), skip=_is_unfinished)
         finally:
             target.close()
     except BaseException:
@@ -96,6 +96,10 @@ def _check_complete(file: OpenFile) -> None:
             "holds pickles, so it is only read if you say so: give allow_pickle=True to complete "
             "the file before it is compacted."
         )
+
+
+def _is_unfinished(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX)
 
 
 def _chosen(file: OpenFile, name: str | None, index: int | None) -> str:

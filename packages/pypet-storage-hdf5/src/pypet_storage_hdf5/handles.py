@@ -22,6 +22,7 @@ import numpy as np
 import tables
 from tables import hdf5extension
 
+from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.objects import (
     ArrayHandle,
     AttributeOwner,
@@ -77,6 +78,9 @@ class Handles:
         self._last_was_table = False
         #: Gets to know which groups are going to change, if somebody wants to know.
         self.guard: IndexGuard | None = None
+        #: Whether what is removed only gets a name that nobody reads. A damaged object may claim
+        #: space that belongs to others by now, and HDF5 would give it away a second time.
+        self.frees_nothing = False
 
     # ---------------------------------------------------------------- asking
 
@@ -342,12 +346,23 @@ class Handles:
 
     def remove(self, path: str) -> None:
         """Remove an object with everything below it."""
+        if self.frees_nothing:
+            self.set_aside(path)
+            return
         self._announce(path)
         self.forget(path)
         where, name = self._around(path)
         handle = hdf5extension.Node()
         handle._g_new(where, name, False)
         handle._g_delete(where)
+
+    def set_aside(self, path: str) -> None:
+        """Give an object a name that nobody reads, without freeing its space."""
+        parent, _, name = path.rpartition("/")
+        number = 0
+        while self.kind(f"{parent}/{markers.UNFINISHED_PREFIX}{number}_{name}") is not None:
+            number += 1
+        self.move(path, f"{parent}/{markers.UNFINISHED_PREFIX}{number}_{name}")
 
     def forget(self, path: str) -> None:
         """Close whatever is open at or below `path`, here and in PyTables' cache."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from pypet_storage_hdf5.chunk_keeping import KeptRows, rows_at_stake
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.index_guard import IndexGuard
 from pypet_storage_hdf5.session_journal import Change, SessionJournal
@@ -55,6 +56,18 @@ class Protection:
         if not self._journal.has_old_rows(trajectory, start):
             self._journal.note_old_rows(trajectory, start, read())
             self._file.ensure_marked()
+
+    def keep_chunk(self, trajectory: str, path: str, node: Any) -> None:
+        """Keep the chunk of shared data that an append to `node`, at `path`, is going to change."""
+        at_stake = rows_at_stake(node)
+        if at_stake is None:
+            return
+        start, end = at_stake
+        start = max(start, self._journal.kept_until(path))
+        # Without any row, the entry says that there may be a new chunk that cannot be read.
+        kept = KeptRows(path, start, node.read(start, end))
+        self._journal.note_old_chunk(trajectory, path, kept, end)
+        self._file.ensure_marked()
 
     def leave_gap(self) -> None:
         """Something changes that cannot be noted."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import tables
 from numpy.typing import NDArray
 
+from pypet_storage_hdf5.chunk_keeping import KeptRows, bring_back_rows
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.file_bytes import FileBytes
 from pypet_storage_hdf5.group_index import has_unclaimed_end
@@ -73,13 +74,15 @@ class _Wanted:
     #: Names of runs that have unusual ones.
     names: dict[int, str] = field(default_factory=dict)
 
-    def name_of_run(self, idx: int) -> str:
-        """Name of a run."""
-        return self.names.get(idx) or make_run_name(idx)
-
     rows: list[RunRows] = field(default_factory=list)
     #: Rows of the run table before they changed, by the first index of their chunk.
     old_rows: dict[int, NDArray[Any]] = field(default_factory=dict)
+    #: Rows of shared data before it grew, in order.
+    old_chunks: list[KeptRows] = field(default_factory=list)
+
+    def name_of_run(self, idx: int) -> str:
+        """Name of a run."""
+        return self.names.get(idx) or make_run_name(idx)
 
     def take(self, change: Change, content: Any) -> None:
         """Apply one change."""
@@ -90,8 +93,11 @@ class _Wanted:
             for name in list(self.records):
                 if name == content or name.startswith(f"{content}."):
                     del self.records[name]
+            self._drop_chunks(content)
         elif change is Change.DELETE_ITEMS:
             full_name, names = content
+            for name in names:
+                self._drop_chunks(f"{full_name}.{name}")
             record = self.records.get(full_name)
             if record is not None:
                 self.records[full_name] = replace(
@@ -111,8 +117,15 @@ class _Wanted:
         elif change is Change.OLD_ROWS:
             start, rows = content
             self.old_rows.setdefault(start, rows)
+        elif change is Change.OLD_CHUNK:
+            self.old_chunks.append(content)
         else:
             self.rows.append(content)
+
+    def _drop_chunks(self, full_name: str) -> None:
+        """Forget what was kept of shared data that was removed."""
+        below = f"/{full_name.replace('.', '/')}/"
+        self.old_chunks = [rows for rows in self.old_chunks if below not in f"{rows.path}/"]
 
 
 def recover(backend: HDF5Backend) -> None:
@@ -122,7 +135,7 @@ def recover(backend: HDF5Backend) -> None:
     open for writing is removed.
 
     Crash story: each node is restored as it is stored, complete or not at all; the journal stays
-    until that is flushed.
+    until that is flushed. Damaged objects are not removed but set aside.
 
     Raises
     ------
@@ -157,7 +170,7 @@ def recover(backend: HDF5Backend) -> None:
     if (changes and not file.writable) or _needs_repair(file.path, indexes):
         file.continue_repaired(lambda target: bring_back(target, indexes))
     if changes:
-        with _guarded(file):
+        with _guarded(file), _freeing_nothing(file):
             restored = _apply(backend, changes)
             backend.deselect()
             file.flush()
@@ -167,6 +180,16 @@ def recover(backend: HDF5Backend) -> None:
         _logger.warning(
             "%r was not closed properly; restored %d nodes from its journal.", file.path, restored
         )
+
+
+@contextmanager
+def _freeing_nothing(file: OpenFile) -> Iterator[None]:
+    """Lets nothing that is removed free its space, for damaged objects may claim that of others."""
+    file.handles.frees_nothing = True
+    try:
+        yield
+    finally:
+        file.handles.frees_nothing = False
 
 
 @contextmanager
@@ -241,6 +264,7 @@ def _apply(backend: HDF5Backend, journal: Iterable[Entry]) -> int:
         restored += _restore_overview(backend, trajectory)
         backend.name_of_run = None
         restored += _restore_nodes(backend, trajectory.records)
+        restored += _restore_chunks(backend.file, trajectory.old_chunks)
     return restored
 
 
@@ -266,6 +290,16 @@ def _restore_overview(backend: HDF5Backend, wanted: _Wanted) -> int:
         except _DAMAGE as error:
             _logger.error("Rows of runs %s cannot be restored: %s", list(rows.rows), error)
     return 0 if complete else 1
+
+
+def _restore_chunks(file: OpenFile, kept: list[KeptRows]) -> int:
+    restored = 0
+    for path in dict.fromkeys(rows.path for rows in kept):
+        try:
+            restored += bring_back_rows(file, path, [rows for rows in kept if rows.path == path])
+        except _DAMAGE as error:
+            _logger.error("The last rows of %r cannot be restored: %s", path, error)
+    return restored
 
 
 def _restore_nodes(backend: HDF5Backend, records: dict[str, NodeRecord]) -> int:

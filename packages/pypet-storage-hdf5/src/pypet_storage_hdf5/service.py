@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.access import access_data, only_reads, restructures
+from pypet_storage_hdf5.access import access_data, only_reads
 from pypet_storage_hdf5.backend import HDF5Backend
 from pypet_storage_hdf5.backup import backup_filename as default_backup_filename
 from pypet_storage_hdf5.backup import copy_trajectory_group
@@ -333,10 +333,10 @@ class HDF5StorageService(TreeStorageService):
             )
         with self._session(name, None, writable=not only_reads(request)):
             answer = access_data(self._backend, full_name, item, request, args, kwargs)
-            if restructures(request):
-                self._backend.flush_unnoted()
+            if request == "append":
+                self._backend.flush_appended()
             elif not only_reads(request):
-                self._backend.file.flush()
+                self._backend.flush_unnoted()
             return answer
 
     def _keep_open(self, msg: str, nothing: Any) -> None:

@@ -58,6 +58,8 @@ class Change(Enum):
     ROWS = "rows"
     #: First index and old rows of a chunk of the run table that is going to change.
     OLD_ROWS = "old_rows"
+    #: `KeptRows` of shared data that is going to grow.
+    OLD_CHUNK = "old_chunk"
     #: HDF5 path and `IndexCopy` of a group that is going to change.
     INDEX = "index"
 
@@ -113,10 +115,13 @@ class SessionJournal:
         self._waiting: list[Entry] = []
         self._has_gap = False
         self._kept_rows: set[tuple[str, int]] = set()
+        self._kept_until: dict[str, int] = {}
 
     def note(self, trajectory: str, change: Change, content: Any) -> None:
         """Remember one change until `write`."""
         self._waiting.append(Entry(trajectory, change, content))
+        if change in (Change.DELETE, Change.DELETE_ITEMS):
+            self._kept_until.clear()  # something else may get this path
         if len(self._waiting) >= _MAX_WAITING:
             self.write()
 
@@ -141,6 +146,18 @@ class SessionJournal:
         """
         self._append([Entry(trajectory, Change.OLD_ROWS, (start, rows))])
         self._kept_rows.add((trajectory, start))
+
+    def kept_until(self, path: str) -> int:
+        """Up to which row the last chunk of shared data was kept already."""
+        return self._kept_until.get(path, 0)
+
+    def note_old_chunk(self, trajectory: str, path: str, kept: Any, end: int) -> None:
+        """Keep rows of shared data up to `end` at once, because their chunk changes right after.
+
+        Crash story: as `write`.
+        """
+        self._append([Entry(trajectory, Change.OLD_CHUNK, kept)])
+        self._kept_until[path] = end
 
     def leave_gap(self) -> None:
         """Something changes that is not noted: begin anew after the next flush."""
@@ -189,6 +206,7 @@ class SessionJournal:
         self._size = 0
         self._has_gap = False
         self._kept_rows.clear()
+        self._kept_until.clear()
 
     def leave(self) -> None:
         """Leave the journal for whoever opens the file next."""
