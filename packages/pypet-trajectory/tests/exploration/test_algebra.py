@@ -219,6 +219,7 @@ def test_a_preview_shows_the_first_points():
         "... and 4 more points",
     ]
     assert "more" not in (A * B).preview()
+    assert (A * B).preview(-1).endswith("... and 6 more points")
 
 
 def test_an_exploration_says_what_it_is():

@@ -85,3 +85,9 @@ def test_without_scipy_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(ImportError, match=r"pypet-trajectory\[sampling\]"):
         latin_hypercube(BOUNDS, 4)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1"])
+def test_a_seed_is_checked_before_points_are_drawn(seed):
+    with pytest.raises(ValueError, match="seed"):
+        latin_hypercube({"x": (0, 1)}, 4, seed=seed)

@@ -104,7 +104,7 @@ class Exploration(ABC):
 
     def preview(self, n: int = 10) -> str:
         """Return the first `n` points as a table in plain text."""
-        shown = min(n, len(self))
+        shown = max(0, min(n, len(self)))
         columns = self._take(np.arange(shown, dtype=np.intp))
         table = text_table({name: column.tolist() for name, column in columns.items()})
         rest = len(self) - shown

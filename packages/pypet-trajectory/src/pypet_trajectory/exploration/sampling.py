@@ -46,7 +46,8 @@ def latin_hypercube(
     Raises
     ------
     ValueError
-        If bounds are no interval, or not positive where the logarithm is needed.
+        If bounds are no interval, or not positive where the logarithm is needed, or the seed is
+        no integer from 0 on.
     ImportError
         If scipy is not installed.
     """
@@ -68,7 +69,8 @@ def sobol(
     Raises
     ------
     ValueError
-        If bounds are no interval, or not positive where the logarithm is needed.
+        If bounds are no interval, or not positive where the logarithm is needed, or the seed is
+        no integer from 0 on.
     ImportError
         If scipy is not installed.
     """
@@ -95,6 +97,8 @@ class SampledExploration(Exploration):
                 f"A sample needs at least one point and one parameter, not {n} points of "
                 f"{len(bounds)} parameters."
             )
+        if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+            raise PypetValueError(f"A seed is an integer from 0 on, not {seed!r}.")
         unknown = set(log) - set(bounds)
         if unknown:
             raise PypetValueError(f"There are no bounds for {', '.join(sorted(unknown))}.")

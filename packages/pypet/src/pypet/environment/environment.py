@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pypet.config_files import parse_config
 from pypet.environment import config_entries, engines, log_files, resuming, services, versioning
@@ -33,6 +33,9 @@ from pypet_trajectory.decorators import prefix_naming
 from pypet_trajectory.deprecation import kwargs_api_change
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.records import RunFailure
+
+if TYPE_CHECKING:
+    from pypet_trajectory.trajectory import Trajectory
 
 
 @prefix_naming
@@ -259,12 +262,12 @@ class Environment(HasLogger):
     # -------------------------------------------------------------------- identity
 
     @property
-    def trajectory(self) -> Any:
+    def trajectory(self) -> Trajectory:
         """The trajectory; another object after :meth:`resume`."""
         return self._traj
 
     @property
-    def traj(self) -> Any:
+    def traj(self) -> Trajectory:
         """The same as :attr:`trajectory`."""
         return self._traj
 
