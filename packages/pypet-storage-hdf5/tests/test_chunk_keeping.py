@@ -90,6 +90,7 @@ def test_rows_confirmed_before_an_append_come_back(load, killed, kind):
     traj = load(filename=path)
     traj.f_add_result("other", 1)
     traj.f_store()
+    assert list(load(filename=path).f_get("shared").f_to_dict()) == ["data"]
     with tables.open_file(path) as file:
         node = file.get_node("/traj/results/shared/data")
         assert (node.nrows, node.chunkshape[node.maindim]) == (15, 8)

@@ -149,26 +149,21 @@ def _create(
         raise NoSuchServiceError(
             f"There is no shared data of kind {flag!r}, only {', '.join(_CREATORS)}."
         )
-    parent, _, name = path.rpartition("/")
-    unfinished = markers.UNFINISHED_PREFIX + name
-    temporary = f"{parent}/{unfinished}"
-    if file.handles.kind(temporary) is not None:
-        file.handles.remove(temporary)
+    unfinished = file.handles.cleared_unfinished(path)
     filters = {key: options.pop(key) for key in FILTER_OPTIONS & options.keys()}
     try:
-        create(file, temporary, obj, options, filters)
-        with file.handles.owner(temporary) as owner:
+        create(file, unfinished, obj, options, filters)
+        with file.handles.owner(unfinished) as owner:
             encoded = None if obj is None or flag in (TABLE, FRAME, SERIES) else encode(obj)
             if encoded is not None:
                 write_marks(owner, encoded.marks)
             owner.set_raw_attribute(markers.SHARED_DATA_TYPE, np.array(flag))
             finish(owner, SHARED_DATA)
     except BaseException:
-        file.handles.forget(temporary)
-        if file.handles.kind(temporary) is not None:
-            file.handles.remove(temporary)
+        file.handles.forget(unfinished)
+        file.handles.discard(unfinished)
         raise
-    file.handles.move(temporary, path)
+    file.handles.move(unfinished, path)
 
 
 def _array_creator(

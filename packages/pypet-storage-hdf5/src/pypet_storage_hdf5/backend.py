@@ -249,7 +249,7 @@ class HDF5Backend(TreeBackend):
     def trajectory_names(self) -> list[str]:
         """Names of all groups below the root, sorted, but those that were never finished."""
         groups = self.file.handles.children("/").groups
-        return sorted(name for name in groups if not name.startswith(markers.UNFINISHED_PREFIX))
+        return sorted(name for name in groups if not markers.is_unfinished(name))
 
     def select(self, name: str, *, create: bool = False) -> None:
         """Make the trajectory called `name` the one that all further calls concern."""

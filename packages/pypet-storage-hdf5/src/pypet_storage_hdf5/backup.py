@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.copying import copy_tree
+from pypet_storage_hdf5.copying import copy_whole
 from pypet_trajectory.exceptions import PypetValueError
 
 if TYPE_CHECKING:
@@ -37,14 +36,5 @@ def copy_trajectory_group(source: HDF5Backend, target: HDF5Backend, name: str) -
             f"{target.location!r} already has a trajectory {name!r}; give another "
             "backup_filename or remove the old backup."
         )
-    unfinished = f"/{markers.UNFINISHED_PREFIX}{name}"
-    if target.file.handles.kind(unfinished) is not None:
-        target.file.handles.remove(unfinished)
-    try:
-        copy_tree(source.file, f"/{name}", target.file, unfinished)
-    except BaseException:
-        if target.file.handles.kind(unfinished) is not None:
-            target.file.handles.remove(unfinished)
-        raise
-    target.file.handles.move(unfinished, f"/{name}")
+    copy_whole(source.file, f"/{name}", target.file, f"/{name}")
     target.file.flush()

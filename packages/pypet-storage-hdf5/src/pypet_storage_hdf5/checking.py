@@ -84,7 +84,7 @@ def problems(file: OpenFile) -> Iterator[Problem]:
         yield Problem("", "unfinished", message)
     found = file.handles.children("/")
     for name in found.groups:
-        if name.startswith(markers.UNFINISHED_PREFIX):
+        if markers.is_unfinished(name):
             yield _left_over(f"/{name}")
         else:
             yield from _trajectory_problems(file, f"/{name}")
@@ -146,7 +146,7 @@ def _group_problems(
 def _node_problems(
     file: OpenFile, layout: TreeLayout, trajectory: str, path: str
 ) -> Iterator[Problem]:
-    if path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX):
+    if markers.is_unfinished(path):
         yield _left_over(path)
         return
     with leave_pickles_alone():

@@ -32,7 +32,7 @@ class KeptRows(NamedTuple):
 
 
 def rows_at_stake(node: Any) -> tuple[int, int] | None:
-    """First and last but one index of the rows in the chunk that an append to `node` changes.
+    """Start and end of the rows in the chunk that an append to `node` changes, end excluded.
 
     ``None`` if an append puts nothing at stake.
     """
@@ -61,8 +61,7 @@ def bring_back_rows(file: OpenFile, path: str, kept: Sequence[KeptRows]) -> bool
     Crash story: the new dataset is complete and flushed, under a name that readers ignore, before
     the old one is set aside. If only the new one is there, it gets the name.
     """
-    parent, _, name = path.rpartition("/")
-    unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{name}"
+    unfinished = markers.unfinished_path(path)
     if file.handles.kind(path) is None:
         if file.handles.kind(unfinished) is None:
             return False  # it was deleted
@@ -72,9 +71,8 @@ def bring_back_rows(file: OpenFile, path: str, kept: Sequence[KeptRows]) -> bool
         node = file.tables.get_node(path)
         if _is_intact(node, kept):
             return False
-        if file.handles.kind(unfinished) is not None:
-            file.handles.remove(unfinished)
-        file.handles.before_change(parent)
+        file.handles.discard(unfinished)
+        file.handles.before_change(path.rpartition("/")[0])
         copy = _created_alike(file, node, unfinished)
         try:
             _copy_rows(node, copy, kept)

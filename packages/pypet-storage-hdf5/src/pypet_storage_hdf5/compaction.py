@@ -73,7 +73,8 @@ def compact_hdf5_file(
         title = str(source.tables.title)
         target = OpenFile(compacted, writable=True, title=title, settings=settings)
         try:
-            copy_tree(source, "/", target, "/", filters=settings.filters(), skip=_is_unfinished)
+            filters = settings.filters()
+            copy_tree(source, "/", target, "/", filters=filters, skip=markers.is_set_aside)
         finally:
             target.close()
     except BaseException:
@@ -98,13 +99,9 @@ def _check_complete(file: OpenFile) -> None:
         )
 
 
-def _is_unfinished(path: str) -> bool:
-    return path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX)
-
-
 def _chosen(file: OpenFile, name: str | None, index: int | None) -> str:
     groups = file.handles.children("/").groups
-    names = sorted(name for name in groups if not name.startswith(markers.UNFINISHED_PREFIX))
+    names = sorted(name for name in groups if not markers.is_unfinished(name))
     if name is not None and index is not None:
         raise PypetValueError("Give the name of a trajectory or its index, not both.")
     if name is not None:

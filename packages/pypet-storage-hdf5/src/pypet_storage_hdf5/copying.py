@@ -95,6 +95,20 @@ def copy_tree(
         raise tables.NoSuchNodeError(f"There is nothing at {old_path!r} in {source.path!r}.")
 
 
+def copy_whole(source: OpenFile, old_path: str, target: OpenFile, new_path: str) -> None:
+    """Copy an object so that it appears at `new_path`, which is free, complete or not at all.
+
+    Crash story: the copy grows under an unfinished name and gets its own by one renaming.
+    """
+    unfinished = target.handles.cleared_unfinished(new_path)
+    try:
+        copy_tree(source, old_path, target, unfinished)
+    except BaseException:
+        target.handles.discard(unfinished)
+        raise
+    target.handles.move(unfinished, new_path)
+
+
 def copy_group_attributes(source: OpenFile, old_path: str, target: OpenFile, new_path: str) -> None:
     """Copy the attributes of one group, without what is below it."""
     _copy_attributes(source.handles.group(old_path), target.handles.group(new_path))

@@ -238,7 +238,7 @@ class OpenFile:
             self.tables._flush_file(1)
         # A flush that fails stops before the superblock, so the file itself knows of nothing.
         status = os.fstat(self.tables.fileno())
-        if not os.path.exists(self.path) or not os.path.samestat(status, os.stat(self.path)):
+        if not _leads_to(self.path, status):
             raise MissingFileError(
                 errno.ENOENT,
                 "The file was moved, removed or replaced while it was open for writing. What was "
@@ -348,6 +348,13 @@ class OpenFile:
         if self.writable and "unable to read root group" in str(error):
             raise DamagedRootError(str(_opening_error(self.path, True, error))) from error
         raise _opening_error(self.path, self.writable, error) from error
+
+
+def _leads_to(path: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(status, os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _opening_error(path: str, writable: bool, error: Exception) -> Exception:

@@ -356,13 +356,24 @@ class Handles:
         handle._g_new(where, name, False)
         handle._g_delete(where)
 
+    def cleared_unfinished(self, path: str) -> str:
+        """Path to write an object to before it gets its own; what was left there is removed."""
+        unfinished = markers.unfinished_path(path)
+        self.discard(unfinished)
+        return unfinished
+
+    def discard(self, path: str) -> None:
+        """Remove an object if it is there."""
+        if self.kind(path) is not None:
+            self.remove(path)
+
     def set_aside(self, path: str) -> None:
         """Give an object a name that nobody reads, without freeing its space."""
         parent, _, name = path.rpartition("/")
         number = 0
-        while self.kind(f"{parent}/{markers.UNFINISHED_PREFIX}{number}_{name}") is not None:
+        while self.kind(f"{parent}/{markers.SET_ASIDE_PREFIX}{number}_{name}") is not None:
             number += 1
-        self.move(path, f"{parent}/{markers.UNFINISHED_PREFIX}{number}_{name}")
+        self.move(path, f"{parent}/{markers.SET_ASIDE_PREFIX}{number}_{name}")
 
     def forget(self, path: str) -> None:
         """Close whatever is open at or below `path`, here and in PyTables' cache."""

@@ -188,7 +188,7 @@ def _wanted(old: OldIndex) -> dict[str, Target]:
     return {
         name: child
         for name, child in children(old.copy, old.copy.header).items()
-        if name not in old.gone and not name.startswith(markers.UNFINISHED_PREFIX)
+        if name not in old.gone and not markers.is_unfinished(name)
     }
 
 

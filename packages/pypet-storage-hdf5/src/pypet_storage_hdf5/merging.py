@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.copying import copy_tree
+from pypet_storage_hdf5.copying import copy_whole
 from pypet_trajectory.exceptions import DataNotInStorageError
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.records import NodeKind
@@ -56,7 +55,7 @@ def copy_nodes(
         if move and source.file is target.file:
             target.file.handles.link(old_path, new_path)
         else:
-            _copy(source, old_path, target, new_path)
+            copy_whole(source.file, old_path, target.file, new_path)
         copied.append(old_name)
     target.flush_unnoted()
     if move:
@@ -64,18 +63,3 @@ def copy_nodes(
             source.layout.delete(old_name)
         # A view of the target shares its file and so is flushed with it.
         (target if source.file is target.file else source).flush_unnoted()
-
-
-def _copy(source: HDF5Backend, old_path: str, target: HDF5Backend, new_path: str) -> None:
-    parent, _, name = new_path.rpartition("/")
-    unfinished_name = markers.UNFINISHED_PREFIX + name
-    unfinished = f"{parent}/{unfinished_name}"
-    if target.file.handles.kind(unfinished) is not None:
-        target.file.handles.remove(unfinished)
-    try:
-        copy_tree(source.file, old_path, target.file, unfinished)
-    except BaseException:
-        if target.file.handles.kind(unfinished) is not None:
-            target.file.handles.remove(unfinished)
-        raise
-    target.file.handles.move(unfinished, new_path)

@@ -187,7 +187,7 @@ def _repair_trajectory(
 
 
 def _is_unfinished(path: str, lost: list[Problem]) -> bool:
-    if path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX):
+    if markers.is_unfinished(path):
         lost.append(Problem(path, "unfinished", "was never stored completely"))
         return True
     return False

@@ -131,6 +131,8 @@ class LeafItems:
         unfinished = markers.UNFINISHED_PREFIX
         for stored in names:
             name = stored
+            if markers.is_set_aside(stored):
+                continue
             if stored.startswith(unfinished):
                 # Complete but not renamed: the process died while replacing the item.
                 name = stored[len(unfinished) :]
@@ -200,23 +202,20 @@ class LeafItems:
         try:
             for name, value in items.items():
                 final = self._item_path(name)
-                parent, _, short_name = final.rpartition("/")
-                unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{short_name}"
+                unfinished = markers.unfinished_path(final)
                 if self._file.handles.kind(unfinished) is not None:
                     self._rescue(unfinished, final)
                 written.append((unfinished, final))
                 self._write(name, unfinished, value, flags.get(name), options)
         except BaseException:
             for unfinished, _ in written:
-                if self._file.handles.kind(unfinished) is not None:
-                    self._file.handles.remove(unfinished)
+                self._file.handles.discard(unfinished)
             self._remove_empty_groups(items)
             raise
         for unfinished, final in written:
             if self._file.handles.kind(unfinished) is None:
                 continue  # shared data: nothing is written for it
-            if self._file.handles.kind(final) is not None:
-                self._file.handles.remove(final)
+            self._file.handles.discard(final)
             self._file.handles.move(unfinished, final)
         self._write_order(order + [name for name in items if name not in order])
 

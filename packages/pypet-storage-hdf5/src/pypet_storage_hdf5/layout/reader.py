@@ -84,7 +84,7 @@ class TreeReader:
             found, names = seen.children, seen.first_names
         for name in found.groups:
             own_names, names = names, None  # they are those of the very first, hidden or not
-            if name.startswith(markers.UNFINISHED_PREFIX) or (not full_name and name == OVERVIEW):
+            if markers.is_unfinished(name) or (not full_name and name == OVERVIEW):
                 continue
             seen = self._seen = self._look_at(f"{path}/{name}", own_names)
             if seen is not None:
@@ -180,7 +180,7 @@ class TreeReader:
         kind = self._handles.kind(path)
         if kind == LINK:
             return NodeKind.LINK
-        hidden = path.rpartition("/")[2].startswith(markers.UNFINISHED_PREFIX)
+        hidden = markers.is_unfinished(path)
         seen = self._look_at(path) if kind == GROUP and not hidden else None
         if seen is None:
             return None

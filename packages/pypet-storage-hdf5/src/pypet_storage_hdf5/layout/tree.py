@@ -152,10 +152,7 @@ class TreeLayout(TreeReader):
         exception removes it again.
         """
         record = request.record
-        parent, _, name = path.rpartition("/")
-        unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{name}"
-        if self._handles.kind(unfinished) is not None:
-            self._handles.remove(unfinished)
+        unfinished = self._handles.cleared_unfinished(path)
         owner = self._handles.create_group(unfinished)
         try:
             items = LeafItems(self._file, unfinished)
@@ -168,8 +165,7 @@ class TreeLayout(TreeReader):
                 self._handles.remove(half)
             self._handles.move(unfinished, path)
         except BaseException:
-            if self._handles.kind(unfinished) is not None:
-                self._handles.remove(unfinished)
+            self._handles.discard(unfinished)
             raise
 
     def _change_leaf(self, request: WriteRequest, path: str) -> WriteRequest:

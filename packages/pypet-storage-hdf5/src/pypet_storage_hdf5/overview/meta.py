@@ -139,9 +139,7 @@ def write_explorations(file: OpenFile, overview: str, explored: tuple[str, ...])
     if table_exists(file, path):
         if file.read_table(path)["explorations"].tolist() == names:
             return
-        unfinished = f"{overview}/{markers.UNFINISHED_PREFIX}explorations"
-        if table_exists(file, unfinished):
-            file.handles.remove(unfinished)
+        unfinished = file.handles.cleared_unfinished(path)
     else:
         unfinished = path
     width = max(1, int(1.5 * max(map(len, names), default=1)))

@@ -20,7 +20,6 @@ import numpy as np
 import tables
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import cut_text
 from pypet_storage_hdf5.file import HDF5FileError, OpenFile
 from pypet_storage_hdf5.objects import TableHandle
@@ -308,20 +307,17 @@ class RunsOnDisk:
 
     def _exchange(self, path: str, rows: NDArray[Any], **options: Any) -> None:
         """Put a new table in the place of an old one, if there is one; `options` create it."""
-        parent, _, name = path.rpartition("/")
-        unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{name}"
-        if table_exists(self._file, unfinished):
-            self._file.handles.remove(unfinished)
+        unfinished = self._file.handles.cleared_unfinished(path)
         create_table(self._file, unfinished, rows.dtype, rows, expected=len(rows), **options)
-        if table_exists(self._file, path):
-            self._file.handles.remove(path)
+        self._file.handles.discard(path)
         self._file.handles.move(unfinished, path)
 
     def _replace(self, table: TableHandle, indices: Sequence[int], rows: NDArray[Any]) -> None:
         """Replace rows; the chunks that they lie in are kept before."""
         size = table.rows_per_chunk
-        for start in sorted({idx - idx % size for idx in indices}) if self._keep else ():
-            self._keep(start, functools.partial(table.read, start, start + size))
+        if self._keep is not None:
+            for start in sorted({idx - idx % size for idx in indices}):
+                self._keep(start, functools.partial(table.read, start, start + size))
         table.replace(indices, rows)
 
     def _read_around(

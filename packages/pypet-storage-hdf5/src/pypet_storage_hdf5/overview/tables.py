@@ -16,7 +16,6 @@ import numpy as np
 import tables
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import DATASET, GROUP
 from pypet_storage_hdf5.overview.run_blocks import bytes_for
@@ -110,10 +109,7 @@ def replace_single_row(file: OpenFile, path: str, row: Mapping[str, Any], dtype:
                 with file.handles.open_table(path) as table:
                     table.replace([0], rows)
             return
-        parent, _, name = path.rpartition("/")
-        unfinished = f"{parent}/{markers.UNFINISHED_PREFIX}{name}"
-        if table_exists(file, unfinished):
-            file.handles.remove(unfinished)
+        unfinished = file.handles.cleared_unfinished(path)
         create_table(file, unfinished, rows.dtype, rows, expected=1)
         file.handles.remove(path)
         file.handles.move(unfinished, path)
