@@ -99,7 +99,8 @@ def open_repository(path: str | os.PathLike[str], *, search_parents: bool = Fals
     except (git.NoSuchPathError, git.InvalidGitRepositoryError) as error:
         kind = git.NoSuchPathError if not os.path.exists(path) else type(error)
         what = "there is no such folder" if kind is git.NoSuchPathError else "it contains no .git"
-        raise _no_repository_error(kind)(
+        # A class can be hashed, but mypy looks at its instances.
+        raise _no_repository_error(kind)(  # type: ignore[arg-type]
             f"{os.path.abspath(path)} is no git repository: {what}. Pass the folder that contains "
             ".git."
         ) from error

@@ -228,6 +228,7 @@ class Environment(HasLogger):
         # Checks and things in memory only.
         arguments = EnvironmentArguments.checked(locals())
         self._logging_manager = log_files.manager_for(arguments)
+        self._traj: Trajectory
         self._traj, is_new = trajectory_for(arguments)
         keywords = distribute(arguments.storage_service, self._traj, kwargs, ARGUMENT_NAMES)
         moment = moment_for(self._traj, is_new)
@@ -437,7 +438,7 @@ class Environment(HasLogger):
         """
         KINDS["resume_folder"].check("resume_folder", resume_folder)
         TEXT.or_none().check("trajectory_name", trajectory_name)
-        name = self._traj.v_name if trajectory_name is None else trajectory_name
+        name = str(self._traj.v_name) if trajectory_name is None else trajectory_name
         resumption = resuming.resumption_from(self._arguments, name, resume_folder)
         self._traj = resumption.trajectory
         self._resume_folder = resumption.folder

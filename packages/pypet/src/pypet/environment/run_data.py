@@ -99,7 +99,7 @@ class RunData:
                 for idx in open_indices[open_indices < self._recorded_runs].tolist()
             ]
             if names:
-                service.store(
+                self._trajectory.v_storage_service.store(
                     constants.DELETE_RUNS,
                     names,
                     self.prepared,
