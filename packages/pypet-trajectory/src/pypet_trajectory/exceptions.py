@@ -100,6 +100,10 @@ class DataNotInStorageError(PypetOSError):
     """A node or data item is not in the storage."""
 
 
+class StorageFailedError(PypetOSError):
+    """The storage takes nothing any more, as on a full disk; what it confirmed before is safe."""
+
+
 class MissingPackageError(PypetImportError):
     """An optional package is needed here and not installed."""
 

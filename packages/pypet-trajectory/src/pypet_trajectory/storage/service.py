@@ -8,8 +8,8 @@ raise :class:`~pypet_trajectory.exceptions.NoSuchServiceError` for the rest.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -73,6 +73,65 @@ class SupportsSessions(Protocol):
         ValueError
             If there is no such store or trajectory.
         """
+
+
+@runtime_checkable
+class SupportsHolding(Protocol):
+    """A service that may show what it stored later, as long as it is held.
+
+    Without, each call has shown what it stored, to readers of any kind, when it returns. Between
+    `hold` and `release` everything confirmed is as safe, but readers may see it somewhat later.
+    A service that is pickled while it is held belongs to the same session in its new process.
+    """
+
+    def hold(self) -> None:
+        """Begin a session of many calls; calls of both may be nested."""
+
+    def release(self) -> None:
+        """End the session; everything is shown when the last one of nested calls returns.
+
+        Raises
+        ------
+        StorageFailedError
+            If that is impossible, as on a full disk.
+        """
+
+
+@runtime_checkable
+class SupportsTransactions(Protocol):
+    """A service on which several calls can happen together or not at all."""
+
+    def transaction(self, name: str) -> AbstractContextManager[None]:
+        """What is stored in this block is stored at its end, or not at all if it is left by error.
+
+        Parameters
+        ----------
+        name : str
+            The trajectory that is concerned.
+        """
+
+
+@contextmanager
+def held(service: Any) -> Iterator[None]:
+    """Hold a service in this block, if it can be held; see `SupportsHolding`."""
+    if not isinstance(service, SupportsHolding):
+        yield
+        return
+    service.hold()
+    try:
+        yield
+    finally:
+        service.release()
+
+
+@contextmanager
+def transaction(service: Any, name: str) -> Iterator[None]:
+    """Let what is stored in this block happen as a whole, if the service can do that."""
+    if not isinstance(service, SupportsTransactions):
+        yield
+        return
+    with service.transaction(name):
+        yield
 
 
 @runtime_checkable
