@@ -1,8 +1,10 @@
 """What the engine does around runs, and what must not grow with their number."""
 
+import copyreg
 import gc
 import multiprocessing.synchronize
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -19,6 +21,10 @@ POOL = {"multiproc": True, "ncores": 2, "use_pool": True}
 MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
 
 
+def threads():
+    return ThreadPoolExecutor(2)
+
+
 def test_in_a_single_process_an_exception_leaves_the_engine_at_once(experiment):
     with pytest.raises(ZeroDivisionError):
         experiment(raise_at, 2)
@@ -31,6 +37,27 @@ def test_the_cause_of_an_exception_shows_the_traceback_of_its_process(experiment
     with pytest.raises(ZeroDivisionError) as info:
         experiment(raise_at, 2, wrap_mode="LOCAL", **POOL)
     assert "in raise_at" in str(info.value.__cause__)
+
+
+def _raised_here(kind, args):
+    try:
+        raise kind(*args)
+    except kind as exc:
+        return exc
+
+
+@pytest.mark.parametrize("way", [POOL, {"multiproc": True, "executor": threads}])
+def test_the_traceback_shows_also_where_exceptions_travel_with_one(
+    experiment, monkeypatch, caplog, way
+):
+    # As tblib lets them, which the import of distributed switches on for the whole process.
+    monkeypatch.setitem(
+        copyreg.dispatch_table, ZeroDivisionError, lambda exc: (_raised_here, (type(exc), exc.args))
+    )
+    with pytest.raises(ZeroDivisionError) as info:
+        experiment(raise_at, 2, wrap_mode="LOCAL", **way)
+    assert "in raise_at" in str(info.value.__cause__)
+    assert "Run 2 failed (attempt 1): ZeroDivisionError" in caplog.text
 
 
 def test_failures_may_be_data(experiment):

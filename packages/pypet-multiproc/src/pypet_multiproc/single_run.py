@@ -11,6 +11,7 @@ passes through.
 from __future__ import annotations
 
 import logging
+import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -289,3 +290,17 @@ def outcome_bytes(outcome: RunOutcome) -> bytes:
     outcome.exception = error
     outcome.row["completed"] = 0
     return serialization.dumps(outcome)
+
+
+def received_outcome(data: bytes | memoryview) -> RunOutcome:
+    """An outcome that came from another process, as :func:`outcome_bytes` made it.
+
+    Its exception arrives without a traceback, which is how the engine knows that it was raised
+    elsewhere. Pickle leaves tracebacks out by itself until a library changes that for the whole
+    process: ``distributed`` does so when it is imported.
+    """
+    outcome = pickle.loads(data)
+    assert isinstance(outcome, RunOutcome)
+    if outcome.exception is not None:
+        outcome.exception.__traceback__ = None
+    return outcome

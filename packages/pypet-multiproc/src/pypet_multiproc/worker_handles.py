@@ -20,6 +20,7 @@ from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.failures import RunError, WorkerStartError, describe
 from pypet_multiproc.lifeline import END
 from pypet_multiproc.serialization import NotPicklableError, dumps, explain
+from pypet_multiproc.single_run import received_outcome
 from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.workers import (
     BEGUN,
@@ -258,7 +259,7 @@ def _batch_bytes(batch: Sequence[Attempt]) -> bytes:
 def _outcome(data: memoryview, attempt: Attempt) -> RunOutcome:
     """The outcome a worker sent; one that cannot be unpickled counts as failed."""
     try:
-        outcome = pickle.loads(data)
+        return received_outcome(data)
     except Exception as exc:
         error = RunError(
             f"Run {attempt.task.idx} returned something that cannot be unpickled in the main "
@@ -271,5 +272,3 @@ def _outcome(data: memoryview, attempt: Attempt) -> RunOutcome:
             exception=error,
             token=attempt.token,
         )
-    assert isinstance(outcome, RunOutcome)
-    return outcome

@@ -30,7 +30,7 @@ from pypet_multiproc.backends.runners import make_runner, packed_runner
 from pypet_multiproc.experiment import RunOutcome
 from pypet_multiproc.failures import describe, lost
 from pypet_multiproc.serialization import Packed, pack
-from pypet_multiproc.single_run import Runner, outcome_bytes
+from pypet_multiproc.single_run import Runner, outcome_bytes, received_outcome
 from pypet_multiproc.tasks import Attempt, BatchSizer, TaskSource
 
 #: Experiments a thread keeps at most.
@@ -298,7 +298,7 @@ def _lost(attempt: Attempt, cause: str, explanation: str) -> RunOutcome:
 
 def _unpickled(data: bytes, attempt: Attempt) -> RunOutcome:
     try:
-        outcome = pickle.loads(data)
+        return received_outcome(data)
     except Exception as exc:
         return RunOutcome(
             attempt.task.idx,
@@ -307,5 +307,3 @@ def _unpickled(data: bytes, attempt: Attempt) -> RunOutcome:
             exception=exc,
             token=attempt.token,
         )
-    assert isinstance(outcome, RunOutcome)
-    return outcome
