@@ -7,13 +7,18 @@ pools and executors. Locks are not inherited by forked processes.
 
 The file lies in the system's folder for temporary files, not beside the data, because locks on
 network file systems cannot be relied upon. Such a folder may be tidied up while an experiment goes
-on, so a lock counts only if its file is still the one that the path leads to. That allows the last
-processes of an experiment whose main process was killed to delete the file.
+on, so a lock counts only if its file is still the one that the path leads to. Hence a file that is
+not locked may be deleted at any time: by the last processes of an experiment whose main process was
+killed, and if all of them were killed at once by the next process that makes a lock. For that the
+name of the file contains the id of the process that made it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import stat
 import sys
 import tempfile
 import threading
@@ -23,7 +28,12 @@ from types import TracebackType
 from pypet_trajectory.exceptions import PypetRuntimeError
 
 _CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_MODE = 0o600
 _DELETES_OPEN_FILES = sys.platform != "win32"
+
+#: What `OwnerLock` calls its files, with the id of the process.
+_NAME = re.compile(r"pypet-([0-9]+)-[a-z0-9_]{8}\.lock")
 
 if sys.platform == "win32":
     import msvcrt
@@ -75,6 +85,9 @@ class _Holding:
 #: By path. The kernel does not keep two locks of one process apart, so we have to.
 _holdings: dict[str, _Holding] = {}
 
+#: Held by the thread that opens a lock file, and by one that deletes files not in use.
+_opening = threading.Lock()
+
 
 def _close_deleted() -> None:
     """Close lock files of experiments that are over; a process of an executor sees many."""
@@ -89,6 +102,8 @@ def _close_deleted() -> None:
 
 def _forget_holdings() -> None:
     """In a forked process: nothing that the parent holds is held here."""
+    global _opening
+    _opening = threading.Lock()
     for holding in _holdings.values():
         holding.close()
     _holdings.clear()
@@ -96,6 +111,67 @@ def _forget_holdings() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_holdings)
+
+
+def _remove_stale(folder: str) -> None:
+    """Delete lock files in `folder` that killed processes of this user left.
+
+    Only what :class:`OwnerLock` made is touched: an empty file with such a name, of a process that
+    is gone. A process of that experiment that is still there makes the file anew if it needs it.
+    """
+    if not _DELETES_OPEN_FILES:
+        return
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        match = _NAME.fullmatch(name)
+        if match is not None and _is_gone(int(match[1])):
+            # Another process may be at the same file, or it is none of ours.
+            with contextlib.suppress(OSError):
+                _remove_if_stale(os.path.join(folder, name))
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _remove_if_stale(path: str) -> None:
+    status = os.lstat(path)
+    is_ours = (
+        stat.S_ISREG(status.st_mode)
+        and stat.S_IMODE(status.st_mode) == _MODE
+        and status.st_uid == os.geteuid()
+        and status.st_size == 0
+        and status.st_nlink == 1
+    )
+    with _opening:
+        # To close a file gives back every lock of this process on it, so it must not be in use.
+        if not is_ours or _is_open_here(status):
+            return
+        fd = os.open(path, os.O_RDWR | _NO_FOLLOW | _CLOSE_ON_EXEC)
+        try:
+            # Locked, it can only be deleted here, if this has not happened before.
+            if _take(fd, block=False) and _same(status, os.fstat(fd), os.lstat(path)):
+                os.unlink(path)
+        finally:
+            os.close(fd)
+
+
+def _same(first: os.stat_result, *others: os.stat_result) -> bool:
+    return all(os.path.samestat(first, other) for other in others)
+
+
+def _is_open_here(status: os.stat_result) -> bool:
+    descriptors = [holding.fd for holding in list(_holdings.values())]
+    return any(fd is not None and os.path.samestat(status, os.fstat(fd)) for fd in descriptors)
 
 
 class OwnerLock:
@@ -111,7 +187,8 @@ class OwnerLock:
 
     def __init__(self, path: str | None = None) -> None:
         if path is None:
-            fd, path = tempfile.mkstemp(prefix="pypet-", suffix=".lock")
+            _remove_stale(tempfile.gettempdir())
+            fd, path = tempfile.mkstemp(prefix=f"pypet-{os.getpid()}-", suffix=".lock")
             os.close(fd)
         self.path = os.path.abspath(path)
 
@@ -145,7 +222,9 @@ class OwnerLock:
         while True:
             if holding.fd is None:
                 _close_deleted()
-                holding.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o600)
+                with _opening:
+                    flags = os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC
+                    holding.fd = os.open(self.path, flags, _MODE)
             if not _take(holding.fd, block):
                 return False
             if self._leads_to(holding.fd):
@@ -179,7 +258,7 @@ class OwnerLock:
         holding.threads.release()
 
     def remove(self) -> None:
-        """Delete the file; done by whoever created the lock when nobody uses it any more."""
+        """Delete the file; for the process that made the lock, once no process uses it any more."""
         self._holding.close()
         del _holdings[self.path]
         try:
@@ -188,12 +267,12 @@ class OwnerLock:
             return
 
     def discard(self, patience: float = 0.0) -> None:
-        """Delete the file unless somebody holds the lock; whoever needs it then makes it anew.
+        """Delete the file unless the lock is held; a process that needs it then makes it anew.
 
         Parameters
         ----------
         patience : float
-            Seconds to wait for somebody who holds it.
+            Seconds to wait until it is free.
         """
         if not _DELETES_OPEN_FILES:
             return
