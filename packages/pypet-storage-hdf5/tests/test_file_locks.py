@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from pypet_storage_hdf5 import HDF5FileError, file_locks
+from pypet_storage_hdf5 import HDF5FileError
+from pypet_storage_hdf5.safety import turns
 
 HOLD = """
 import sys, tables
@@ -39,24 +40,38 @@ def hold(path):
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("mode", ["r", "a"])
-def test_storing_and_loading_wait_for_another_process(new, load, path, hold, monkeypatch, mode):
+def test_loading_waits_for_a_program_that_writes_into_the_file(new, load, hold, monkeypatch):
+    new().f_store()
+    let_go = hold("a")
+    monkeypatch.setattr(turns, "_pause", lambda path: let_go())
+    load()
+
+
+@pytest.mark.timeout(60)
+def test_storing_waits_for_a_program_that_writes_into_the_file(new, load, hold, monkeypatch):
     traj = new()
     traj.f_store()
-    let_go = hold(mode)
-    monkeypatch.setattr(file_locks, "_pause", lambda path: let_go())
-    if mode == "r":
-        traj.f_add_result("z", 1)
-        traj.f_store()
-        assert load().z == 1
-    else:
-        load()
+    let_go = hold("a")
+    monkeypatch.setattr(turns, "_wait", lambda: let_go())
+    traj.f_add_result("z", 1)
+    traj.f_store()
+    assert load().z == 1
+
+
+@pytest.mark.timeout(60)
+def test_storing_waits_for_no_reader(new, load, hold):
+    traj = new()
+    traj.f_store()
+    hold("r")
+    traj.f_add_result("z", 1)
+    traj.f_store()
+    assert load().z == 1
 
 
 @pytest.mark.timeout(60)
 def test_the_wait_for_another_process_has_an_end(new, load, path, hold, monkeypatch):
     new().f_store()
     hold("a")
-    monkeypatch.setattr(file_locks, "PATIENCE", 0.0)
+    monkeypatch.setattr(turns, "PATIENCE", 0.0)
     with pytest.raises(HDF5FileError, match="holds it open"):
         load()

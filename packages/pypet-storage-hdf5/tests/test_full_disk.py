@@ -10,7 +10,7 @@ import pytest
 
 from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager
 from pypet_trajectory import Trajectory, load_trajectory
-from pypet_trajectory.exceptions import PypetOSError
+from pypet_trajectory.exceptions import PypetOSError, StorageFailedError
 
 resource = pytest.importorskip("resource")
 
@@ -71,9 +71,9 @@ def experiment(tmp_path):
 
 def test_the_error_says_what_is_the_matter_and_where(experiment):
     error = experiment.fill(20_000)
-    assert error.errno == errno.ENOSPC
-    assert error.filename == str(experiment.path)
-    assert "disk or a quota is full" in str(error)
+    assert isinstance(error, StorageFailedError)
+    assert error.errno == errno.EFBIG
+    assert "Make space" in str(error)
 
 
 @pytest.mark.parametrize("room", range(1_000, 60_000, 7_919))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tables
 
-from pypet_storage_hdf5 import HDF5StorageService, check_hdf5_file, repair_hdf5_file
-from pypet_storage_hdf5.session_journal import journal_path
+from pypet_storage_hdf5 import (
+    HDF5StorageService,
+    StorageContextManager,
+    check_hdf5_file,
+    repair_hdf5_file,
+)
+from pypet_trajectory.exceptions import StorageFailedError
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.storage.journal import Journal
 from pypet_trajectory.trajectory import Trajectory
@@ -136,31 +140,11 @@ def test_an_unknown_class_is_loaded_as_plain_result_if_asked(new, load):
     assert load(unknown_classes="generic").f_get("r").a == 1
 
 
-def test_a_closed_file_has_no_journal(new, path):
+def test_nothing_lies_beside_a_closed_file(new, path):
     traj = new()
     traj.f_add_result("r", 1)
     traj.f_store()
     assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
-
-
-def test_the_journal_goes_while_nobody_else_can_open_the_file(new, path, monkeypatch):
-    traj = new()
-    traj.f_store()
-    service = traj.v_storage_service
-    service.store("OPEN_FILE", None, trajectory_name="traj")
-    traj.f_add_result("r", 1)
-    traj.f_store()
-    assert os.path.exists(journal_path(path))
-    seen = []
-    close = tables.File.close
-
-    def look_and_close(file):
-        seen.append(os.path.exists(journal_path(path)))
-        close(file)
-
-    monkeypatch.setattr(tables.File, "close", look_and_close)
-    service.store("CLOSE_FILE", None)
-    assert seen == [False]
 
 
 def test_a_full_disk_is_an_os_error_and_the_file_stays_good(new, load, monkeypatch):
@@ -168,27 +152,13 @@ def test_a_full_disk_is_an_os_error_and_the_file_stays_good(new, load, monkeypat
     traj.f_add_result("before", 1)
     traj.f_store()
 
-    def no_space(journal, payload):
+    def no_space(journal, parts):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "append", no_space)
+        patch.setattr(Journal, "append_parts", no_space)
         traj.f_add_result("r", 1)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(StorageFailedError, match="No space"), StorageContextManager(traj):
             traj.f_store()
     assert load().f_get("before").f_get() == 1
     assert check_hdf5_file(traj.v_storage_service.filename) == []
-
-
-def test_a_journal_of_another_file_is_ignored(new, load, path):
-    traj = new()
-    traj.f_store()
-    traj.v_storage_service.store("OPEN_FILE", None, trajectory_name="traj")
-    traj.f_add_result("r", 1)
-    traj.f_store()
-    journal = Path(journal_path(path)).read_bytes()
-    traj.v_storage_service.store("CLOSE_FILE", None)
-    os.remove(path)
-    new().f_store()
-    Path(journal_path(path)).write_bytes(journal)
-    assert "r" not in load()

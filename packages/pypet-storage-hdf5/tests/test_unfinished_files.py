@@ -1,4 +1,4 @@
-"""Files whose writer was killed hold less than their journal has; nobody overlooks that."""
+"""Files whose writer was killed hold less than their journal has; no opening overlooks that."""
 
 import os
 import shutil
@@ -12,31 +12,43 @@ from pypet_storage_hdf5 import (
     HDF5StorageService,
     check_hdf5_file,
     compact_hdf5_file,
-    recovery,
     repair_hdf5_file,
 )
-from pypet_storage_hdf5.session_journal import Change, entries, journal_path
 from pypet_trajectory import load_trajectory
 from pypet_trajectory.storage.journal import Journal
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed")
+
+
+def killed_after(work):
+    """Do some work in a process that dies without closing anything."""
+    child = os.fork()
+    if not child:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
+def journal_of(path):
+    return f"{path}.session/journal"
 
 
 @pytest.fixture
 def unfinished(new, path):
-    """A file that has lost a group, beside a journal that knows what was in it."""
+    """A file that lacks a group, beside the folder of a session whose journal has it."""
     traj = new()
     for number in range(5):
         traj.f_add_result(f"group.r{number}", number, comment=str(number))
     traj.f_store(only_init=True)
-    service = traj.v_storage_service
-    service.store("OPEN_FILE", None, trajectory_name="traj")
-    traj.f_store()
-    journal = Path(journal_path(path)).read_bytes()
-    service.store("CLOSE_FILE", None)
-    Path(journal_path(path)).write_bytes(journal)
-    token = next(iter(Journal(journal_path(path)))).decode()
-    with tables.open_file(path, "a") as file:
-        file.remove_node("/traj/results/group", recursive=True)
-        file.root._v_attrs.PYPET_WRITING = token
+
+    def store():
+        traj.v_storage_service.store("OPEN_FILE", None, trajectory_name="traj")
+        traj.f_store()
+
+    killed_after(store)
+    assert os.path.exists(journal_of(path))
     return path
 
 
@@ -44,31 +56,54 @@ def values(traj):
     return [traj.f_get(f"results.group.r{n}").f_get() for n in range(5)]
 
 
-def test_what_the_file_lost_is_restored_from_the_journal(load, unfinished):
-    before = Path(unfinished).read_bytes()
+def test_what_the_file_lacks_is_taken_from_the_journal(load, unfinished):
     again = load()
     assert values(again) == list(range(5))
-    assert Path(unfinished).read_bytes() == before  # reading restored in memory only
+    assert os.listdir(os.path.dirname(unfinished)) == [os.path.basename(unfinished)]
     again.f_add_result("next", 1)
     again.f_store()
-    assert not os.path.exists(journal_path(unfinished))
     assert load().f_get("results.group.r3").f_get() == 3
+
+
+def test_other_readers_get_a_whole_file_before_the_journal_was_applied(unfinished):
+    with tables.open_file(unfinished) as file:
+        assert "/traj/overview/runs" in file
+        assert "/traj/results/group" not in file
+
+
+def test_viewers_that_refuse_pickles_read_the_file_and_leave_the_journal(load, unfinished, caplog):
+    assert "group" not in load(allow_pickle=False)
+    assert "pickles" in caplog.text
+    assert values(load()) == list(range(5))
+
+
+def test_writing_refuses_to_read_the_journal_if_pickles_are_refused(unfinished):
+    backend = HDF5StorageService(unfinished, allow_pickle=False).backend
+    with pytest.raises(ValueError, match="journal"):
+        backend.open(writable=True)
+    assert os.path.exists(journal_of(unfinished))
+
+
+def test_a_second_kill_while_the_journal_is_applied_loses_nothing(load, unfinished):
+    for _ in range(2):
+        killed_after(lambda: HDF5StorageService(unfinished).backend.open(writable=True))
+    assert values(load()) == list(range(5))
 
 
 def test_checking_says_that_there_is_a_journal(unfinished):
     (problem,) = check_hdf5_file(unfinished)
     assert problem.kind == "unfinished"
-    assert journal_path(unfinished) in problem.message
+    assert journal_of(unfinished) in problem.message
 
 
 def test_compacting_refuses_to_lose_what_only_the_journal_has(load, unfinished):
     before = Path(unfinished).read_bytes()
-    with pytest.raises(HDF5FileError, match=r"\.journal.*allow_pickle=True"):
+    with pytest.raises(HDF5FileError, match=r"journal.*allow_pickle=True"):
         compact_hdf5_file(unfinished)
     assert Path(unfinished).read_bytes() == before
     assert sorted(os.listdir(os.path.dirname(unfinished))) == [
         os.path.basename(unfinished),
-        os.path.basename(journal_path(unfinished)),
+        f"{os.path.basename(unfinished)}.session",
     ]
     compact_hdf5_file(unfinished, keep_backup=False, allow_pickle=True)
     assert os.listdir(os.path.dirname(unfinished)) == [os.path.basename(unfinished)]
@@ -77,43 +112,55 @@ def test_compacting_refuses_to_lose_what_only_the_journal_has(load, unfinished):
 
 
 def test_repairing_uses_the_journal_if_allowed(load, unfinished):
-    before = Path(unfinished).read_bytes()
     report = repair_hdf5_file(unfinished, allow_pickle=True)
-    assert [problem.kind for problem in report.problems] == ["unfinished"]
     assert report.lost == ()
     assert values(load(filename=report.filename)) == list(range(5))
-    assert Path(unfinished).read_bytes() == before
-    assert sorted(os.listdir(os.path.dirname(unfinished))) == sorted(
-        map(os.path.basename, (unfinished, journal_path(unfinished), report.filename))
-    )
 
 
 def test_repairing_says_what_it_did_not_read(load, unfinished):
     report = repair_hdf5_file(unfinished)
     (lost,) = report.lost
-    assert journal_path(unfinished) in lost.message
+    assert journal_of(unfinished) in lost.message
     assert "allow_pickle=True" in lost.message
     assert "group" not in load(filename=report.filename)
 
 
 def test_a_journal_that_cannot_be_applied_does_not_keep_the_rest_from_being_saved(load, unfinished):
-    token = next(iter(Journal(journal_path(unfinished))))
-    os.remove(journal_path(unfinished))
-    with Journal(journal_path(unfinished)) as journal:
-        journal.append_many([token, b"no pickle"])
+    head = next(iter(Journal(journal_of(unfinished))))
+    os.remove(journal_of(unfinished))
+    with Journal(journal_of(unfinished)) as journal:
+        journal.append_many([head, b"E" + bytes(4) + b"no pickle", b"C"])
     report = repair_hdf5_file(unfinished, allow_pickle=True)
     (lost,) = report.lost
-    assert "UnpicklingError" in lost.message
+    assert "cannot be read" in lost.message
     assert len(load(filename=report.filename)) == 1
 
 
 @pytest.fixture
-def rename(unfinished):
+def checkpointed(new, path):
+    """As `unfinished`, with a checkpoint before; so the file tells where its journal is."""
+    traj = new()
+    traj.f_store(only_init=True)
+
+    def store():
+        service = traj.v_storage_service
+        service.store("OPEN_FILE", None, trajectory_name="traj")
+        for number in range(5):
+            traj.f_store_item(traj.f_add_result(f"group.r{number}", number))
+            if number == 2:
+                service.backend._writing.checkpoint()
+
+    killed_after(store)
+    return path
+
+
+@pytest.fixture
+def rename(checkpointed):
     """Gives the file another name, or one more, without its journal."""
 
     def make(how, name):
-        new_path = os.path.join(os.path.dirname(unfinished), name)
-        how(unfinished, new_path)
+        new_path = os.path.join(os.path.dirname(checkpointed), name)
+        how(checkpointed, new_path)
         return new_path
 
     return make
@@ -132,6 +179,12 @@ def test_a_file_finds_its_journal_under_another_name(rename, how):
     assert values(load_trajectory("traj", filename=renamed, load_data=2)) == list(range(5))
 
 
+def test_the_folder_of_a_file_that_was_renamed_goes_when_its_journal_was_applied(rename):
+    renamed = rename(os.rename, "other.hdf5")
+    load_trajectory("traj", filename=renamed, load_data=2)
+    assert os.listdir(os.path.dirname(renamed)) == ["other.hdf5"]
+
+
 def test_a_copy_that_is_completed_leaves_the_journal_to_the_original(load, rename):
     copy = load_trajectory("traj", filename=rename(shutil.copyfile, "copy.hdf5"), load_data=1)
     copy.f_add_result("next", 1)
@@ -139,24 +192,25 @@ def test_a_copy_that_is_completed_leaves_the_journal_to_the_original(load, renam
     assert values(load()) == list(range(5))
 
 
-def test_a_file_without_its_journal_says_so(load, unfinished, caplog):
-    os.remove(journal_path(unfinished))
-    load()
-    assert "its journal is not there" in caplog.text
+def test_a_journal_that_is_needed_survives_a_new_file_of_the_old_name(rename, new, path, caplog):
+    renamed = rename(os.rename, "other.hdf5")
+    new("another").f_store()
+    (kept,) = (name for name in os.listdir(os.path.dirname(path)) if "-kept-" in name)
+    assert kept in caplog.text
+    os.rename(os.path.join(os.path.dirname(path), kept), f"{renamed}.session")
+    assert values(load_trajectory("traj", filename=renamed, load_data=2)) == list(range(5))
 
 
-def test_a_journal_of_another_file_does_not_keep_a_new_one_from_being_written(path, new):
-    stranger = new()
-    stranger.f_store()
-    with Journal(journal_path(path)) as journal:
-        journal.append(b"the token of another file")
-    service = HDF5StorageService(path, allow_pickle=False)
-    service.store("OPEN_FILE", None, trajectory_name="traj")
-    stranger.v_storage_service = service
-    stranger.f_add_result("r", 1)
-    stranger.f_store()
-    assert b"the token of another file" not in list(Journal(journal_path(path)))
-    service.store("CLOSE_FILE", None)
+def test_overwriting_keeps_the_journal_of_a_file_that_was_renamed(rename, path):
+    rename(os.rename, "other.hdf5")
+    Path(path).write_bytes(b"something else")
+    HDF5StorageService(path, overwrite_file=True)
+    assert any("-kept-" in name for name in os.listdir(os.path.dirname(path)))
+
+
+def test_overwriting_removes_the_journal_of_the_file(unfinished):
+    HDF5StorageService(unfinished, overwrite_file=True)
+    assert os.listdir(os.path.dirname(unfinished)) == []
 
 
 def test_overwriting_a_link_to_a_file_leaves_the_journal_to_the_file(load, rename):
@@ -181,20 +235,6 @@ def test_a_backup_that_was_not_finished_is_no_trajectory(new, path, tmp_path):
     report = repair_hdf5_file(path, tmp_path / "repaired.hdf5")
     assert [lost.path for lost in report.lost] == ["/__pypet_unfinished__other"]
     assert check_hdf5_file(report.filename) == []
-
-
-def test_recovery_keeps_the_indexes_that_it_changes_in_the_journal(load, unfinished, monkeypatch):
-    def die(filename):
-        raise KeyboardInterrupt
-
-    token = next(iter(Journal(journal_path(unfinished)))).decode()
-    monkeypatch.setattr(recovery, "remove_journal", die)
-    with pytest.raises(KeyboardInterrupt):
-        HDF5StorageService(unfinished).backend.open(writable=True)
-    changes = list(entries(unfinished, token))
-    kept = {entry.content[0] for entry in changes if entry.change is Change.INDEX}
-    assert "/traj/results" in kept
-    assert values(load()) == list(range(5))
 
 
 def test_something_unfinished_hides_nothing_else(new, load, path):

@@ -2,7 +2,7 @@
 
 from pypet_storage_hdf5.checking import Problem, check_hdf5_file
 from pypet_storage_hdf5.compaction import compact_hdf5_file
-from pypet_storage_hdf5.file import HDF5FileError, IncompleteWriteError
+from pypet_storage_hdf5.file import HDF5FileError
 from pypet_storage_hdf5.repairing import RepairReport, repair_hdf5_file
 from pypet_storage_hdf5.service import HDF5StorageService
 from pypet_storage_hdf5.shared import (
@@ -21,7 +21,6 @@ from pypet_storage_hdf5.shared import (
 
 __all__ = [
     "HDF5FileError",
-    "IncompleteWriteError",
     "HDF5StorageService",
     "Problem",
     "RepairReport",

@@ -83,15 +83,9 @@ def access_data(
 ) -> Any:
     """Carry out one request on an item of a leaf.
 
-    Crash story: ``create_shared_data`` creates the node under a name that readers ignore and
-    renames it when it is complete; ``make_shared`` and ``make_ordinary`` change one attribute after
-    the other, the storage kind last. Whatever creates nodes or changes attributes is flushed before
-    it is confirmed. The leaf's index and the node's header are in the journal before they change.
-    An append keeps the rows of the chunk that it changes before
-    (:mod:`~pypet_storage_hdf5.chunk_keeping`); rows of an append that was not confirmed may be
-    there, as zeros or complete. Rows that are modified in place are not kept, nor is the last
-    chunk of arrays with rows of any length, nor the tree of chunks when it grows: a kill at that
-    very moment can make the chunk or, with the tree, the data unreadable.
+    Crash story: that of the session. Each request that changes something is in the journal as it
+    was made, and is made again after a kill. What users do by themselves with nodes that they get
+    here counts as stored when the file is flushed by message or closed.
 
     Raises
     ------
@@ -101,26 +95,22 @@ def access_data(
         If the node is not there.
     """
     file = backend.file
-    leaf = backend.layout.path_of(full_name)
-    path = f"{leaf}/{item.replace('.', '/')}"
+    path = f"{backend.layout.path_of(full_name)}/{item.replace('.', '/')}"
     special = _SPECIAL.get(request)
     options = dict(kwargs or {})
-    if not only_reads(request):
-        file.handles.before_change(leaf)
-        file.handles.before_change(path)  # appending makes headers grow
     if special is not None:
         return special(file, path, *(args or ()), **options)
     with file.refusing_pickles(path):
         node = file.tables.get_node(path)
         if request == "__thenode__":
+            backend.hand_out()
             return node
         target = node
         if options.pop("_col_func", False):
             target = node.cols._f_col(options.pop("colname"))
-        if request == "append":
-            backend.keep_chunk(path, node)
         attribute = getattr(target, request)
         if args is None and kwargs is None:
+            backend.hand_out()  # it may lead to the node, as ``row`` does
             return attribute
         answer = attribute(*(args or ()), **options)
         if not only_reads(request) and isinstance(node, tables.Leaf):

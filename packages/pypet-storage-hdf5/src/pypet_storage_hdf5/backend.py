@@ -2,24 +2,25 @@
 
 Each trajectory is a group below the root. How its nodes lie in it is a layout's affair
 (:mod:`~pypet_storage_hdf5.layout.tree`), its meta data and run table that of
-:mod:`~pypet_storage_hdf5.overview`. Invariant: after every writing call of the service the file
-is flushed, so that a killed process loses nothing that was confirmed. Only deltas and rows that
-arrive while the file is held open wait for the flush that their sender asks for.
+:mod:`~pypet_storage_hdf5.overview`, and how the file stays whole that of
+:mod:`~pypet_storage_hdf5.session`. Invariant: each change is told to the session after it was
+made in the working copy; it counts as stored after `flush` or `close`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.access import access_data, only_reads
 from pypet_storage_hdf5.attributes import write_text
-from pypet_storage_hdf5.file import DamagedRootError, OpenFile
+from pypet_storage_hdf5.file import OpenFile
 from pypet_storage_hdf5.handles import GROUP
 from pypet_storage_hdf5.holders import hold, holder_of, release
+from pypet_storage_hdf5.holding import Holding
 from pypet_storage_hdf5.layout.reader import OVERVIEW
 from pypet_storage_hdf5.layout.tree import TreeLayout
 from pypet_storage_hdf5.merging import copy_nodes
@@ -35,11 +36,18 @@ from pypet_storage_hdf5.overview.runs import RunsOnDisk
 from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_storage_hdf5.overview.tables import ensure_group
 from pypet_storage_hdf5.progress import Progress
-from pypet_storage_hdf5.protection import Protection
-from pypet_storage_hdf5.recovery import mend_root, recover
-from pypet_storage_hdf5.session_journal import Change, journal_path
+from pypet_storage_hdf5.reading import Reading
+from pypet_storage_hdf5.replay import replay
+from pypet_storage_hdf5.safety.folder import find
+from pypet_storage_hdf5.safety.session_journal import Change
+from pypet_storage_hdf5.session import Session
 from pypet_storage_hdf5.settings import Settings
-from pypet_trajectory.exceptions import DataNotInStorageError, PypetKeyError, PypetRuntimeError
+from pypet_trajectory.exceptions import (
+    DataNotInStorageError,
+    PickleRefusedError,
+    PypetKeyError,
+    PypetRuntimeError,
+)
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.records import (
     NodeKind,
@@ -86,9 +94,11 @@ class HDF5Backend(TreeBackend):
         #: Counts what is stored and loaded while the file is open.
         self.progress = Progress(display_time)
         self._file: OpenFile | None = None
-        self._borrowed = False
-        #: Who holds the file that is borrowed, see `holders`.
+        #: What closes the file in the end, ``None`` for views and files that are borrowed.
+        self._session: Session | Reading | None = None
+        #: The back end that has the file open, if it is borrowed, see `holders`.
         self._lender: HDF5Backend | None = None
+        self._holding = Holding()
         self._trajectory = ""
         self._layout: TreeLayout | None = None
         self._summaries: Summaries | None = None
@@ -96,21 +106,21 @@ class HDF5Backend(TreeBackend):
         #: How runs are called if not by pypet's standard rule; for the run table.
         self.name_of_run: Callable[[int], str] | None = None
         self._unflushed = False
-        self._protection: Protection | None = None
+        self._noted_settings: Settings | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled back end is a closed one: an open file stays with its process.
         return {
             **self.__dict__,
             "_file": None,
-            "_borrowed": False,
+            "_session": None,
             "_lender": None,
             "_trajectory": "",
             "_layout": None,
             "_summaries": None,
             "_runs_on_disk": None,
-            "_protection": None,
             "name_of_run": None,
+            "_noted_settings": None,
         }
 
     # ---------------------------------------------------------------- session
@@ -140,109 +150,180 @@ class HDF5Backend(TreeBackend):
         """
         lender = holder_of(self.location)
         if lender is not None:
-            self._borrow(lender)
-            return
-        try:
-            self._file = self._opened(writable)
-        except DamagedRootError:
-            if not mend_root(self.location, allow_pickle=self.allow_pickle):
-                raise
-            self._file = self._opened(writable)
-        if self._file.left_token or os.path.exists(journal_path(self._file.path)):
-            try:
-                recover(self)
-            except BaseException:
-                file, self._file = self._file, None
-                file.abandon()
-                raise
-        self.progress.start()
-        if writable:
-            self._protection = Protection(self._file)
+            lender.flush()
+            self._file = lender.file.shared(self.settings, allow_pickle=self.allow_pickle)
+            self._lender = lender
+        elif writable:
+            self._open_session()
             hold(self.location, self)
+        else:
+            reading = Reading(self.location, self.settings, self.allow_pickle, self._finish)
+            self._session, self._file = reading, reading.file
+        self.progress.start()
 
-    def _opened(self, writable: bool) -> OpenFile:
-        return OpenFile(
-            self.location,
-            writable=writable,
-            title=self.title,
-            settings=self.settings,
-            allow_pickle=self.allow_pickle,
+    def _open_session(self) -> None:
+        self._noted_settings = None
+        try:
+            session = Session(
+                self.location,
+                title=self.title,
+                settings=self.settings,
+                allow_pickle=self.allow_pickle,
+                replay=self._replay,
+                finish=self._finish,
+                is_held=self._holding.holds(self.location),
+            )
+        except BaseException:
+            self._session = self._file = None
+            self.deselect()
+            raise
+        self._session, self._file = session, session.file
+
+    def _replay(self, session: Session, journal: str, end: int) -> None:
+        """Make the changes of a journal again; called by the session while it opens."""
+        if not self.allow_pickle:
+            raise PickleRefusedError(
+                f"A process was killed while it wrote {self.location!r}. The journal {journal!r} "
+                "holds pickles, which are refused (allow_pickle=False). Open the file once with "
+                "allow_pickle=True, or remove the folder of the journal if you can do without "
+                "what it holds."
+            )
+        self._session, self._file = session, session.file
+        replay(self, journal, end)
+
+    def _finish(self) -> None:
+        """Open and close the file for writing, which ends a session that nothing holds."""
+        other = self.again()
+        other._holding = Holding(ends=True)
+        other.open(writable=True)
+        other.close()
+
+    def again(self) -> HDF5Backend:
+        """A closed back end with the same settings on the same file."""
+        return HDF5Backend(
+            self.location, self.settings.copy(), self.title, allow_pickle=self.allow_pickle
         )
 
-    def _borrow(self, lender: HDF5Backend) -> None:
-        lender.flush()
-        self._file = lender.file.shared(self.settings, allow_pickle=self.allow_pickle)
-        self._borrowed = True
-        self._lender = lender
-        self.progress.start()
+    def hold(self) -> None:
+        """Let what is stored be shown later, until `release`."""
+        self._holding.begin(self.location)
 
-    def _give_back(self) -> None:
-        try:
-            self.flush()
-        finally:
-            self._file = self._lender = None
-            self._borrowed = False
-            self.deselect()
+    def release(self) -> None:
+        """Show everything that was stored; the last of several calls does it."""
+        ends = self._holding.end(self.location) and not self.is_open
+        if ends and find(os.path.realpath(self.location)) is not None:
+            self._finish()
+
+    @property
+    def _writing(self) -> Session | None:
+        """The session that writes the file, also of the back end that it is borrowed from."""
+        session = (self._lender or self)._session
+        return session if isinstance(session, Session) else None
 
     def close(self) -> None:
-        """Write what waits, make it durable, close."""
+        """Let what was stored count, and close."""
         if self._file is None:
             return
-        if self._lender is not None:
-            self._give_back()
+        if self._session is None:  # borrowed
+            try:
+                self.flush()
+            finally:
+                self._file = self._lender = None
+                self.deselect()
             return
+        session = self._session
         try:
-            self._write_summaries()
-            if self._protection is not None:
-                self._protection.write()
+            if isinstance(session, Session):
+                self._write_summaries()
         finally:
             release(self)
-            protection, self._protection = self._protection, None
-            file, self._file = self._file, None
+            self._session = self._file = None
             self.deselect()
-            if protection is not None:
-                protection.close()
-            elif not self._borrowed:
-                file.close()
+            if isinstance(session, Session):
+                session.close(last=not self._holding.holds(self.location))
+            else:
+                session.close()
+
+    def abandon(self) -> None:
+        """Close without storing anything that does not count as stored."""
+        session, self._session, self._file = self._session, None, None
+        release(self)
+        self.deselect()
+        if isinstance(session, Session):
+            session.abandon()
+        elif session is not None:
+            session.close()
 
     def flush(self, *, buffers: bool = False) -> None:
-        """Bring everything to the operating system, with `buffers` also what PyTables holds back.
+        """Let everything so far count as stored, with `buffers` also what PyTables holds back.
 
         PyTables has buffers for those who work on tables of the open file.
         """
-        if self._lender is not None and self._unflushed:
+        session = self._writing
+        if session is not None and (self._unflushed or buffers):
             self._write_summaries()
             self._unflushed = False
-            self._lender.flush_changes_of_others()
-        elif self._unflushed or buffers:
-            self._write_summaries()
-            (self._protection or self.file).flush(buffers=buffers)
-            self._unflushed = False
+            session.commit(everything=buffers)
+            if self._lender is not None:
+                self._lender.forget()
 
-    def flush_unnoted(self) -> None:
-        """Flush after changes that are no changes of nodes, so are not in the journal."""
+    def keep_open(self) -> None:
+        """Let `flush` make things safe while the file stays open."""
+        if self._writing is not None:
+            self._writing.keep_open()
+        self.progress.stop()
+
+    def checkpoint_if_due(self) -> None:
+        """Show readers what was stored, if that is affordable now."""
+        if isinstance(self._session, Session):
+            self._session.checkpoint_if_due()
+
+    def change_unnoted(self) -> None:
+        """Say that something changes that cannot be made again from a journal."""
         self._unflushed = True
-        if self._protection is not None:
-            self._protection.leave_gap()
-        self.flush()
+        if self._writing is not None:
+            self._writing.change_unnoted()
 
-    def keep_chunk(self, path: str, node: Any) -> None:
-        """Protect what is in shared data from an append that is cut short."""
-        protection = (self._lender or self)._protection
-        if protection is not None:
-            protection.keep_chunk(self._trajectory[1:], path, node)
+    def checkpoint(self) -> None:
+        """Show readers what was stored, now."""
+        if isinstance(self._session, Session):
+            self.flush()
+            self._session.checkpoint()
+        elif not self.is_open and find(os.path.realpath(self.location)) is not None:
+            self.open(writable=True)
+            self.change_unnoted()
+            self.close()
 
-    def flush_appended(self) -> None:
-        """Flush after rows were appended to shared data whose last chunk was kept."""
-        self._unflushed = True
-        self.flush()
+    def hand_out(self) -> None:
+        """Say that the user gets a node of PyTables."""
+        if self._writing is not None:
+            self._writing.hand_out()
 
-    def flush_changes_of_others(self) -> None:
-        """Flush after somebody who borrowed the file has written to it."""
-        self.flush_unnoted()
+    def forget(self) -> None:
+        """Look everything up again, after another back end has written to the file."""
         if self._layout is not None:
             self._layout.forget()
         self._runs_on_disk = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Let all changes in this block happen at its end, or none if it is left by an error."""
+        session = self._writing
+        if session is None:
+            yield
+            return
+        name = self._trajectory[1:]
+        session.begin_transaction()
+        try:
+            yield
+            self._write_summaries()
+            session.end_transaction()
+        except BaseException:
+            self.deselect()
+            session.roll_back()
+            if name in self.trajectory_names():
+                self.select(name)
+            raise
 
     # ----------------------------------------------------------- trajectories
 
@@ -258,6 +339,7 @@ class HDF5Backend(TreeBackend):
             if not create:
                 raise PypetKeyError(f"There is no trajectory {name!r} in {self.location!r}.")
             self.file.handles.create_group(path)
+            self._touch()
         self._write_summaries()
         self.deselect()
         self._trajectory = path
@@ -272,25 +354,21 @@ class HDF5Backend(TreeBackend):
         self._runs_on_disk = None
 
     def remove_trajectory(self, name: str) -> None:
-        """Remove a trajectory with everything below it; one unlinking."""
+        """Remove a trajectory with everything below it."""
         if self._trajectory == f"/{name}":
             self.deselect()
         self.file.handles.remove(f"/{name}")
-        self.flush_unnoted()
+        self._note(Change.REMOVE, None, name)
 
     def rename_trajectory(self, name: str, new_name: str) -> None:
-        """Give a trajectory another name, replacing one that has it.
-
-        Crash story: the trajectory that is replaced is unlinked before the new one gets its name;
-        in between the new one is there, complete, under its old name.
-        """
+        """Give a trajectory another name, replacing one that has it."""
         handles = self.file.handles
         if handles.kind(f"/{new_name}") is not None:
             handles.remove(f"/{new_name}")
         handles.move(f"/{name}", f"/{new_name}")
+        self._note(Change.RENAME, new_name, name)
         self.deselect()
         self.select(new_name)
-        self.flush_unnoted()
 
     def read_meta(self) -> TrajectoryMeta:
         """Meta data of the selected trajectory."""
@@ -298,12 +376,8 @@ class HDF5Backend(TreeBackend):
             return read_meta(self.file, self._trajectory)
 
     def write_meta(self, meta: TrajectoryMeta) -> None:
-        """Write meta data, the settings and the missing overview tables.
-
-        Crash story: `info` comes last but one; without it, the trajectory is not there.
-        """
-        self._unflushed = True
-        self._prepare_overview()
+        """Write meta data, the settings and the missing overview tables."""
+        ensure_group(self.file, self._overview)
         write_format(self.file, self._overview)
         write_explorations(self.file, self._overview, meta.explored)
         write_settings(self.file, self._overview, self.settings)
@@ -318,7 +392,6 @@ class HDF5Backend(TreeBackend):
         if meta.comment:
             owner = self.file.handles.group(self._trajectory)
             if markers.COMMENT not in owner.attribute_names():
-                self.file.handles.before_change(self._trajectory)
                 write_text(owner, markers.COMMENT, meta.comment)
         self._note(Change.META, meta)
 
@@ -336,33 +409,21 @@ class HDF5Backend(TreeBackend):
 
     def write_runs(self, table: RunTable, rows: Collection[int] | None = None) -> None:
         """Append missing rows, rewrite `rows`."""
-        self._unflushed = True
-        self._prepare_overview()
+        ensure_group(self.file, self._overview)
         try:
             stored = self.count_runs()
         except DataNotInStorageError:
             stored = 0
         self._runs.write(table, rows)
         written = range(len(table)) if rows is None else {*rows, *range(stored, len(table))}
-        names = {idx: self.name_of_run(idx) for idx in written} if self.name_of_run else {}
-        self._note(Change.RUNS, (table, written, names))
-
-    def restore_runs(self, old_rows: Mapping[int, NDArray[Any]]) -> bool:
-        """Replace what cannot be read of the run table by rows kept before they changed."""
-        return self._runs.restore(old_rows)
+        if written:
+            names = {idx: self.name_of_run(idx) for idx in written} if self.name_of_run else {}
+            self._note(Change.RUNS, (table, rows, names))
 
     def update_runs(self, changed: RunRows) -> None:
-        """Rewrite rows of runs, and their failures.
-
-        Crash story: the rows are in the journal before the file changes, and in the file with the
-        next flush, which the next run brings.
-        """
-        self._unflushed = True
-        self._note(Change.ROWS, changed)
-        if self._protection is not None:
-            self._protection.write()
-        self.file.handles.before_change(self._overview)
+        """Rewrite rows of runs, and their failures."""
         self._runs.update(changed)
+        self._note(Change.ROWS, changed)
 
     # ------------------------------------------------------------------ nodes
 
@@ -399,31 +460,33 @@ class HDF5Backend(TreeBackend):
 
     def write_node(self, request: WriteRequest) -> None:
         """Write one node."""
-        self._unflushed = True
-        self._note(Change.NODE, self.layout.write(request))
+        self.layout.write(request)
+        self._note(Change.NODE, request)
         self.progress.node_done()
 
     def delete_node(self, full_name: str) -> None:
         """Remove a node."""
-        self._unflushed = True
         self.layout.delete(full_name)
         self._note(Change.DELETE, full_name)
 
     def delete_items(self, full_name: str, names: Collection[str]) -> None:
         """Remove items of a leaf."""
-        self._unflushed = True
         self.layout.delete_items(full_name, names)
         self._note(Change.DELETE_ITEMS, (full_name, tuple(names)))
 
-    def set_aside(self, full_name: str) -> None:
-        """Give a damaged group a name that nobody reads."""
-        handles = self.file.handles
-        path = self.layout.path_of(full_name)
-        if handles.kind(path) is None:
-            return
-        handles.set_aside(path)
-        self.layout.forget()
-        self._runs_on_disk = None
+    def access(
+        self,
+        full_name: str,
+        item: str,
+        request: str,
+        args: tuple[Any, ...] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Carry out a request to shared data, see :mod:`~pypet_storage_hdf5.access`."""
+        answer = access_data(self, full_name, item, request, args, kwargs)
+        if not only_reads(request):
+            self._note(Change.REQUEST, (full_name, item, request, args, kwargs))
+        return answer
 
     # ------------------------------------------------------ between back ends
 
@@ -431,7 +494,7 @@ class HDF5Backend(TreeBackend):
         """The same open file with a selection of its own."""
         twin = HDF5Backend(self.location, self.settings, self.title, allow_pickle=self.allow_pickle)
         twin._file = self.file
-        twin._borrowed = True
+        twin._lender = self._lender or self
         return twin
 
     def at(self, location: str) -> HDF5Backend:
@@ -450,6 +513,7 @@ class HDF5Backend(TreeBackend):
         if not isinstance(source, HDF5Backend):
             super().copy_from(source, renames, move=move)
             return
+        self.change_unnoted()  # the source may have changed when it would be done again
         copy_nodes(source, self, renames, move=move)
 
     # --------------------------------------------------------------- internal
@@ -463,7 +527,7 @@ class HDF5Backend(TreeBackend):
 
     @property
     def summaries(self) -> Summaries:
-        """The tables for the eye of the selected trajectory."""
+        """The overview tables of the selected trajectory."""
         if self._summaries is None:
             raise PypetRuntimeError(f"No trajectory of {self.location!r} is selected.")
         return self._summaries
@@ -480,25 +544,39 @@ class HDF5Backend(TreeBackend):
     @property
     def _runs(self) -> RunsOnDisk:
         if self._runs_on_disk is None:
-            self._runs_on_disk = RunsOnDisk(self.file, self._overview, self._keep_rows)
+            self._runs_on_disk = RunsOnDisk(self.file, self._overview)
         self._runs_on_disk.name_of_run = self.name_of_run
         return self._runs_on_disk
 
-    def _prepare_overview(self) -> None:
-        """Make sure that there is a group for overviews, and that its index is kept."""
-        ensure_group(self.file, self._overview)
-        self.file.handles.before_change(self._overview)
+    def _touch(self) -> None:
+        if self._writing is not None:
+            self._writing.touch()
 
-    def _keep_rows(self, start: int, read: Callable[[], NDArray[Any]]) -> None:
-        """Copy a chunk of the run table into the journal before it changes for the first time."""
-        if self._protection is not None:
-            self._protection.keep_rows(self._trajectory[1:], start, read)
+    def use_settings(self, settings: Settings) -> None:
+        """Write with these settings from now on."""
+        self.settings = settings
+        if self._file is not None:
+            self._file.settings = settings
 
-    def _note(self, change: Change, content: Any) -> None:
-        if self._protection is not None:
-            self._protection.note(self._trajectory[1:], change, content)
+    def _note(self, change: Change, content: Any, trajectory: str | None = None) -> None:
+        """Tell the session of a change that was made."""
+        self._unflushed = True
+        session = self._writing
+        if session is None:
+            return
+        name = self._trajectory[1:] if trajectory is None else trajectory
+        if self.settings != self._noted_settings and session.notes:
+            self._noted_settings = self.settings.copy()
+            session.note(name, Change.SETTINGS, self._noted_settings)
+        session.note(name, change, content)
 
     def _write_summaries(self) -> None:
         if self._summaries is not None and self._file is not None and self._file.writable:
-            self.file.handles.before_change(self._overview)
             self._summaries.flush()
+
+
+def complete_file(path: str) -> None:
+    """Put into a file what only the journal of a killed process has; unpickles the journal."""
+    backend = HDF5Backend(path, Settings(), allow_pickle=True)
+    backend.open(writable=True)
+    backend.close()

@@ -23,8 +23,7 @@ def backup_filename(filename: str, name: str) -> str:
 def copy_trajectory_group(source: HDF5Backend, target: HDF5Backend, name: str) -> None:
     """Copy the trajectory called `name` from one open file to another.
 
-    Crash story: the copy is built under a name that says it is unfinished. What a killed process
-    leaves there is removed by the next backup.
+    Crash story: that of the session; the copy is there when `target` is closed, or not at all.
 
     Raises
     ------
@@ -36,5 +35,5 @@ def copy_trajectory_group(source: HDF5Backend, target: HDF5Backend, name: str) -
             f"{target.location!r} already has a trajectory {name!r}; give another "
             "backup_filename or remove the old backup."
         )
+    target.change_unnoted()
     copy_whole(source.file, f"/{name}", target.file, f"/{name}")
-    target.file.flush()

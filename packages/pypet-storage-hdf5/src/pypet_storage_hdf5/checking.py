@@ -19,9 +19,8 @@ from pypet_storage_hdf5.overview.meta import read_meta
 from pypet_storage_hdf5.overview.runs import RunsOnDisk
 from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_storage_hdf5.pickling import leave_pickles_alone
+from pypet_storage_hdf5.reading import left_behind
 from pypet_storage_hdf5.settings import Settings
-from pypet_storage_hdf5.truncation import WRITING
-from pypet_storage_hdf5.unfinished import journal_of
 from pypet_trajectory.exceptions import (
     DataNotInStorageError,
     PickleRefusedError,
@@ -61,7 +60,7 @@ def check_hdf5_file(filename: str | os.PathLike[str]) -> list[Problem]:
     """
     path = os.fspath(filename)
     try:
-        file = OpenFile(path, writable=False, title="", settings=Settings(), allow_pickle=False)
+        file = OpenFile(path, writable=False, settings=Settings(), allow_pickle=False)
     except (HDF5FileError, PickleRefusedError) as error:
         return [Problem("", "unreadable", str(error))]
     try:
@@ -72,16 +71,14 @@ def check_hdf5_file(filename: str | os.PathLike[str]) -> list[Problem]:
 
 def problems(file: OpenFile) -> Iterator[Problem]:
     """What is wrong with an open file."""
-    if WRITING in file.handles.group("/").attribute_names():
-        message = (
-            "the file was not closed; the process that wrote it was killed or is still writing"
+    journal = left_behind(file.path)
+    if journal:
+        yield Problem(
+            "",
+            "unfinished",
+            "a process was killed while it wrote. The file is whole; loading and storing add what "
+            f"only {journal!r} has, which was not read here",
         )
-        journal = journal_of(file)
-        if journal:
-            message += (
-                f". Loading and storing use what only {journal!r} has; this was not read here"
-            )
-        yield Problem("", "unfinished", message)
     found = file.handles.children("/")
     for name in found.groups:
         if markers.is_unfinished(name):

@@ -1,21 +1,27 @@
 """`compact_hdf5_file`: writing a file anew, without the space that deleted data left behind.
 
-Invariant: the old file is untouched until the new one is complete and on disk; then names are
-exchanged by renaming. pypet 0.7 called the program ``ptrepack``, which had to be found; this
-happens within the process.
+Invariant: the new file takes the place of the old one when it is complete and on the disk, in one
+step; no other file is touched. pypet 0.7 called the program ``ptrepack``, which had to be found;
+this happens within the process.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 
 from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.backend import complete_file
 from pypet_storage_hdf5.copying import copy_tree
 from pypet_storage_hdf5.file import HDF5FileError, OpenFile
+from pypet_storage_hdf5.new_files import new_file
 from pypet_storage_hdf5.overview.meta import read_settings
+from pypet_storage_hdf5.reading import left_behind
 from pypet_storage_hdf5.settings import Settings
-from pypet_storage_hdf5.unfinished import complete_file, journal_of
 from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.logger import module_logger
+
+_logger = module_logger(__name__)
 
 
 def compact_hdf5_file(
@@ -35,7 +41,8 @@ def compact_hdf5_file(
     name, index : optional
         The trajectory whose settings for compression hold; by default the last one.
     keep_backup : bool, optional
-        Whether to keep the old file as ``<name>_backup<extension>``.
+        Whether to keep the old file as ``<name>_backup<extension>``, with a number behind
+        ``backup`` if there is a file of that name.
     allow_pickle : bool, optional
         Whether the journal of a process that was killed while it wrote the file may be read, which
         holds pickles. The file is completed from it first.
@@ -50,53 +57,63 @@ def compact_hdf5_file(
     ValueError
         If the file does not exist, has no such trajectory, or both name and index are given.
     HDF5FileError
-        If a process was killed while it wrote the file, and its journal must not be read.
+        If another process writes the file, or a process was killed while it wrote, and its
+        journal must not be read.
+    StorageFailedError
+        If there is no room for the new file.
 
     Notes
     -----
-    Crash story: until the last renaming the old file is there under its name or, between two
-    renamings, under the name of the backup; the new one lies beside it.
+    Crash story: under its name is the old file or the new one at every moment.
     """
     path = os.path.realpath(filename)  # a link to the file stays one
     if not os.path.exists(path):
         raise PypetValueError(f"There is no file {path!r} to compact.")
-    root, extension = os.path.splitext(path)
-    compacted, backup = f"{root}_tmp{extension}", f"{root}_backup{extension}"
-    if os.path.exists(compacted):
-        os.remove(compacted)
-    if allow_pickle:
-        complete_file(path)
-    source = OpenFile(path, writable=False, title="", settings=Settings(), allow_pickle=False)
+    _complete(path, allow_pickle)
+    source = OpenFile(path, writable=False, settings=Settings(), allow_pickle=False)
     try:
-        _check_complete(source)
         settings = read_settings(source, f"/{_chosen(source, name, index)}/overview") or Settings()
-        title = str(source.tables.title)
-        target = OpenFile(compacted, writable=True, title=title, settings=settings)
-        try:
-            filters = settings.filters()
-            copy_tree(source, "/", target, "/", filters=filters, skip=markers.is_set_aside)
-        finally:
-            target.close()
-    except BaseException:
-        if os.path.exists(compacted):
-            os.remove(compacted)
-        raise
+        with new_file(
+            path,
+            title=str(source.tables.title),
+            settings=settings,
+            before_replacing=lambda: _keep(path) if keep_backup else None,
+        ) as target:
+            copy_tree(source, "/", target, "/", filters=settings.filters())
     finally:
         source.close()
-    if keep_backup:
-        os.replace(path, backup)
-    os.replace(compacted, path)
     return 0
 
 
-def _check_complete(file: OpenFile) -> None:
-    journal = journal_of(file)
-    if journal:
+def _complete(path: str, allow_pickle: bool) -> None:
+    """Let the file have what only a journal has."""
+    journal = left_behind(path)
+    if journal and not allow_pickle:
         raise HDF5FileError(
-            f"{file.path!r} was not closed properly, and {journal!r} holds what it may lack. It "
-            "holds pickles, so it is only read if you say so: give allow_pickle=True to complete "
-            "the file before it is compacted."
+            f"A process was killed while it wrote {path!r}, and {journal!r} has what the file "
+            "lacks. It holds pickles, so it is only read if you say so: give allow_pickle=True to "
+            "complete the file before it is compacted."
         )
+    if journal:
+        complete_file(path)
+
+
+def _keep(path: str) -> None:
+    """Give the file as it is a second name that is free."""
+    root, extension = os.path.splitext(path)
+    number = 1
+    while os.path.lexists(
+        backup := f"{root}_backup{'' if number == 1 else f'_{number}'}{extension}"
+    ):
+        number += 1
+    try:
+        os.link(path, backup)
+    except FileExistsError:
+        _keep(path)  # somebody else took the name just now
+        return
+    except OSError:  # a file system without second names
+        shutil.copy2(path, backup)
+    _logger.info("The file before it was compacted is kept as %r.", backup)
 
 
 def _chosen(file: OpenFile, name: str | None, index: int | None) -> str:

@@ -38,8 +38,6 @@ from pypet_trajectory.exceptions import PypetTypeError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pypet_storage_hdf5.index_guard import IndexGuard
-
 #: Kinds of HDF5 objects as :meth:`Handles.kind` tells them.
 GROUP = "Group"
 DATASET = "Leaf"
@@ -76,11 +74,6 @@ class Handles:
         self._root = file.root
         self._groups: OrderedDict[str, GroupHandle] = OrderedDict()
         self._last_was_table = False
-        #: Gets to know which groups are going to change, if somebody wants to know.
-        self.guard: IndexGuard | None = None
-        #: Whether what is removed only gets a name that nobody reads. A damaged object may claim
-        #: space that belongs to others by now, and HDF5 would give it away a second time.
-        self.frees_nothing = False
 
     # ---------------------------------------------------------------- asking
 
@@ -233,18 +226,14 @@ class Handles:
 
     def create_group(self, path: str) -> GroupHandle:
         """Create a group whose parent is there."""
-        self._announce(path)
         handle = GroupHandle(self.file, path[1:])
         handle._g_new(*self._around(path), True)
         handle._v_objectid = handle._g_create()
-        if self.guard is not None:
-            self.guard.created(path)
         return self._keep(path, handle)
 
     @contextmanager
     def create_array(self, path: str, data: NDArray[Any]) -> Iterator[ArrayHandle]:
         """Create a contiguous dataset that holds `data`, and keep it open for its attributes."""
-        self._announce(path)
         handle = ArrayHandle(self.file)
         handle._g_new(*self._around(path), True)
         handle.byteorder = _NATIVE
@@ -269,7 +258,6 @@ class Handles:
         growing: bool = False,
     ) -> Iterator[ArrayHandle]:
         """Create a chunked dataset that holds `data`, and keep it open for its attributes."""
-        self._announce(path)
         handle = ArrayHandle(self.file)
         handle._c_classid = "EARRAY" if growing else "CARRAY"
         handle._g_new(*self._around(path), True)
@@ -304,7 +292,6 @@ class Handles:
         self, path: str, rows: NDArray[Any], rows_per_chunk: int, filters: tables.Filters
     ) -> Iterator[TableHandle]:
         """Create a table that consists of `rows`, and keep it open for its attributes."""
-        self._announce(path)
         handle = TableHandle(self.file)
         handle._g_new(*self._around(path), True)
         handle.description = description_of(rows.dtype)
@@ -321,35 +308,25 @@ class Handles:
 
     def create_link(self, path: str, target: str) -> None:
         """Create a soft link with an absolute target."""
-        self._announce(path)
         parent, _, name = path.rpartition("/")
         self.file.create_soft_link(parent or "/", name, target)
         self.forget(path)
 
     def link(self, path: str, new: str) -> None:
         """Give an object a second path of equal rights; it is there until both are removed."""
-        self._announce(new)
         parent, _, name = new.rpartition("/")
         self.file.create_hard_link(parent or "/", name, path)
         self.forget(new)
 
     def move(self, old: str, new: str) -> None:
         """Give an object another path; the new one must be free and its parent there."""
-        self._announce(old)
-        self._announce(new)
         self.forget(old)
         where, name = self._around(old)
         target, new_name = self._around(new)
         self._root._g_move_node(where._v_objectid, name, target._v_objectid, new_name, old, new)
-        if self.guard is not None:
-            self.guard.moved(old, new)
 
     def remove(self, path: str) -> None:
         """Remove an object with everything below it."""
-        if self.frees_nothing:
-            self.set_aside(path)
-            return
-        self._announce(path)
         self.forget(path)
         where, name = self._around(path)
         handle = hdf5extension.Node()
@@ -367,14 +344,6 @@ class Handles:
         if self.kind(path) is not None:
             self.remove(path)
 
-    def set_aside(self, path: str) -> None:
-        """Give an object a name that nobody reads, without freeing its space."""
-        parent, _, name = path.rpartition("/")
-        number = 0
-        while self.kind(f"{parent}/{markers.SET_ASIDE_PREFIX}{number}_{name}") is not None:
-            number += 1
-        self.move(path, f"{parent}/{markers.SET_ASIDE_PREFIX}{number}_{name}")
-
     def forget(self, path: str) -> None:
         """Close whatever is open at or below `path`, here and in PyTables' cache."""
         below = path.rstrip("/") + "/"
@@ -387,19 +356,10 @@ class Handles:
             if node is not None and node._v_isopen:
                 node._f_close()
 
-    def before_change(self, path: str) -> None:
-        """Say that attributes of the object at `path`, or its children, are going to change."""
-        if self.guard is not None:
-            self.guard.before_change(path)
-
     def close(self) -> None:
         """Close every group that is still open."""
         while self._groups:
             self._groups.popitem()[1]._g_close_group()
-
-    def _announce(self, path: str) -> None:
-        if self.guard is not None:
-            self.guard.before_change(path.rpartition("/")[0] or "/")
 
     def _around(self, path: str) -> tuple[Any, str]:
         """An open group above `path` and the name that it gives to what is there."""

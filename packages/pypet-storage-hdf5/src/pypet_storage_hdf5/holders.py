@@ -26,15 +26,14 @@ class _Holder(NamedTuple):
     thread: int
 
 
-#: Holders by device and number of the file, so that every name of a file means the same.
-_holders: dict[tuple[int, int], _Holder] = {}
+#: Holders by the real path of the file, so that links to it mean the same.
+_holders: dict[str, _Holder] = {}
 
 
 def hold(path: str, backend: HDF5Backend) -> None:
     """Remember that `backend` has opened the file for writing."""
-    key = _key(path)
-    if key is not None:
-        _holders[key] = _Holder(weakref.ref(backend), os.getpid(), threading.get_ident())
+    key = os.path.realpath(path)
+    _holders[key] = _Holder(weakref.ref(backend), os.getpid(), threading.get_ident())
 
 
 def release(backend: HDF5Backend) -> None:
@@ -48,17 +47,8 @@ def holder_of(path: str) -> HDF5Backend | None:
     """The back end of this thread that has the file open for writing, if there is one."""
     if not _holders:
         return None
-    key = _key(path)
-    holder = None if key is None else _holders.get(key)
+    holder = _holders.get(os.path.realpath(path))
     if holder is None or (holder.process, holder.thread) != (os.getpid(), threading.get_ident()):
         return None
     backend = holder.backend()
     return backend if backend is not None and backend.is_open else None
-
-
-def _key(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -61,21 +61,17 @@ EXACT_ANNOTATION_PREFIX: Final = "PYPET_AN_"
 ITEM_ORDER: Final = "PYPET_ITEM_ORDER"
 #: Pieces of a text too long for one attribute: prefix, name of the attribute, number.
 PIECE_PREFIX: Final = "PYPET_PIECE_"
-#: Start of the names of nodes and items that are still being written, or are of no use any more.
+#: Start of the names of nodes and items that are still being written.
 UNFINISHED_PREFIX: Final = "__pypet_unfinished__"
-#: Start of the names of what is of no use any more, but claims space; no item is called so.
-SET_ASIDE_PREFIX: Final = f"{UNFINISHED_PREFIX}~"
+#: On the root while a session of many calls goes on: its token, how many checkpoints it has made,
+#: and its folder.
+SESSION: Final = "PYPET_SESSION"
 
 
 def unfinished_path(path: str) -> str:
     """Where an object is written before it gets its path: beside that, hidden from readers."""
     parent, _, name = path.rpartition("/")
     return f"{parent}/{UNFINISHED_PREFIX}{name}"
-
-
-def is_set_aside(path: str) -> bool:
-    """Whether an object is of no use any more, by its HDF5 path or name."""
-    return path.rpartition("/")[2].startswith(SET_ASIDE_PREFIX)
 
 
 def is_unfinished(path: str) -> bool:

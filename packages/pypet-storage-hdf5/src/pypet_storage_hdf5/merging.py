@@ -28,9 +28,8 @@ def copy_nodes(
 
     A node that `target` has already is left as it is, with a warning.
 
-    Crash story: each copy has an unfinished name until it is complete. An old node is removed after
-    the new one has its name and the target file was flushed; within one file the copy is a second
-    link to the same data.
+    Crash story: that of the session. With `move`, both trajectories are in one file, so that the
+    new names are there and the old ones gone at the same moment.
 
     Raises
     ------
@@ -57,9 +56,6 @@ def copy_nodes(
         else:
             copy_whole(source.file, old_path, target.file, new_path)
         copied.append(old_name)
-    target.flush_unnoted()
     if move:
         for old_name in copied:
-            source.layout.delete(old_name)
-        # A view of the target shares its file and so is flushed with it.
-        (target if source.file is target.file else source).flush_unnoted()
+            source.delete_node(old_name)

@@ -7,7 +7,6 @@ original file is never changed, and whatever is not in the copy is listed in the
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import read_node_attributes, write_text
+from pypet_storage_hdf5.backend import complete_file
 from pypet_storage_hdf5.checking import Problem, problems, reason
 from pypet_storage_hdf5.copying import copy_tree
 from pypet_storage_hdf5.file import OpenFile
@@ -23,14 +23,14 @@ from pypet_storage_hdf5.layout.classes import likely_class
 from pypet_storage_hdf5.layout.leaf import LeafItems
 from pypet_storage_hdf5.layout.reader import OVERVIEW
 from pypet_storage_hdf5.layout.tree import TreeLayout
+from pypet_storage_hdf5.new_files import new_file
 from pypet_storage_hdf5.overview.meta import read_meta, read_settings, write_info
 from pypet_storage_hdf5.overview.runs import RunsOnDisk
 from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_storage_hdf5.overview.tables import ensure_group
 from pypet_storage_hdf5.pickling import leave_pickles_alone
-from pypet_storage_hdf5.session_journal import journal_path
+from pypet_storage_hdf5.reading import left_behind
 from pypet_storage_hdf5.settings import Settings
-from pypet_storage_hdf5.unfinished import complete_file, journal_of
 from pypet_trajectory.constants import FILE_VERSION, python_version_string
 from pypet_trajectory.exceptions import (
     DataNotInStorageError,
@@ -62,15 +62,19 @@ def repair_hdf5_file(
 ) -> RepairReport:
     """Save what can be saved of a file into a new one.
 
+    Files that were written here need no repair; those of pypet 0.7 may have been torn when their
+    process was killed.
+
     Parameters
     ----------
     filename : str or path
-        The damaged file; it is only read.
+        The damaged file; it is only read, but for what only a journal has.
     target : str or path, optional
         The new file, by default ``<name>_repaired<extension>``.
     allow_pickle : bool, optional
         Whether the journal of a process that was killed while it wrote the file may be read, which
-        holds pickles. If not, what only the journal has is in `RepairReport.lost`.
+        holds pickles, and put into the file. If not, what only the journal has is in
+        `RepairReport.lost`.
 
     Raises
     ------
@@ -81,83 +85,57 @@ def repair_hdf5_file(
 
     Notes
     -----
-    Crash story: the new file is incomplete until the function returns. With a journal a copy of
-    the old one, ``<target>.unfinished``, is completed first and removed in the end.
+    Crash story: the new file is there when it is complete, or not at all.
     """
     path = os.fspath(filename)
     root, extension = os.path.splitext(path)
     new_path = f"{root}_repaired{extension}" if target is None else os.fspath(target)
-    if os.path.exists(new_path):
+    if os.path.lexists(new_path):
         raise PypetValueError(f"{new_path!r} exists already; choose another target.")
     lost: list[Problem] = []
     healed: list[str] = []
-    source = _opened(path)
+    _complete(path, allow_pickle, lost)
+    source = OpenFile(path, writable=False, settings=Settings(), allow_pickle=False)
     try:
         found_problems = tuple(problems(source))
-        journal = journal_of(source)
+        title = str(source.tables.title)
+        with new_file(os.path.realpath(new_path), title=title, settings=Settings()) as copy:
+            copy.allow_pickle = False
+            _repair(source, copy, healed, lost)
     finally:
         source.close()
-    copy = f"{new_path}.unfinished"
-    try:
-        complete = _completed_copy(path, journal, copy, allow_pickle, lost) if journal else path
-        source = _opened(complete)
-        try:
-            _repair(source, new_path, healed, lost)
-        finally:
-            source.close()
-    finally:
-        for leftover in (copy, journal_path(copy)):
-            if os.path.exists(leftover):
-                os.remove(leftover)
     return RepairReport(new_path, found_problems, tuple(healed), tuple(lost))
 
 
-def _opened(path: str) -> OpenFile:
-    return OpenFile(path, writable=False, title="", settings=Settings(), allow_pickle=False)
-
-
-def _completed_copy(
-    path: str, journal: str, copy: str, allow_pickle: bool, lost: list[Problem]
-) -> str:
-    """Path of a copy with all that the journal has, or of the file itself if that is impossible."""
+def _complete(path: str, allow_pickle: bool, lost: list[Problem]) -> None:
+    """Put into the file what only its journal has, if that may be read."""
+    journal = left_behind(path)
+    if not journal:
+        return
     if not allow_pickle:
         lost.append(
             Problem(
                 "",
                 "unfinished",
                 f"what only {journal!r} has: it holds pickles and was not read; give "
-                "allow_pickle=True if the file is from somebody you trust",
+                "allow_pickle=True if the file is from a source that you trust",
             )
         )
-        return path
-    shutil.copyfile(path, copy)
-    shutil.copyfile(journal, journal_path(copy))
+        return
     try:
-        complete_file(copy)
+        complete_file(path)
     except Exception as error:  # damaged files raise all kinds of exceptions
         lost.append(Problem("", "unreadable", f"what only {journal!r} has: {reason(error)}"))
-        return path
-    return copy
 
 
-def _repair(source: OpenFile, new_path: str, healed: list[str], lost: list[Problem]) -> None:
-    copy = OpenFile(
-        new_path,
-        writable=True,
-        title=str(source.tables.title),
-        settings=Settings(),
-        allow_pickle=False,
-    )
-    try:
-        found = source.handles.children("/")
-        for name in found.groups:
-            if not _is_unfinished(f"/{name}", lost):
-                _repair_trajectory(source, copy, f"/{name}", healed, lost)
-        for name in (*found.datasets, *found.links):
-            copy_tree(source, f"/{name}", copy, f"/{name}", on_error=_noted_in(lost))
-        _unmark_unreadable(copy, lost)
-    finally:
-        copy.close()
+def _repair(source: OpenFile, copy: OpenFile, healed: list[str], lost: list[Problem]) -> None:
+    found = source.handles.children("/")
+    for name in found.groups:
+        if not _is_unfinished(f"/{name}", lost):
+            _repair_trajectory(source, copy, f"/{name}", healed, lost)
+    for name in (*found.datasets, *found.links):
+        copy_tree(source, f"/{name}", copy, f"/{name}", on_error=_noted_in(lost))
+    _unmark_unreadable(copy, lost)
 
 
 def _repair_trajectory(

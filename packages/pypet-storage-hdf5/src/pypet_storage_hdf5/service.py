@@ -8,11 +8,12 @@ trajectories only, as parameters below ``config.hdf5``, and from then on these d
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.access import access_data, only_reads
+from pypet_storage_hdf5.access import only_reads
 from pypet_storage_hdf5.backend import HDF5Backend
 from pypet_storage_hdf5.backup import backup_filename as default_backup_filename
 from pypet_storage_hdf5.backup import copy_trajectory_group
@@ -23,7 +24,8 @@ from pypet_storage_hdf5.config_entries import (
     update_config_parameters,
 )
 from pypet_storage_hdf5.file_names import DEFAULT_NAME, resolved_filename
-from pypet_storage_hdf5.session_journal import journal_path
+from pypet_storage_hdf5.overwriting import remove_file
+from pypet_storage_hdf5.safety.folder import find
 from pypet_storage_hdf5.setting_values import checked, seconds, switch, text
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory import constants
@@ -53,7 +55,7 @@ class HDF5StorageService(TreeStorageService):
     purge_duplicate_comments : bool, optional
         Whether a comment that several results share is stored with the first one only.
     summary_tables, small_overview_tables, large_overview_tables : bool, optional
-        Which tables for the eye the file gets.
+        Which overview tables the file gets.
     results_per_run, derived_parameters_per_run : int, optional
         Expected numbers, which PyTables uses to choose chunks of the large overview tables.
     display_time : float, optional
@@ -185,10 +187,7 @@ class HDF5StorageService(TreeStorageService):
         super().__init__(backend, allow_pickle=allow_pickle, unknown_classes=unknown_classes)
         self._backend: HDF5Backend = backend
         if overwrite_file:
-            journal = "" if os.path.islink(location) else journal_path(location)
-            for path in (location, journal):  # without its file the journal means nothing
-                if os.path.exists(path):
-                    os.remove(path)
+            remove_file(location)
         if trajectory is not None and not trajectory.v_stored:
             add_config_parameters(trajectory, settings)
             trajectory.v_storage_service = self
@@ -305,13 +304,18 @@ class HDF5StorageService(TreeStorageService):
         if msg == constants.ACCESS_DATA:
             return self._access_data(stuff_to_store, *args, **kwargs)
         answer = super().store(msg, stuff_to_store, *args, **kwargs)
+        self._settle()
+        return answer
+
+    def _settle(self) -> None:
+        """Let what was stored in a file that stays open count, and show it if that is due."""
         if self._held_open and self._backend.is_open:
             self._backend.flush()
-        return answer
+            self._backend.checkpoint_if_due()
 
     def _require_file(self, filename: str) -> None:
         # Opening for writing would create it, although nothing can be stored in it then.
-        if not os.path.exists(filename):
+        if not os.path.exists(filename) and find(os.path.realpath(filename)) is None:
             raise PypetValueError(
                 f"There is no file {os.path.abspath(filename)!r}. Store the whole trajectory with "
                 "f_store() before parts of it."
@@ -332,20 +336,65 @@ class HDF5StorageService(TreeStorageService):
                 f"{self!r} is closed and no trajectory_name says whose {full_name!r} is meant."
             )
         with self._session(name, None, writable=not only_reads(request)):
-            answer = access_data(self._backend, full_name, item, request, args, kwargs)
-            if request == "append":
-                self._backend.flush_appended()
-            elif not only_reads(request):
-                self._backend.flush_unnoted()
-            return answer
+            answer = self._backend.access(full_name, item, request, args, kwargs)
+        self._settle()
+        return answer
 
     def _keep_open(self, msg: str, nothing: Any) -> None:
         super()._keep_open(msg, nothing)
-        self._backend.progress.stop()
+        self._backend.keep_open()
 
     def _flush(self, _msg: str, _nothing: Any) -> None:
         # Whoever works on tables of the open file may have rows waiting in PyTables' buffers.
         self._backend.flush(buffers=True)
+
+    def hold(self) -> None:
+        """Begin a session of many calls, see `SupportsHolding`."""
+        self._backend.hold()
+
+    def checkpoint(self) -> None:
+        """Show everything that was stored so far, without ending the session.
+
+        Raises
+        ------
+        StorageFailedError
+            If that is impossible, as on a full disk.
+        """
+        self._backend.checkpoint()
+
+    def release(self) -> None:
+        """End it, and show everything that was stored.
+
+        Raises
+        ------
+        StorageFailedError
+            If that is impossible, as on a full disk.
+        """
+        self._backend.release()
+
+    @contextmanager
+    def transaction(self, name: str) -> Iterator[None]:
+        """Let all calls in this block, to any trajectory of the file, happen or not as a whole.
+
+        Parameters
+        ----------
+        name : str
+            The trajectory that is concerned; of no importance here.
+        """
+        if self._backend.is_open:
+            with self._backend.transaction():
+                yield
+            return
+        # Other services on the file, and this one, borrow what this one has open.
+        owner = self._backend.again()
+        owner.open(writable=True)
+        try:
+            with owner.transaction():
+                yield
+        except BaseException:
+            owner.abandon()
+            raise
+        owner.close()
 
     def _backup(self, _msg: str, traj: Any, backup_filename: str | None = None) -> None:
         name = traj.v_name

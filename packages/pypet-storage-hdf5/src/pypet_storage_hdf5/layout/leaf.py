@@ -131,8 +131,6 @@ class LeafItems:
         unfinished = markers.UNFINISHED_PREFIX
         for stored in names:
             name = stored
-            if markers.is_set_aside(stored):
-                continue
             if stored.startswith(unfinished):
                 # Complete but not renamed: the process died while replacing the item.
                 name = stored[len(unfinished) :]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.attributes import is_leaf, read_annotations, read_text
 from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import GROUP, LINK, Children
+from pypet_storage_hdf5.handles import GROUP, LINK, Children, Handles
 from pypet_storage_hdf5.layout.classes import likely_class
 from pypet_storage_hdf5.layout.leaf import LeafItems
 from pypet_trajectory.exceptions import DataNotInStorageError
@@ -57,10 +57,13 @@ class TreeReader:
 
     def __init__(self, file: OpenFile, trajectory: str) -> None:
         self._file = file
-        self._handles = file.handles
         self._trajectory = trajectory
         #: The child whose turn it is.
         self._seen: _Seen | None = None
+
+    @property
+    def _handles(self) -> Handles:
+        return self._file.handles
 
     def path_of(self, full_name: str) -> str:
         """HDF5 path of a node."""

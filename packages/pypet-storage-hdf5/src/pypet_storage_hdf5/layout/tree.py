@@ -119,7 +119,6 @@ class TreeLayout(TreeReader):
         )
         if not wanted:
             return
-        self._handles.before_change(self.path_of(record.full_name))
         overwriting = _overwrites(request)
         names = owner.attribute_names()
         if record.comment and (overwriting or markers.COMMENT not in names):
@@ -177,8 +176,6 @@ class TreeLayout(TreeReader):
         overwriting = _overwrites(request)
         new_items = record.items or {}
         changed: dict[str, Any] = {}
-        if new_items or record.annotations or overwriting:
-            self._handles.before_change(path)
         if new_items:
             leaf = LeafItems(self._file, path)
             present = leaf.kinds()

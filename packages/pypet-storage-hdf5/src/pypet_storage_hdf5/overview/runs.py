@@ -11,8 +11,7 @@ which is ten times as fast as zlib here.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 
 from pypet_storage_hdf5.attributes import cut_text
 from pypet_storage_hdf5.file import HDF5FileError, OpenFile
-from pypet_storage_hdf5.objects import TableHandle
 from pypet_storage_hdf5.overview.run_blocks import ColumnCollector, rows_from, run_names
 from pypet_storage_hdf5.overview.tables import (
     as_rows,
@@ -86,19 +84,10 @@ class RunsOnDisk:
         The file.
     overview : str
         Path of the trajectory's ``overview`` group.
-    keep : Callable, optional
-        Called with the first index of a chunk that is going to change, and with a function that
-        reads its rows.
     """
 
-    def __init__(
-        self,
-        file: OpenFile,
-        overview: str,
-        keep: Callable[[int, Callable[[], NDArray[Any]]], None] | None = None,
-    ) -> None:
+    def __init__(self, file: OpenFile, overview: str) -> None:
         self._file = file
-        self._keep = keep
         self._path = f"{overview}/runs"
         self._failures_path = f"{overview}/run_failures"
         self._open_node: Any = None
@@ -176,7 +165,7 @@ class RunsOnDisk:
         if wanted:
             rows_wanted = [self._row_of(table, idx) for idx in wanted]
             with self._file.handles.open_table(self._path) as handle:
-                self._replace(handle, wanted, as_rows(rows_wanted, handle.dtype))
+                handle.replace(wanted, as_rows(rows_wanted, handle.dtype))
 
     def update(self, changed: RunRows) -> None:
         """Rewrite single rows and their failures.
@@ -203,48 +192,7 @@ class RunsOnDisk:
                     f"{self._path!r} in {self._file.path!r} has {table.nrows} rows, so there is "
                     f"no run {indices[-1] if indices[0] >= 0 else indices[0]}."
                 )
-            self._replace(table, indices, as_rows(rows, table.dtype))
-
-    def restore(self, old_rows: Mapping[int, NDArray[Any]]) -> bool:
-        """Bring back chunks that a killed process left in a state that cannot be read.
-
-        Parameters
-        ----------
-        old_rows : Mapping[int, NDArray]
-            Rows of chunks from before they changed, by the index of the first one.
-
-        Returns
-        -------
-        bool
-            Whether anything had to be brought back.
-
-        Raises
-        ------
-        tables.HDF5ExtError
-            If other chunks cannot be read.
-
-        Notes
-        -----
-        Crash story: the new table is complete before the old one goes.
-        """
-        if not table_exists(self._file, self._path):
-            return False
-        with self._file.handles.open_table(self._path) as table:
-            try:
-                table.read()
-            except tables.HDF5ExtError:
-                rows = self._read_around(table, old_rows)
-            else:
-                return False
-            rows_per_chunk = table.rows_per_chunk
-        self._open_node = None
-        self._exchange(
-            self._path,
-            rows,
-            filters=light_filters(self._file, "blosc:lz4" if len(rows) >= _LARGE else None),
-            chunkshape=rows_per_chunk,
-        )
-        return True
+            table.replace(indices, as_rows(rows, table.dtype))
 
     # -------------------------------------------------------------- internal
 
@@ -311,28 +259,6 @@ class RunsOnDisk:
         create_table(self._file, unfinished, rows.dtype, rows, expected=len(rows), **options)
         self._file.handles.discard(path)
         self._file.handles.move(unfinished, path)
-
-    def _replace(self, table: TableHandle, indices: Sequence[int], rows: NDArray[Any]) -> None:
-        """Replace rows; the chunks that they lie in are kept before."""
-        size = table.rows_per_chunk
-        if self._keep is not None:
-            for start in sorted({idx - idx % size for idx in indices}):
-                self._keep(start, functools.partial(table.read, start, start + size))
-        table.replace(indices, rows)
-
-    def _read_around(
-        self, table: TableHandle, old_rows: Mapping[int, NDArray[Any]]
-    ) -> NDArray[Any]:
-        """All rows, with `old_rows` in place of chunks that cannot be read."""
-        chunks = []
-        for start in range(0, table.nrows, table.rows_per_chunk):
-            try:
-                chunks.append(table.read(start, start + table.rows_per_chunk))
-            except tables.HDF5ExtError:
-                if start not in old_rows:
-                    raise
-                chunks.append(old_rows[start])
-        return np.concatenate(chunks)
 
 
 def _cut_texts(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,29 @@ def carry_out(traj: Trajectory, other: Trajectory, plan: DataPlan, options: Merg
         for link in links:
             location, _, name = link.rpartition(".")
             add_link(traj, location, name, target)
+
+
+def share_store(traj: Trajectory, other: Trajectory) -> bool:
+    """Whether both trajectories are kept in the same place, so that one transaction covers both."""
+    mine, theirs = traj._storage_service, other._storage_service
+    if mine is theirs:
+        return True
+    names = [getattr(service, "filename", None) for service in (mine, theirs)]
+    if None in names:
+        return False
+    return os.path.realpath(names[0]) == os.path.realpath(names[1])
+
+
+def remove_originals(other: Trajectory, plan: DataPlan, options: MergeOptions) -> None:
+    """Remove from another store what was to be moved, or the whole trajectory, if asked for."""
+    if not other._stored:
+        return
+    if options.delete_other_trajectory:
+        _delete_from_store(other)
+    elif options.move_data:
+        leaves = [other._index.leaves[name] for name in plan.renames]
+        if leaves:
+            other.f_delete_items(leaves)
 
 
 def _can_copy_in_storage(traj: Trajectory, other: Trajectory) -> bool:

@@ -1,9 +1,9 @@
 """The merge, step by step.
 
 Everything that can be refused is refused first, before a value changes in memory or on disk.
-Then this trajectory grows: parameters, runs, data, links, notes, in this order. The storage knows
-the longer trajectory before its data arrives, so a merge that is interrupted leaves a trajectory
-that loads.
+Then this trajectory grows: parameters, runs, data, links, notes, in this order. In the storage all
+of it happens in one transaction, where the service has such, so that a merge that is interrupted
+did not happen. Data that is to leave another file does so afterwards: it is in both until then.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pypet_trajectory.exceptions import NoSuchServiceError
 from pypet_trajectory.merging import compatibility, data, info, links, parameters
 from pypet_trajectory.merging.renaming import RunRenaming
 from pypet_trajectory.runs import lifecycle
+from pypet_trajectory.storage.service import transaction
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
@@ -99,17 +100,26 @@ def _merge_checked(traj: Trajectory, other: Trajectory, options: MergeOptions) -
     renaming = RunRenaming(traj, other, dict(zip(used, new_indices, strict=True)))
     # Planned before anything grows, for a trajectory may be merged with itself.
     plan = data.plan_data(traj, other, renaming, new_indices, options.ignore_data)
-    parameters.append_values(traj, other, names, used, trials)
-    _append_runs(traj, other, used, new_indices)
-    _announce(traj, names, length_before)
-    data.carry_out(traj, other, plan, options)
-    if options.merge_config and other is not traj:
-        info.merge_history(traj, other)
-    links.merge_links(traj, other, renaming, options.ignore_data)
-    if options.keep_info:
-        info.add_info(traj, other, options, length_before, len(used), other_length)
-    if not options.consecutive_merge:
-        traj.f_store()
+    share = data.share_store(traj, other)
+    with transaction(traj._storage_service, traj.v_name):
+        parameters.append_values(traj, other, names, used, trials)
+        _append_runs(traj, other, used, new_indices)
+        _announce(traj, names, length_before)
+        data.carry_out(traj, other, plan, options if share else _keeping(options))
+        if options.merge_config and other is not traj:
+            info.merge_history(traj, other)
+        links.merge_links(traj, other, renaming, options.ignore_data)
+        if options.keep_info:
+            info.add_info(traj, other, options, length_before, len(used), other_length)
+        if not options.consecutive_merge:
+            traj.f_store()
+    if not share:
+        data.remove_originals(other, plan, options)
+
+
+def _keeping(options: MergeOptions) -> MergeOptions:
+    """The same, with the other trajectory left as it is."""
+    return replace(options, move_data=False, delete_other_trajectory=False)
 
 
 def _append_runs(

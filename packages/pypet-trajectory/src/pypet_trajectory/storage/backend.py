@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from pypet_trajectory.exceptions import NoSuchServiceError
@@ -61,9 +62,17 @@ class TreeBackend(ABC):
     def close(self) -> None:
         """Make everything durable and close; does nothing if closed."""
 
+    def abandon(self) -> None:
+        """Close without what was changed since it counted as stored, if this kind can do that."""
+        self.close()
+
     @abstractmethod
     def flush(self) -> None:
-        """Make everything written so far visible to other readers."""
+        """Let everything written so far count as stored, so that a killed process loses nothing."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All changes in the block happen at its end, or none, if this kind can do that."""
+        return nullcontext()
 
     # ----------------------------------------------------------- trajectories
 

@@ -87,6 +87,15 @@ class SupportsHolding(Protocol):
     def hold(self) -> None:
         """Begin a session of many calls; calls of both may be nested."""
 
+    def checkpoint(self) -> None:
+        """Show everything that was stored so far, without ending the session.
+
+        Raises
+        ------
+        StorageFailedError
+            If that is impossible, as on a full disk.
+        """
+
     def release(self) -> None:
         """End the session; everything is shown when the last one of nested calls returns.
 
@@ -120,8 +129,20 @@ def held(service: Any) -> Iterator[None]:
     service.hold()
     try:
         yield
-    finally:
-        service.release()
+    except BaseException as error:
+        try:
+            service.release()
+        except Exception as second:  # the first error is the one to be seen
+            if type(second) is not type(error):
+                error.add_note(f"Afterwards, not everything could be shown: {second}")
+        raise
+    service.release()
+
+
+def checkpoint(service: Any) -> None:
+    """Let a service show everything that was stored so far, if it puts that off."""
+    if isinstance(service, SupportsHolding):
+        service.checkpoint()
 
 
 @contextmanager

@@ -156,10 +156,7 @@ class SessionService(StorageService):
     @contextmanager
     def _other_backend(self, location: str | None, *, writable: bool) -> Iterator[TreeBackend]:
         """A second selection in this store (`location` is ``None`` or its own) or another one."""
-        filename = getattr(self, "filename", None)
-        if location is None or (
-            filename is not None and os.path.abspath(location) == os.path.abspath(filename)
-        ):
+        if location is None or self._is_own(location):
             yield self._backend.view()
             return
         other = self._backend.at(location)
@@ -169,5 +166,12 @@ class SessionService(StorageService):
             raise PypetValueError(f"There is no store at {location}: {error}") from error
         try:
             yield other
-        finally:
-            other.close()
+        except BaseException:
+            other.abandon()
+            raise
+        other.close()
+
+    def _is_own(self, location: str) -> bool:
+        """Whether this store is at `location`."""
+        filename = getattr(self, "filename", None)
+        return filename is not None and os.path.realpath(location) == os.path.realpath(filename)

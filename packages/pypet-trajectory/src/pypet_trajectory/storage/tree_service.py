@@ -332,10 +332,19 @@ class TreeStorageService(SessionService):
                     f"Cannot merge {other_trajectory_name!r} into {self._selected!r}: it is not "
                     f"in the store, only {other.trajectory_names()}."
                 ) from None
-            self._backend.copy_from(other, rename_dict, move=move_nodes)
+            is_own = other_filename is None or self._is_own(other_filename)
+            with self._backend.transaction():
+                self._backend.copy_from(other, rename_dict, move=move_nodes and is_own)
+                if delete_trajectory and is_own:
+                    other.remove_trajectory(other_trajectory_name)
+            if is_own:
+                return
+            self._backend.flush()  # the copies are safe before the originals go
             if delete_trajectory:
-                self._backend.flush()  # the copies are safe before the originals go
                 other.remove_trajectory(other_trajectory_name)
+            elif move_nodes:
+                for full_name in rename_dict:
+                    other.delete_node(full_name)
 
     def _backup(self, _msg: str, traj: Any, backup_filename: str | None = None) -> None:
         name = traj.v_name

@@ -33,6 +33,7 @@ from pypet_trajectory.decorators import prefix_naming
 from pypet_trajectory.deprecation import kwargs_api_change
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.records import RunFailure
+from pypet_trajectory.storage.service import held
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
@@ -466,14 +467,15 @@ class Environment(HasLogger):
         record = begin_record(arguments, traj)
         store = ExperimentStore(traj, arguments.automatic_storing)
         run_data.note_prepared()
-        store.before_runs([] if self._plan.runfunc is None else run_data.note_beginning())
-        with self._batch_loop(store, run_data, mapped, results) as loop:
-            loop.execute()
-            if loop.expanded:
-                config_entries.note_expansion(traj, self.name)
-            config_entries.note_wildcards(traj, self.name)
-            times = config_entries.note_times(traj, self.name, self._start_timestamp)
-            store.after_runs(times)
+        with held(traj.v_storage_service):
+            store.before_runs([] if self._plan.runfunc is None else run_data.note_beginning())
+            with self._batch_loop(store, run_data, mapped, results) as loop:
+                loop.execute()
+                if loop.expanded:
+                    config_entries.note_expansion(traj, self.name)
+                config_entries.note_wildcards(traj, self.name)
+                times = config_entries.note_times(traj, self.name, self._start_timestamp)
+                store.after_runs(times)
         services.finalize(traj)
         finish_record(record, traj, arguments.automatic_storing)
         return results

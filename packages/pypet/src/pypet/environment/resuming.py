@@ -18,6 +18,7 @@ from pypet.environment.pipelines import Plan
 from pypet_multiproc.experiment import RunOutcome
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
+from pypet_trajectory.storage.service import checkpoint, held
 
 
 @dataclass
@@ -57,6 +58,7 @@ class RunRecorder:
 
     def begin(self, plan: Plan) -> None:
         """Write the snapshot of an experiment none of whose runs is done."""
+        checkpoint(self._trajectory.v_storage_service)  # the folder gets a copy of the file
         with _full_copy(self._trajectory):
             self.folder.begin(self._snapshot(plan), _storage_file(self._trajectory))
 
@@ -209,7 +211,8 @@ def _bring_up_to_date(folder: Any, state: Any, trajectory: Any) -> None:
             error,
         )
         folder.restore_copy(filename)
-        folder.replay(service)
+        with held(service):
+            folder.replay(service)
         _load_run_table(trajectory)
     else:
         table = trajectory._run_table
@@ -217,7 +220,8 @@ def _bring_up_to_date(folder: Any, state: Any, trajectory: Any) -> None:
             idx for idx in state.finished if idx < len(table) and not table.is_completed(idx)
         ]
         if missing:
-            folder.replay(service, only=missing)
+            with held(service):
+                folder.replay(service, only=missing)
     state.update_run_table(trajectory._run_table)
     for parameter in trajectory._explored_parameters.values():
         if parameter is not None and parameter.f_get_range_length() < len(trajectory):

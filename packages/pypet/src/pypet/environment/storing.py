@@ -15,6 +15,7 @@ from typing import Any
 
 from pypet_multiproc.writing.files import kept_open
 from pypet_trajectory import constants
+from pypet_trajectory.storage.service import transaction
 
 logger = logging.getLogger("pypet")
 
@@ -42,9 +43,8 @@ class ExperimentStore:
     def before_runs(self, changed: list[Any]) -> None:
         """Lock parameters and store what runs depend on.
 
-        If the process dies in here, the file holds a trajectory none of whose new runs is done
-        and perhaps not all of its parameters; where ranges grow, they do so before the run
-        table does.
+        If the process dies in here, the file holds everything or, but for the meta data of a new
+        trajectory, nothing of it.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class ExperimentStore:
             ]
             if not traj.v_stored:
                 self.meta_data()
-            with self._one_opening():
+            with self._one_opening(), transaction(traj.v_storage_service, traj.v_name):
                 traj.f_store_items([*_replacing(changed), *self._grown(), *self._unstored()])
                 for leaf in unlocked:
                     self._open_config[leaf.v_full_name] = (leaf, leaf.f_get())
@@ -77,10 +77,14 @@ class ExperimentStore:
 
     def meta_data(self) -> None:
         """Store meta data and the changed rows of the run table, after ranges that grew."""
+        traj = self._trajectory
         grown = self._grown()
-        if grown:
-            self._trajectory.f_store_items(grown)
-        self._trajectory.f_store(only_init=True)
+        if not grown:
+            traj.f_store(only_init=True)
+            return
+        with self._one_opening(), transaction(traj.v_storage_service, traj.v_name):
+            traj.f_store_items(grown)
+            traj.f_store(only_init=True)
 
     def after_runs(self, times: list[Any]) -> None:
         """Store everything that is in memory and not in the file.

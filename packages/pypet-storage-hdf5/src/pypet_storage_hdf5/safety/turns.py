@@ -8,18 +8,32 @@ has open, for that would never end.
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tables
 
+from pypet_trajectory.exceptions import PypetRuntimeError
 from pypet_trajectory.logger import module_logger
 
+if sys.platform != "win32":
+    import fcntl
+else:
+    fcntl = None
+
 _logger = module_logger(__name__)
+
+
+class HeldFileError(PypetRuntimeError):
+    """A file is held by another program; the message says by which one."""
+
 
 #: Seconds to wait for others before giving up.
 PATIENCE = 20.0
@@ -66,6 +80,10 @@ def _pause(path: str) -> None:
         time.sleep(_PAUSE)
 
 
+def _wait() -> None:
+    time.sleep(_PAUSE)
+
+
 def is_lock_conflict(error: Exception) -> bool:
     """Whether a file did not open because it is locked."""
     return "unable to lock" in str(error)
@@ -96,3 +114,37 @@ def _holding_pids(path: str) -> set[str]:
 def _is_open_here(path: str) -> bool:
     names = tables.file._open_files.filenames
     return any(os.path.realpath(name) == os.path.realpath(path) for name in names)
+
+
+@contextmanager
+def locked_for_reading(path: str) -> Iterator[int]:
+    """A descriptor of the file, which no other program changes in this block.
+
+    HDF5 locks a file with `flock`, shared by those who read it; so does this.
+
+    Raises
+    ------
+    HeldFileError
+        If another program has the file open for writing, and keeps it; says which one.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not _shared(descriptor):
+            holding = holders(path)
+            if time.monotonic() > deadline or "this process" in holding:
+                raise HeldFileError(holding or "another program")
+            _wait()
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _shared(descriptor: int) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+    return True

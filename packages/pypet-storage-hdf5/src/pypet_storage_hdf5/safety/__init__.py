@@ -1,0 +1,1 @@
+"""How a file stays whole: working copies, the journal of a session, and atomic replacement."""

@@ -1,0 +1,133 @@
+"""Writes that the operating system refused, as HDF5 itself reports them.
+
+PyTables ignores what HDF5 returns when it flushes or closes a file or a dataset. On a full disk
+whole arrays are missing afterwards, and no exception tells: of 200 groups with two arrays each,
+written to a disk that had room for a third of them, PyTables raised none. HDF5 calls a function
+for every API call that fails, which PyTables sets to none. Here it is set to one that looks
+whether a driver could not write. It is called in case of errors only, so it costs nothing.
+
+Invariant: between `listen` and `stop` no refused write of this thread goes unnoticed, if
+`CAN_LISTEN`; otherwise only the length of the file is checked.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import errno
+import re
+import threading
+from typing import Any
+
+from tables import hdf5extension
+
+_Id = ctypes.c_int64
+
+
+class _Error(ctypes.Structure):
+    """``H5E_error2_t``: one level of an error stack."""
+
+    _fields_ = [
+        ("cls_id", _Id),
+        ("maj_num", _Id),
+        ("min_num", _Id),
+        ("line", ctypes.c_uint),
+        ("func_name", ctypes.c_char_p),
+        ("file_name", ctypes.c_char_p),
+        ("desc", ctypes.c_char_p),
+    ]
+
+
+_Visit = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint, ctypes.POINTER(_Error), ctypes.c_void_p)
+_Report = ctypes.CFUNCTYPE(ctypes.c_int, _Id, ctypes.c_void_p)
+_DEFAULT_STACK = 0
+_DOWNWARD = 1
+#: Where HDF5 calls the operating system, and parts of the names of functions that change the file.
+_DRIVER = b"H5FDsec2"
+_WRITING = (b"write", b"trunc", b"flush", b"close")
+_ERRNO = re.compile(r"errno = (\d+), error message = '(.*?)'")
+
+
+def _hdf5() -> Any:
+    """The HDF5 library that PyTables uses, ``None`` if it cannot be reached."""
+    try:
+        # Symbols of the libraries that the extension is linked to are found through it.
+        library = ctypes.CDLL(hdf5extension.__file__)
+        library.H5Eset_auto2.argtypes = [_Id, _Report, ctypes.c_void_p]
+        library.H5Ewalk2.argtypes = [_Id, ctypes.c_int, _Visit, ctypes.c_void_p]
+    except (OSError, AttributeError):
+        return None
+    return library
+
+
+_library = _hdf5()
+#: Whether HDF5 tells about refused writes here.
+CAN_LISTEN = _library is not None
+
+_lock = threading.Lock()
+_listeners = 0
+_refused: list[str] = []
+
+
+@_Visit
+def _note_refused(_number: int, error: Any, _data: Any) -> int:
+    level = error.contents
+    in_driver = _DRIVER in (level.file_name or b"")
+    if in_driver and any(part in (level.func_name or b"") for part in _WRITING):
+        _refused.append((level.desc or b"").decode("utf-8", "replace"))
+    return 0
+
+
+@_Report
+def _walk(stack: int, _data: Any) -> int:
+    _library.H5Ewalk2(stack, _DOWNWARD, _note_refused, None)
+    return 0
+
+
+def listen() -> int:
+    """Listen until `stop` was called as often; returns what `refused` needs."""
+    global _listeners
+    with _lock:
+        _listeners += 1
+        if _library is not None:
+            # For this thread, where HDF5 keeps an error stack for each.
+            _library.H5Eset_auto2(_DEFAULT_STACK, _walk, None)
+        return len(_refused)
+
+
+def so_far() -> int:
+    """What `refused` needs to report only what comes from now on."""
+    return len(_refused)
+
+
+def stop() -> None:
+    """Listen no more, unless others do."""
+    global _listeners
+    with _lock:
+        _listeners = max(0, _listeners - 1)
+        if not _listeners:
+            _silence()
+            _refused.clear()
+
+
+def refused(since: int, path: str) -> OSError | None:
+    """The error for which a write to `path` was refused since `listen` returned `since`, if any.
+
+    A report that names no file counts for every file.
+    """
+    for text in _refused[since:]:
+        if "filename = " not in text or path in text:
+            found = _ERRNO.search(text)
+            if found is not None:
+                return OSError(int(found[1]), found[2])
+            return OSError(errno.EIO, text)
+    return None
+
+
+def _silence() -> None:
+    if _library is not None:
+        _library.H5Eset_auto2(_DEFAULT_STACK, _Report(), None)
+
+
+# HDF5 closes what is open when the process ends, and must not call an interpreter that is gone.
+atexit.register(_silence)

@@ -1,0 +1,689 @@
+"""A file while it is being written: its working copy, its journal, and when which takes its place.
+
+::
+
+    exp.hdf5 ──clone──► working copy ──flush, close, sync, replace──► exp.hdf5
+                             ▲ HDF5 writes here only                    (a checkpoint)
+    what the writer got ─────┴──► journal ──kill──► clone again, make the journal's changes again
+
+The file under the user's name is never opened for writing: at every moment it is what the last
+checkpoint made of it. Changes count as stored when the journal has them, and a session of many
+calls makes a checkpoint now and then; between two openings its working copy rests. A single call
+has no journal: what it stored is there when the working copy takes the place of the file.
+
+Invariant: an error of the disk ends the session for good. After it nothing is confirmed, and the
+file and the committed part of the journal stay as they are.
+
+Crash story: whoever dies wherever in here leaves the file as the last checkpoint made it. The next
+opening throws the working copy away and applies the journal to a new one, if the journal belongs
+to this state of the file; if the file is ahead of the journal, which happens between replacing the
+one and emptying the other, there is nothing to apply.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import tables
+
+from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.file import HDF5FileError, MissingFileError, OpenFile
+from pypet_storage_hdf5.safety import write_errors
+from pypet_storage_hdf5.safety.files import clone, identity, publish, remove, sync
+from pypet_storage_hdf5.safety.folder import FolderLockedError, SessionFolder, is_alive, locked
+from pypet_storage_hdf5.safety.pace import Pace
+from pypet_storage_hdf5.safety.session_journal import (
+    Change,
+    Entry,
+    JournalHead,
+    JournalState,
+    SessionJournal,
+    read_head,
+    read_state,
+)
+from pypet_storage_hdf5.safety.turns import PATIENCE, HeldFileError, locked_for_reading
+from pypet_storage_hdf5.settings import Settings
+from pypet_trajectory.exceptions import PypetError, StorageFailedError
+from pypet_trajectory.logger import module_logger
+
+_logger = module_logger(__name__)
+
+#: Makes the changes of the journal at a path, up to its last commit, in a session that is open.
+Replay = Callable[["Session", str, int], None]
+
+
+class Session:
+    """One file from being opened for writing to being closed.
+
+    Parameters
+    ----------
+    location : str
+        The file; created if it is not there.
+    title : str
+        Title of the file if it is created.
+    settings : Settings
+        Filters and pandas format for what is written.
+    allow_pickle : bool
+        Whether pickles in the file may be loaded.
+    replay : callable
+        Makes the changes that a killed process left in the journal.
+    finish : callable
+        Opens the file for writing and closes it, at the end of the process.
+    is_held : bool
+        Whether this is part of a session of many calls, so that a checkpoint may wait.
+
+    Raises
+    ------
+    HDF5FileError
+        If another process writes the file, or it is damaged.
+    MissingFileError
+        If the file was moved, removed or replaced since the session began.
+    StorageFailedError
+        If there is no room for the working copy.
+    PermissionError
+        If the operating system does not let us.
+    PickleRefusedError
+        If a killed process left a journal, which must not be read.
+    """
+
+    def __init__(
+        self,
+        location: str,
+        *,
+        title: str,
+        settings: Settings,
+        allow_pickle: bool,
+        replay: Replay,
+        finish: Callable[[], None],
+        is_held: bool,
+    ) -> None:
+        #: The file under the user's name; where a symbolic link leads.
+        self.path = os.path.realpath(location)
+        self._shown = os.path.abspath(location)
+        self._is_held = is_held
+        self._replay = replay
+        self._finish = finish
+        self._pace = Pace(self.path)
+        #: Whether changes go into the journal, because a checkpoint may wait.
+        self._notes = is_held
+        self._depth = 0
+        self._must_publish = False
+        self._is_replaying = False
+        #: Whether the working copy differs from the file.
+        self._is_changed = False
+        #: Whether nodes of PyTables are in the hands of the user, who may change them any time.
+        self._is_live = False
+        self._failure: StorageFailedError | None = None
+        self._check_permission()
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        self._folder = self._locked_folder()
+        self._journal = SessionJournal(self._folder.journal)
+        self._number = 0
+        self._base = ""
+        self._adopted = ""
+        self._heard = write_errors.listen()
+        try:
+            self._open(title, settings, allow_pickle)
+        except BaseException:
+            self._leave_unopened()
+            raise
+
+    # --------------------------------------------------------------- opening
+
+    def _check_permission(self) -> None:
+        if os.path.exists(self.path) and not os.access(self.path, os.W_OK):
+            raise PermissionError(
+                errno.EACCES, "The file is read-only; nothing can be stored in it", self._shown
+            )
+
+    def _locked_folder(self) -> SessionFolder:
+        try:
+            folder = locked(self.path, patience=PATIENCE)
+        except FolderLockedError as error:
+            raise HDF5FileError(
+                f"{self._shown!r} cannot be opened for writing, because {error} holds it open. "
+                "Close it there, or let only one process use the file (wrap mode LOCK or QUEUE)."
+            ) from error
+        assert folder is not None
+        return folder
+
+    def _open(self, title: str, settings: Settings, allow_pickle: bool) -> None:
+        def open_working() -> None:
+            self.file = OpenFile(
+                self._shown,
+                writable=True,
+                title=title,
+                settings=settings,
+                allow_pickle=allow_pickle,
+                actual=self._folder.working,
+            )
+
+        if self._go_on():
+            open_working()
+        else:
+            state = self._applicable_state()
+            self._folder.discard_working()
+            self._clone()
+            open_working()
+            if state is not None:
+                self._restore(state)
+            elif self._base:
+                self._adopt()
+        if self._is_held or self._pace.may_wait():
+            self._folder.join()
+            self._begin_noting()
+
+    def _go_on(self) -> bool:
+        """Take the working copy that the last opening of a living session left."""
+        rest = self._folder.found_rest()
+        if rest is None or os.path.exists(self._folder.working) or not self._folder.is_alive():
+            return False
+        head = read_head(self._folder.journal)
+        if head is None:
+            return False
+        path, end = rest
+        self._number, self._base = head.number, head.base
+        self._require_base()
+        self._pace.begun(head.time, head.cost)
+        self._journal.go_on(JournalState(head, end, end > head.end, ""))
+        os.rename(path, self._folder.working)
+        self._notes = True
+        self._is_changed = end > head.end
+        return True
+
+    def _applicable_state(self) -> JournalState | None:
+        """What a killed process left in the journal and the file lacks."""
+        state = read_state(self._folder.journal)
+        if state is None or not state.has_changes:
+            return None
+        relation = _relation(self.path, state)
+        if relation == _AHEAD:
+            return None
+        if relation == _OTHER:
+            put_aside(self._folder, self._shown)
+            self._folder = self._locked_folder()
+            self._journal = SessionJournal(self._folder.journal)
+            return None
+        return state
+
+    def _clone(self) -> None:
+        """Make a working copy of the file as it is now, if there is one."""
+        start = time.monotonic()
+        self._base = identity(self.path)
+        if self._base:
+            try:
+                with locked_for_reading(self.path) as descriptor:
+                    self._base = identity(self.path)
+                    clone(self.path, self._folder.working, descriptor)
+            except HeldFileError as error:
+                raise HDF5FileError(
+                    f"{self._shown!r} cannot be opened for writing, because {error} holds it "
+                    "open. Close it there."
+                ) from error
+        self._pace.cloned(time.monotonic() - start)
+
+    def _restore(self, state: JournalState) -> None:
+        """Make the changes in the journal of this folder again, and go on with it."""
+        self._number = state.head.number
+        self._journal.go_on(state)
+        self._notes = True
+        self._pace.begun(state.head.time, state.head.cost)
+        self._apply(self._folder.journal, state.end)
+
+    def _adopt(self) -> None:
+        """Make the changes of a journal that lies where the file was before it was renamed."""
+        found = journal_elsewhere(self.file, self._folder.path)
+        if found is None:
+            return
+        folder, state = found
+        self._number = state.head.number
+        self._apply(os.path.join(folder, "journal"), state.end)
+        self._must_publish = True
+        self._adopted = folder
+
+    def _apply(self, journal: str, end: int) -> None:
+        self._is_replaying = self._is_changed = True
+        try:
+            self._replay(self, journal, end)
+        finally:
+            self._is_replaying = False
+        self._check()
+
+    def _begin_noting(self) -> None:
+        if not self._journal.is_begun:
+            self._begin_journal()
+        self._notes = True
+
+    def _begin_journal(self) -> None:
+        head = JournalHead(
+            self._folder.token, self._number, self._base, self._pace.start, self._pace.cost
+        )
+        try:
+            self._journal.begin(head)
+        except OSError as error:
+            self._fail(error)
+
+    def _leave_unopened(self) -> None:
+        write_errors.stop()
+        if hasattr(self, "file"):
+            self.file.discard(self._folder.working)
+        self._journal.close()
+        remove(self._folder.working)
+        if self._keeps_nothing():
+            self._folder.dissolve()
+        else:
+            self._folder.unlock()
+
+    def _keeps_nothing(self) -> bool:
+        """Whether the folder holds nothing that the file lacks."""
+        try:
+            state = read_state(self._folder.journal)
+        except (OSError, PypetError):
+            return False
+        return state is None or not state.has_changes
+
+    # --------------------------------------------------------------- writing
+
+    @property
+    def notes(self) -> bool:
+        """Whether changes go into the journal now."""
+        return self._notes and not self._must_publish and not self._is_replaying
+
+    def keep_open(self) -> None:
+        """Note changes from now on, since `commit` will be called before the file is closed."""
+        self._begin_noting()
+
+    def note(self, trajectory: str, change: Change, content: Any) -> None:
+        """Remember a change that was made in the working copy."""
+        self._is_changed = True
+        if not self.notes:
+            return
+        try:
+            self._journal.note(Entry(trajectory, change, content))
+        except OSError as error:
+            self._fail(error)
+        except Exception as error:  # pickling runs code of the values
+            self._cannot_note(error)
+
+    def change_unnoted(self) -> None:
+        """Say that something changes that no journal can hold; the next commit is a checkpoint."""
+        self._must_publish = self._is_changed = True
+
+    def touch(self) -> None:
+        """Say that something changes that follows from changes to come."""
+        self._is_changed = True
+
+    def _cannot_note(self, error: Exception) -> None:
+        _logger.debug("Changes are not kept in the journal: %s", error)
+        self._must_publish = True
+
+    def hand_out(self) -> None:
+        """Say that the user gets nodes of PyTables, and may change them until the file is closed.
+
+        Nothing counts as stored from now on but by `commit` with `everything`, and by closing.
+        """
+        self._is_live = self._must_publish = self._is_changed = True
+
+    def commit(self, *, everything: bool = False) -> None:
+        """Let what was changed count as stored.
+
+        Parameters
+        ----------
+        everything : bool, optional
+            Whether this is also for what the user changes by means of PyTables.
+
+        Raises
+        ------
+        StorageFailedError
+            If that is impossible; then nothing since the last commit counts.
+        MissingFileError
+            If the file was moved, removed or replaced since the session began.
+        """
+        self._check()
+        self._require_base()
+        if self._depth:
+            return
+        if self._is_live:
+            if everything:
+                self._publish_copy()
+            return
+        if self._must_publish or not self._notes:
+            self.checkpoint()
+            return
+        try:
+            self._journal.commit()
+        except OSError as error:
+            self._fail(error)
+        except Exception as error:  # pickling runs code of the values
+            self._cannot_note(error)
+            self.checkpoint()
+
+    def checkpoint_if_due(self) -> None:
+        """Show what was committed to readers, if that is affordable now."""
+        if self._depth or self._is_live or not self._journal.has_changes:
+            return
+        if self._pace.is_due(self._journal.size):
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Let the file have everything that was changed, and go on in a new working copy.
+
+        Crash story: that of the module.
+        """
+        self._publish(last=False)
+        try:
+            self._clone()
+            self.file.reopen(self._folder.working)
+        except (OSError, tables.HDF5ExtError) as error:
+            self._fail(error)
+        if self._notes:
+            self._begin_journal()
+
+    def _publish_copy(self) -> None:
+        """A checkpoint that leaves the working copy open, for the sake of nodes in use."""
+        copy = os.path.join(self._folder.path, "copy.hdf5")
+        try:
+            self.file.tables.flush()
+            self._check()
+            self._require_base()
+            remove(copy)
+            descriptor = os.open(self._folder.working, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            try:
+                clone(self._folder.working, copy, descriptor)
+            finally:
+                os.close(descriptor)
+            sync(copy)
+            base = identity(copy)
+            publish(copy, self.path)
+        except OSError as error:
+            self._fail(error)
+        self._base = base
+        if self._notes:
+            self._begin_journal()
+
+    # ---------------------------------------------------------- transactions
+
+    def begin_transaction(self) -> None:
+        """From here to the end of the transaction everything is stored or nothing is."""
+        if not self._depth and self._notes:
+            self.commit()
+        self._check()
+        self._depth += 1
+
+    def end_transaction(self) -> None:
+        """Store what the transaction brought, with everything around it."""
+        self._depth -= 1
+        if self._notes or self._must_publish:
+            self.commit()
+
+    def roll_back(self) -> None:
+        """Undo everything since the transaction began."""
+        self._depth = 0
+        self._must_publish = False
+        if self._failure is not None:
+            return
+        self.file.discard(self._folder.working)
+        try:
+            self._journal.roll_back()
+            remove(self._folder.working)
+            self._heard = write_errors.so_far()
+            self._clone()
+            self.file.reopen(self._folder.working)
+            if self._journal.has_changes:
+                self._apply(self._folder.journal, self._journal.end)
+        except OSError as error:
+            self._fail(error)
+
+    # --------------------------------------------------------------- closing
+
+    def close(self, *, last: bool) -> None:
+        """Close the file, so that it has everything, or leave it to the next opening.
+
+        Parameters
+        ----------
+        last : bool
+            Whether the session of many calls ends, if this is one.
+
+        Raises
+        ------
+        StorageFailedError, MissingFileError
+            As `commit`.
+        """
+        self._depth = 0
+        try:
+            waits = not last and (self._is_held or (self._notes and self._pace.may_wait()))
+            if not waits:
+                if self._is_changed or not self._base or self._is_marked():
+                    self._publish(last=True)
+                self._folder.dissolve()
+            elif self._must_publish or not self._base or self._is_due():
+                self._publish(last=False)
+                self._begin_journal()
+            else:
+                self._rest()
+        finally:
+            self._end()
+
+    def _is_marked(self) -> bool:
+        return markers.SESSION in self.file.handles.group("/").attribute_names()
+
+    def _is_due(self) -> bool:
+        self.commit()
+        return self._must_publish or self._pace.is_due(self._journal.size)
+
+    def _rest(self) -> None:
+        self.file.close()
+        self._check()
+        os.rename(self._folder.working, self._folder.rest(self._journal.end))
+        if not self._is_held:
+            self._pace.finish_at_exit(self._finish)
+
+    def abandon(self) -> None:
+        """Close without storing anything since the last commit."""
+        self._end()
+
+    def _end(self) -> None:
+        """Give everything back; after an error what is not committed is dropped."""
+        write_errors.stop()
+        if self.file.tables.isopen:
+            self.file.discard(self._folder.working)
+        with suppress(OSError):
+            self._journal.roll_back()
+        self._journal.close()
+        if self._folder.is_there:
+            remove(self._folder.working)
+            if self._failure is not None and self._keeps_nothing():
+                self._folder.dissolve()
+        self._folder.unlock()
+
+    # --------------------------------------------------------------- publishing
+
+    def _publish(self, *, last: bool) -> None:
+        """Close the working copy and let it take the place of the file."""
+        self._check()
+        start = time.monotonic()
+        try:
+            if self._notes and not self._must_publish:
+                self._journal.commit()
+            self._mark(last)
+            self.file.close()
+            self._check()
+            try:
+                self._require_base()
+            except MissingFileError as error:
+                error.add_note(f"It is kept in {self._rescue()!r}.")
+                raise
+            sync(self._folder.working)
+            base = identity(self._folder.working)
+            if last and self._journal.has_changes:
+                self._journal.finish(base)
+            publish(self._folder.working, self.path)
+        except OSError as error:
+            self._fail(error)
+        self._number += 1
+        self._base = base
+        self._must_publish = self._is_changed = False
+        self._forget_adopted()
+        self._pace.published(time.monotonic() - start)
+
+    def _forget_adopted(self) -> None:
+        """Remove a journal whose changes are in the file now, if its own file has gone."""
+        folder, self._adopted = self._adopted, ""
+        own_file = folder.removesuffix(".session")
+        if folder and not os.path.lexists(own_file):
+            old = locked(own_file, patience=0.0, make=False)
+            if old is not None:
+                old.dissolve()
+
+    def _mark(self, last: bool) -> None:
+        """Say in the file where its journal is, for the file may get another name."""
+        root = self.file.handles.group("/")
+        if not last and self._notes and self._base:
+            mark = f"{self._folder.token} {self._number + 1} {self._folder.path}"
+            root.set_raw_attribute(markers.SESSION, np.array(mark))
+        elif self._is_marked():
+            root.remove_attribute(markers.SESSION)
+
+    def _require_base(self) -> None:
+        """See that the file is the one that the working copy was made of."""
+        found = identity(self.path)
+        if found != self._base:
+            raise MissingFileError(
+                errno.ENOENT,
+                f"The file was {'changed' if found else 'moved or removed'} by another program "
+                "while it was open for writing, so what was stored since cannot be put into it",
+                self._shown,
+            )
+
+    def _rescue(self) -> str:
+        """Keep a closed working copy that cannot take the place of the file; returns its name."""
+        root, extension = os.path.splitext(self.path)
+        number = 1
+        while os.path.lexists(
+            kept := f"{root}_unpublished{'' if number == 1 else f'_{number}'}{extension}"
+        ):
+            number += 1
+        os.rename(self._folder.working, kept)
+        self._journal.begin(JournalHead(self._folder.token, self._number, "", 0.0, 0.0))
+        return kept
+
+    # --------------------------------------------------------------- failing
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        refused = write_errors.refused(self._heard, self._folder.working)
+        if refused is not None:
+            self._fail(refused)
+
+    def _fail(self, error: BaseException) -> None:
+        """End the session for good.
+
+        Raises
+        ------
+        StorageFailedError
+            Always.
+        MissingFileError
+            If that is the error.
+        """
+        if isinstance(error, MissingFileError):
+            raise error
+        cause: Any = error if getattr(error, "errno", None) else error.__cause__ or error
+        reason = getattr(cause, "strerror", None) or str(cause)
+        kept = ""
+        if self._journal.has_changes:
+            kept = (
+                f" and the journal in {self._folder.path!r}, from which the next opening takes "
+                "what the file lacks"
+            )
+        self._failure = StorageFailedError(
+            getattr(cause, "errno", None) or errno.EIO,
+            f"Nothing more can be stored: {reason}. What was stored before is safe, in the file"
+            f"{kept}. Make space or mend the disk, then go on with the same file",
+            self._shown,
+        )
+        raise self._failure from error
+
+
+# ------------------------------------------------------------------ relations
+
+_BASE, _AHEAD, _OTHER = "base", "ahead", "other"
+
+
+def _relation(path: str, state: JournalState) -> str:
+    """Whether a journal is to be applied to a file (`_BASE`), has been, or is another file's."""
+    found = identity(path)
+    if found == state.head.base:
+        return _BASE
+    if found and found == state.final:
+        return _AHEAD
+    token, number, _ = read_mark(path)
+    if token == state.head.token:
+        return _BASE if number == state.head.number else _AHEAD
+    return _OTHER
+
+
+def belongs_to(path: str, folder: SessionFolder) -> bool:
+    """Whether what a folder keeps is about this file, or about none at all."""
+    try:
+        state = read_state(folder.journal)
+    except (OSError, PypetError):
+        return True
+    return state is None or not state.has_changes or _relation(path, state) != _OTHER
+
+
+def read_mark(path: str) -> tuple[str, int, str]:
+    """Token, number of checkpoints and folder of the session that a file is part of; else blank."""
+    try:
+        file = OpenFile(path, writable=False, settings=Settings(), allow_pickle=False)
+    except (OSError, PypetError):
+        return "", 0, ""
+    try:
+        return mark_of(file)
+    finally:
+        file.close()
+
+
+def mark_of(file: OpenFile) -> tuple[str, int, str]:
+    """The same of a file that is open."""
+    root = file.handles.group("/")
+    if markers.SESSION not in root.attribute_names():
+        return "", 0, ""
+    token, _, rest = str(root.raw_attribute(markers.SESSION)).partition(" ")
+    number, _, folder = rest.partition(" ")
+    return (token, int(number), folder) if number.isdigit() else ("", 0, "")
+
+
+def journal_elsewhere(file: OpenFile, here: str) -> tuple[str, JournalState] | None:
+    """Folder and content of the journal that an open file needs and that lies elsewhere."""
+    token, number, folder = mark_of(file)
+    if not folder or folder == here or not os.path.isdir(folder):
+        return None
+    with suppress(OSError, PypetError):
+        state = read_state(os.path.join(folder, "journal"))
+        if state is not None and (state.head.token, state.head.number) == (token, number):
+            return (folder, state) if state.has_changes and not is_alive(folder) else None
+    return None
+
+
+def put_aside(folder: SessionFolder, shown: str) -> None:
+    """Give a folder whose journal belongs to another file a name that nothing looks for."""
+    number = 1
+    while os.path.lexists(aside := f"{folder.path}-kept-{number}"):
+        number += 1
+    os.rename(folder.path, aside)
+    folder.unlock()
+    _logger.warning(
+        "%r is not the file that the journal in %r belongs to, which holds what a killed process "
+        "stored. It is kept as %r. If the file has another name now, move that folder beside it "
+        "as '<name>.session' before you open it.",
+        shown,
+        folder.path,
+        aside,
+    )
