@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_the_archive_as_it_was(path, monkeypatch):
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_changes_by_somebody_else_are_not_lost_silently(path):
+def test_changes_by_another_process_are_not_lost_silently(path):
     traj = stored_example(ArchiveStorageService(path))
     service = traj.v_storage_service
     service.store("OPEN_FILE", None, trajectory_name="example")
@@ -145,7 +145,7 @@ def test_changes_by_somebody_else_are_not_lost_silently(path):
     other = loaded(ArchiveStorageService(path), "example")
     other.f_add_result("theirs", 2)
     other.f_store()
-    with pytest.raises(RuntimeError, match="somebody else"):
+    with pytest.raises(RuntimeError, match="another process"):
         service.store("CLOSE_FILE", None)
     again = loaded(ArchiveStorageService(path), "example")
     assert again.theirs == 2

@@ -4,16 +4,26 @@ The service gives the file its name and says whether pickles are allowed; what i
 up to :mod:`~pypet_trajectory.storage.archive_backend`. Unlike an HDF5 file an archive is not made
 for being appended to by every run of a long experiment: each session that writes ends with a copy
 of the file.
+
+Invariant: whatever the file is, loading gives a tree or raises a `PypetError` of those documented,
+and the memory it takes is bounded by what the file holds.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.exceptions import PypetError, PypetOSError, PypetValueError
 from pypet_trajectory.storage.archive_backend import ArchiveBackend
+from pypet_trajectory.storage.loading import TreeLoader
+from pypet_trajectory.storage.records import NodeRecord
+from pypet_trajectory.storage.restoring import NodeRestorer
+from pypet_trajectory.storage.run_leaves import RunLeaf
 from pypet_trajectory.storage.tree_service import TreeStorageService
 
 
@@ -97,6 +107,49 @@ class ArchiveStorageService(TreeStorageService):
             )
         self.backend.filename = path
 
+    def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
+        """Load `stuff_to_load` as `msg` says; safe with files of strangers.
+
+        Raises
+        ------
+        PypetOSError
+            If the file is damaged, or was made to do harm.
+        PypetError
+            As for :meth:`TreeStorageService.load`.
+        """
+        with self._limits_told():
+            return super().load(msg, stuff_to_load, *args, **kwargs)
+
+    def run_leaves(self, traj: Any, name: str, runs: Collection[int]) -> Iterator[RunLeaf]:
+        """Leaves called `name` of these runs; raises as :meth:`load`."""
+        with self._limits_told():
+            yield from super().run_leaves(traj, name, runs)
+
+    @contextmanager
+    def _limits_told(self) -> Iterator[None]:
+        try:
+            yield
+        except RecursionError as error:
+            raise PypetOSError(
+                f"The archive {self.filename!r} is nested deeper than Python goes here "
+                f"({sys.getrecursionlimit()} calls). If you trust it, call sys.setrecursionlimit "
+                "with a larger number."
+            ) from error
+        except MemoryError as error:
+            raise PypetOSError(
+                f"What the archive {self.filename!r} holds does not fit into memory. Load parts of "
+                "it, or load it on a machine with more memory."
+            ) from error
+
+    def _loader(self) -> TreeLoader:
+        loader = super()._loader()
+        loader.nodes = _ArchiveRestorer(
+            self.filename,
+            allow_pickle=self.allow_pickle,
+            generic_classes=self._unknown_classes == "generic",
+        )
+        return loader
+
     def __repr__(self) -> str:
         return f"<ArchiveStorageService (filename:`{self.filename}`)>"
 
@@ -106,6 +159,31 @@ class ArchiveStorageService(TreeStorageService):
         kwargs.pop("file_title", None)
         if filename is not None:
             self.filename = filename
+
+
+class _ArchiveRestorer(NodeRestorer):
+    """Tells damage from a fault of the leaf that gets the data."""
+
+    def __init__(self, filename: str, *, allow_pickle: bool, generic_classes: bool) -> None:
+        super().__init__(allow_pickle=allow_pickle, generic_classes=generic_classes)
+        self._filename = filename
+
+    def give_items(self, leaf: Any, record: NodeRecord) -> None:
+        """As for all stores; what a leaf makes of data that it never stored is damage."""
+        try:
+            super().give_items(leaf, record)
+        except PypetError as error:
+            error.add_note(f"It concerns {record.full_name!r} in the archive {self._filename!r}.")
+            raise
+        except (RecursionError, MemoryError):
+            raise
+        except Exception as error:
+            raise PypetOSError(
+                f"{record.full_name!r} in the archive {self._filename!r} does not hold what a "
+                f"{type(leaf).__name__} can load ({type(error).__name__}: {error}). If the class "
+                "is your own, look there; else the file is damaged: take a backup, or load the "
+                "other nodes."
+            ) from error
 
 
 def _archive_path(filename: str | os.PathLike[str] | None, trajectory: Any) -> str:

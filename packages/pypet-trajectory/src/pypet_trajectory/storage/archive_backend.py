@@ -15,19 +15,26 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from pypet_trajectory.exceptions import (
-    DataNotInStorageError,
-    PypetKeyError,
-)
-from pypet_trajectory.runs.table import FRESH, NUMERIC_FIELDS, RunTable
+from pypet_trajectory.exceptions import DataNotInStorageError, PypetKeyError
+from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.storage.archive_format import ArchiveFile
+from pypet_trajectory.storage.archive_index import (
+    children_of,
+    damaged,
+    kind_of,
+    meta_of,
+    record_of,
+    taken,
+    texts,
+)
+from pypet_trajectory.storage.archive_places import PlaceReader
+from pypet_trajectory.storage.archive_runs import read_runs, stored_runs
 from pypet_trajectory.storage.archive_values import ValueDecoder, ValueEncoder
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.modes import chosen_items, known_items, merged
 from pypet_trajectory.storage.records import (
     NodeKind,
     NodeRecord,
-    RunFailure,
     RunRows,
     TrajectoryMeta,
     WriteRequest,
@@ -47,30 +54,43 @@ class _Session:
         self.dirty_runs: set[str] = set()
         #: Trajectory to full name of group to short names of its children, in order.
         self.children: dict[str, dict[str, dict[str, None]]] = {}
+        #: Members read so far to the place that they belong to.
+        self._owners: dict[str, str] = {}
 
     @property
     def trajectories(self) -> dict[str, Any]:
         found: dict[str, Any] = self.file.index["trajectories"]
         return found
 
+    def reader(self, place: str) -> PlaceReader:
+        """Reads the members of one place."""
+        return PlaceReader(self.file, self._owners, place)
+
     def commit(self) -> None:
         for name in self.dirty_runs:
             if name in self.trajectories:
-                self.trajectories[name]["runs"] = _stored_runs(self.file, name, self.runs[name])
+                self.trajectories[name]["runs"] = stored_runs(self.file, name, self.runs[name])
         self.dirty_runs.clear()
         if self.file.changed:
             self.file.commit(self._live_members())
 
     def _live_members(self) -> Iterable[str]:
-        for tree in self.trajectories.values():
+        for name, tree in self.trajectories.items():
+            place = f"the trajectory {name!r} in the archive {self.file.path}"
             yield from tree["runs"]["members"]
             for entry in tree["nodes"].values():
-                yield from entry.get("members", ())
-                yield from entry.get("notes_members", ())
+                for key in ("members", "notes_members"):
+                    if key in entry:
+                        yield from texts(entry, key, place)
 
 
 class ArchiveBackend(TreeBackend):
     """Reads and writes nodes of an archive.
+
+    Whatever is in the file, reading raises a `PypetError` if it is not what a writer may have put
+    there: `PypetOSError` for damage, `VersionMismatchError` for another format,
+    `PickleRefusedError` for pickles that are not allowed, `NoSuchServiceError` for unknown forms
+    of data, and `MissingPackageError` for data of packages that are not installed.
 
     Parameters
     ----------
@@ -140,7 +160,10 @@ class ArchiveBackend(TreeBackend):
             }
             session.file.changed = True
         if name not in session.children:
-            session.children[name] = _children_of(session.trajectories[name]["nodes"])
+            session.children[name] = children_of(
+                session.trajectories[name]["nodes"],
+                f"the trajectory {name!r} in the archive {self.filename}",
+            )
         self._name = name
 
     def remove_trajectory(self, name: str) -> None:
@@ -167,12 +190,12 @@ class ArchiveBackend(TreeBackend):
 
     def read_meta(self) -> TrajectoryMeta:
         """Meta data of the selected trajectory."""
-        meta = self._tree["meta"]
+        meta = self._tree.get("meta")
         if meta is None:
             raise DataNotInStorageError(
                 f"The trajectory {self._name!r} in {self.filename!r} has no meta data."
             )
-        return TrajectoryMeta(**{**meta, "explored": tuple(meta["explored"])})
+        return meta_of(meta, self._place("the meta data"))
 
     def write_meta(self, meta: TrajectoryMeta) -> None:
         """Replace the meta data of the selected trajectory."""
@@ -208,8 +231,12 @@ class ArchiveBackend(TreeBackend):
         assert self._name is not None
         session = self._open_session
         if self._name not in session.runs:
-            session.runs[self._name] = _read_runs(session.file, self._tree["runs"])
+            place = self._place("the run table")
+            session.runs[self._name] = read_runs(session.reader(place), self._tree["runs"], place)
         return session.runs[self._name]
+
+    def _place(self, what: str) -> str:
+        return f"{what} of the trajectory {self._name!r} in the archive {self.filename}"
 
     def _mark_runs(self) -> None:
         assert self._name is not None
@@ -221,14 +248,14 @@ class ArchiveBackend(TreeBackend):
     def kind_of(self, full_name: str) -> NodeKind | None:
         """Kind of a node, ``None`` if it is not there."""
         entry = self._nodes.get(full_name)
-        return None if entry is None else NodeKind(entry["kind"])
+        return None if entry is None else kind_of(entry)
 
     def children(self, full_name: str) -> Iterable[tuple[str, NodeKind]]:
         """Short names and kinds of everything directly below a group, in order of storing."""
         nodes = self._nodes
         prefix = f"{full_name}." if full_name else ""
         names = self._children.get(full_name, {})
-        return [(name, NodeKind(nodes[prefix + name]["kind"])) for name in names]
+        return [(name, kind_of(nodes[prefix + name])) for name in names]
 
     @property
     def _children(self) -> dict[str, dict[str, None]]:
@@ -246,36 +273,28 @@ class ArchiveBackend(TreeBackend):
     ) -> NodeRecord:
         """Read one node; storage kinds mean nothing here."""
         entry = self._entry(full_name)
+        place = self._place(repr(full_name) if full_name else "the root")
+        reader = self._open_session.reader(place)
         decoder = ValueDecoder(
-            self._open_session.file.read_array, self.allow_pickle, f"{full_name} in {self.filename}"
+            reader.array, self.allow_pickle, f"{full_name or 'the root'} in {self.filename}"
         )
-        kind = NodeKind(entry["kind"])
         data = None
-        if items and kind is NodeKind.LEAF:
-            names = chosen_items(entry["items"], load_only, load_except, full_name)
-            stored = self._stored_items(entry) if names else {}
+        if items and kind_of(entry) is NodeKind.LEAF:
+            names = chosen_items(texts(entry, "items", place), load_only, load_except, full_name)
+            stored = {}
+            if names:
+                stored = reader.json(taken(entry, "data", str, place))
+            if not isinstance(stored, dict) or not stored.keys() >= set(names):
+                damaged(place, "its data", f"the items {names}", stored)
             data = {name: decoder.decode(stored[name]) for name in names}
-        return NodeRecord(
-            full_name,
-            kind,
-            entry.get("class", ""),
-            entry.get("comment", ""),
-            decoder.decode(entry["notes"]) if "notes" in entry else {},
-            data,
-            entry.get("flags", {}),
-            entry.get("parameter", False),
-            entry.get("value"),
-            entry.get("range", 0),
-            entry.get("target", ""),
-        )
-
-    def _stored_items(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        data = entry.get("data")
-        return {} if data is None else dict(self._open_session.file.read_json(data))
+        annotations = decoder.decode(entry["notes"]) if "notes" in entry else {}
+        if not isinstance(annotations, dict) or not all(type(name) is str for name in annotations):
+            damaged(place, "its annotations", "values by name", annotations)
+        return record_of(entry, full_name, place, annotations, data)
 
     def item_names(self, full_name: str) -> list[str]:
         """Names of a leaf's items."""
-        return list(self._entry(full_name).get("items", ()))
+        return list(texts(self._entry(full_name), "items", self._place(repr(full_name))))
 
     def write_node(self, request: WriteRequest) -> None:
         """Write one group, leaf or link."""
@@ -309,7 +328,8 @@ class ArchiveBackend(TreeBackend):
     def delete_items(self, full_name: str, names: Collection[str]) -> None:
         """Remove single items of a leaf."""
         entry = self._entry(full_name)
-        gone = set(known_items(full_name, names, entry["items"]))
+        available = texts(entry, "items", self._place(repr(full_name)))
+        gone = set(known_items(full_name, names, available))
         if gone:
             record = self.read_node(full_name, items=True)
             kept = {name: value for name, value in (record.items or {}).items() if name not in gone}
@@ -389,18 +409,6 @@ def _plain(item_name: str) -> str:
     return item_name if _PLAIN_NAME.fullmatch(item_name) else "item"
 
 
-def _children_of(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, None]]:
-    group = NodeKind.GROUP.value
-    children: dict[str, dict[str, None]] = {
-        name: {} for name, entry in nodes.items() if entry["kind"] == group
-    }
-    for full_name in nodes:
-        if full_name:
-            parent, _, name = full_name.rpartition(".")
-            children[parent][name] = None
-    return children
-
-
 def _brings_nothing_new(entry: Mapping[str, Any], request: WriteRequest) -> bool:
     """Whether a request can be skipped without reading what is there."""
     record = request.record
@@ -408,7 +416,7 @@ def _brings_nothing_new(entry: Mapping[str, Any], request: WriteRequest) -> bool
         entry["kind"] == record.kind.value
         and request.mode != 3
         and not request.overwrite
-        and set(record.items or ()) <= set(entry.get("items", ()))
+        and set(record.items or ()) <= set(texts(entry, "items", record.full_name))
         and not record.annotations
         and (
             record.kind is not NodeKind.GROUP
@@ -418,39 +426,3 @@ def _brings_nothing_new(entry: Mapping[str, Any], request: WriteRequest) -> bool
             )
         )
     )
-
-
-# ------------------------------------------------------------------ run tables
-
-
-def _stored_runs(file: ArchiveFile, name: str, table: RunTable) -> dict[str, Any]:
-    """Write a run table and return what the index keeps about it."""
-    columns: dict[str, Any] = {}
-    members: list[str] = []
-    for field, fresh in FRESH.items():
-        column = table.column(field)
-        values = column.tolist()
-        if all(value == fresh for value in values):
-            continue
-        if field in NUMERIC_FIELDS:
-            columns[field] = file.add_array(f"{name}/runs/{field}", column)
-        else:
-            columns[field] = file.add_json(f"{name}/runs/{field}", values)
-        members.append(columns[field])
-    if table.names is not None:
-        columns["names"] = file.add_json(f"{name}/runs/names", table.names)
-        members.append(columns["names"])
-    failures = {str(idx): asdict(failure) for idx, failure in table.failures.items()}
-    return {"length": len(table), "columns": columns, "failures": failures, "members": members}
-
-
-def _read_runs(file: ArchiveFile, stored: Mapping[str, Any]) -> RunTable:
-    columns = dict(stored.get("columns", {}))
-    names = columns.pop("names", None)
-    table = RunTable(stored["length"], None if names is None else file.read_json(names))
-    for field, member in columns.items():
-        numeric = field in NUMERIC_FIELDS
-        table.set_column(field, file.read_array(member) if numeric else file.read_json(member))
-    for idx, failure in stored.get("failures", {}).items():
-        table.failures[int(idx)] = RunFailure(**failure)
-    return table

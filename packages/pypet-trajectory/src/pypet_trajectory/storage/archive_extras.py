@@ -143,17 +143,17 @@ def _rebuilt_column(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
 
     ((form, data),) = content.items()
     if form == "numpy":
-        return decoder.decode(data)
+        return decoder.value(data)
     if form == "categorical":
         return pd.Categorical.from_codes(
-            decoder.decode(data["codes"]),
+            decoder.value(data["codes"]),
             categories=_rebuilt_index(data["categories"], decoder),
             ordered=data["ordered"],
         )
     if form == "zoned":
-        times = pd.Series(decoder.decode(data["times"]))
+        times = pd.Series(decoder.value(data["times"]))
         return times.dt.tz_localize("UTC").dt.tz_convert(data["zone"]).array
-    values = [None if item is None else decoder.decode(item) for item in data["values"]]
+    values = [None if item is None else decoder.value(item) for item in data["values"]]
     return pd.array(values, dtype=data["dtype"])
 
 
@@ -164,10 +164,10 @@ def _rebuilt_index(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
     if form == "multi":
         return pd.MultiIndex(
             levels=[_rebuilt_index(level, decoder) for level in data["levels"]],
-            codes=[decoder.decode(codes) for codes in data["codes"]],
-            names=[decoder.decode(name) for name in data["names"]],
+            codes=[decoder.value(codes) for codes in data["codes"]],
+            names=[decoder.value(name) for name in data["names"]],
         )
-    name = decoder.decode(data["name"])
+    name = decoder.value(data["name"])
     if form == "range":
         return pd.RangeIndex(*data["bounds"], name=name)
     values = _rebuilt_column(data["values"], decoder)
@@ -206,7 +206,7 @@ def _rebuilt_series(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
     return pd.Series(
         values,
         index=_rebuilt_index(content["index"], decoder),
-        name=decoder.decode(content["name"]),
+        name=decoder.value(content["name"]),
         dtype=values.dtype,
     )
 
@@ -235,6 +235,10 @@ def _rebuilt_missing(content: str, decoder: ValueDecoder) -> Any:
 
 # --------------------------------------------------------------------- scipy
 
+#: More rows than this, which take a gigabyte while they are empty, no 'lil' matrix may have: the
+#: file would not show how large it becomes in memory.
+_MAX_ROWS = 1 << 23
+
 #: Which arrays make up a matrix of each format; other formats go through coordinates.
 _PARTS = {
     "csr": ("data", "indices", "indptr"),
@@ -245,6 +249,11 @@ _PARTS = {
 
 
 def _sparse_parts(matrix: Any, encoder: ValueEncoder) -> dict[str, Any]:
+    if matrix.format == "lil" and matrix.shape[0] > _MAX_ROWS:
+        raise NoSuchServiceError(
+            f"An archive holds sparse matrices of the format 'lil' with at most {_MAX_ROWS} rows, "
+            f"not {matrix.shape[0]}. Store matrix.tocsr()."
+        )
     names = _PARTS.get(matrix.format)
     if names is None:
         coordinates = matrix.tocoo()
@@ -262,14 +271,20 @@ def _sparse_parts(matrix: Any, encoder: ValueEncoder) -> dict[str, Any]:
 def _rebuilt_sparse(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
     from scipy import sparse
 
-    parts = [decoder.decode(part) for part in content["parts"]]
+    parts = [decoder.value(part) for part in content["parts"]]
     shape = tuple(content["shape"])
     name, kind = content["class"], content["format"]
     if name not in (f"{kind}_matrix", f"{kind}_array") or not hasattr(sparse, name):
         raise NoSuchServiceError(f"There is no sparse matrix class {name!r} in scipy.")
     cls = getattr(sparse, name)
     if kind in _PARTS:
-        return cls(tuple(parts), shape=shape)
+        matrix = cls(tuple(parts), shape=shape)
+        if kind != "dia":
+            # Without it scipy computes with indices that lead out of the arrays.
+            matrix.check_format(full_check=True)
+        return matrix
+    if kind == "lil" and shape[0] > _MAX_ROWS:
+        raise ValueError(f"a matrix of {shape[0]} rows is too large for the format 'lil'")
     coordinates = sparse.coo_array if name.endswith("_array") else sparse.coo_matrix
     return cls(coordinates((parts[0], tuple(parts[1:])), shape=shape))
 

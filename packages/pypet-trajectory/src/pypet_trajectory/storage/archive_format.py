@@ -22,48 +22,21 @@ import contextlib
 import json
 import os
 import shutil
-import struct
 import tempfile
-import tokenize
 import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from io import BytesIO
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from pypet_trajectory.exceptions import (
-    DataNotInStorageError,
-    PypetOSError,
-    PypetRuntimeError,
-    VersionMismatchError,
-)
-
-#: Number of the format written here; archives of a larger number are refused.
-FORMAT = 1
+from pypet_trajectory.exceptions import DataNotInStorageError, PypetOSError, PypetRuntimeError
+from pypet_trajectory.storage.archive_arrays import write_array
+from pypet_trajectory.storage.archive_index import FORMAT, latest_index
+from pypet_trajectory.storage.archive_members import MemberReader
 
 #: Unreferenced bytes below this never cause the archive to be rewritten.
 _TOLERATED_WASTE = 1 << 16
-
-#: What Python's zip reader raises for bytes that no zip writer wrote.
-_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, struct.error)
-
-#: What reading a member raises if its bytes are not what was written.
-_DAMAGE = (
-    *_UNREADABLE,
-    zlib.error,
-    EOFError,
-    OSError,
-    SyntaxError,
-    tokenize.TokenError,  # numpy parses the header of an array as Python
-)
-
-#: Members of up to this many bytes are read as a whole.
-_READ_AT_ONCE = 1 << 20
-
-_WHAT_TO_DO = "Take a backup, or load only what lies elsewhere in the archive."
 
 
 class ArchiveFile:
@@ -82,8 +55,8 @@ class ArchiveFile:
     ------
     FileNotFoundError
         If there is nothing to read.
-    OSError
-        If the file is no archive, or damaged.
+    PypetOSError
+        If the file is no archive, or damaged in any way.
     VersionMismatchError
         If the archive has a newer format.
     """
@@ -93,17 +66,18 @@ class ArchiveFile:
         self.writable = writable
         self._complevel = complevel
         self._zip: zipfile.ZipFile | None = None
+        #: Reads the members of that file.
+        self._members: MemberReader | None = None
         self._temporary: Path | None = None
         self._found = _identity(self.path)
         #: The content of the index: ``{'trajectories': {name: {...}}, ...}``.
         self.index: dict[str, Any] = {"format": FORMAT, "generation": 0, "trajectories": {}}
         self.changed = False
         if self._found is not None:
-            self._zip = _opened(self.path, "r")
             try:
-                self.index = self._read_index()
+                self.index = latest_index(self._use(_opened(self.path, "r")), self.path)
             except BaseException:
-                self._zip.close()
+                self._discard()
                 raise
         elif not writable:
             raise FileNotFoundError(f"There is no archive {str(self.path)!r}.")
@@ -113,70 +87,23 @@ class ArchiveFile:
     # --------------------------------------------------------------- reading
 
     def read_json(self, member: str) -> Any:
-        """Content of a JSON member."""
-        with self._reading(member) as file:
-            return json.load(file)
+        """Content of a JSON member; raises as :meth:`MemberReader.read_json` does."""
+        return self._reader(member).read_json(member)
 
     def read_array(self, member: str) -> np.ndarray[Any, Any]:
-        """Content of an array member; never executes anything.
+        """Content of an array member; raises as :meth:`MemberReader.read_array` does."""
+        return self._reader(member).read_array(member)
 
-        A large array is filled from the file piece by piece, so it is in memory once. Its
-        checksum is compared at the end; that of a small one before anything is interpreted.
-        """
-        with self._reading(member) as file:
-            if self._size(member) <= _READ_AT_ONCE:
-                file = BytesIO(file.read())
-            array: np.ndarray[Any, Any] = np.lib.format.read_array(file, allow_pickle=False)
-            file.read()  # to the end, where the checksum is compared
-        return array
-
-    def _size(self, member: str) -> int:
-        """Number of bytes of a member, not compressed."""
-        assert self._zip is not None
-        return self._zip.getinfo(member).file_size
-
-    @contextlib.contextmanager
-    def _reading(self, member: str) -> Iterator[Any]:
-        """A member as a file; whatever is wrong with its bytes is reported as damage."""
-        if self._zip is None:
+    def _reader(self, member: str) -> MemberReader:
+        if self._members is None:
             raise DataNotInStorageError(f"The archive {self.path} has no member {member!r}.")
-        try:
-            with self._zip.open(member) as file:
-                yield file
-        except KeyError as error:
-            raise PypetOSError(
-                f"The archive {self.path} is damaged: it has no member {member!r}, which its "
-                f"index names. {_WHAT_TO_DO}"
-            ) from error
-        except _DAMAGE as error:
-            raise PypetOSError(
-                f"The member {member!r} of the archive {self.path} is damaged: {error}. "
-                f"{_WHAT_TO_DO}"
-            ) from error
+        return self._members
 
-    def _read_index(self) -> dict[str, Any]:
-        assert self._zip is not None
-        generations = []
-        for name in self._zip.namelist():
-            stem, _, rest = name.partition(".")
-            number, _, extension = rest.partition(".")
-            if stem == "index" and extension == "json" and number.isdecimal():
-                generations.append((int(number), name))
-        if not generations:
-            raise PypetOSError(
-                f"{self.path} is a zip file, but no archive of trajectories: it has no index."
-            )
-        index = self.read_json(max(generations)[1])
-        if not isinstance(index, dict) or not isinstance(index.get("trajectories"), dict):
-            raise PypetOSError(
-                f"{self.path} is a zip file, but no archive of trajectories: its index lists none."
-            )
-        if index.get("format") != FORMAT:
-            raise VersionMismatchError(
-                f"The archive {self.path} has the format {index.get('format')!r}, this version "
-                f"of pypet knows format {FORMAT}. Read it with a newer version."
-            )
-        return index
+    def _use(self, archive: zipfile.ZipFile) -> MemberReader:
+        """Read from this file from now on, and write to it where that is allowed."""
+        self._zip, self._members = archive, None
+        self._members = MemberReader(archive, self.path)
+        return self._members
 
     # --------------------------------------------------------------- writing
 
@@ -188,16 +115,15 @@ class ArchiveFile:
     def add_array(self, stem: str, array: np.ndarray[Any, Any]) -> str:
         """Add an array as ``.npy`` member and return its name, `stem` made unique."""
 
-        def write(file: Any) -> None:
-            np.lib.format.write_array(file, array, allow_pickle=False)
-
-        return self._add(stem, "npy", write)
+        return self._add(stem, "npy", lambda file: write_array(file, array))
 
     def _add(self, stem: str, extension: str, write: Callable[[Any], Any]) -> str:
         target = self._writable_zip()
-        number = self._next_member
-        self._next_member += 1
-        name = f"{stem}.{number}.{extension}"
+        name = ""
+        # An index may be wrong about the numbers that are taken.
+        while not name or name in target.NameToInfo:
+            name = f"{stem}.{self._next_member}.{extension}"
+            self._next_member += 1
         try:
             with target.open(name, "w", force_zip64=True) as file:
                 write(file)
@@ -223,7 +149,8 @@ class ArchiveFile:
                 raise
             if self._zip is not None:
                 self._zip.close()
-            self._zip, self._temporary = fresh, temporary
+            self._use(fresh)
+            self._temporary = temporary
         assert self._zip is not None
         return self._zip
 
@@ -250,13 +177,13 @@ class ArchiveFile:
         OSError
             If writing fails; the archive is then what it was.
         RuntimeError
-            If somebody else changed the archive since it was opened.
+            If another process changed the archive since it was opened.
         """
         if not self.changed:
             return
         if _identity(self.path) != self._found:
             raise PypetRuntimeError(
-                f"The archive {self.path} was changed by somebody else while this session was "
+                f"The archive {self.path} was changed by another process while this session was "
                 "writing to it, so these changes are not kept. Let one process write at a time."
             )
         try:
@@ -279,7 +206,7 @@ class ArchiveFile:
             ) from error
         self._temporary = None
         self._found = _identity(self.path)
-        self._zip = _opened(self.path, "r")
+        self._use(_opened(self.path, "r"))
         self.changed = False
 
     def close(self) -> None:
@@ -291,7 +218,7 @@ class ArchiveFile:
             # Closing writes the directory of a file that is thrown away; a full disk may refuse.
             with contextlib.suppress(OSError):
                 self._zip.close()
-            self._zip = None
+            self._zip = self._members = None
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
             self._temporary = None
@@ -300,6 +227,7 @@ class ArchiveFile:
     def _drop_waste(self, live: set[str]) -> None:
         """Rewrite the temporary file without unreferenced members if these outweigh the rest."""
         source = self._writable_zip()
+        assert self._members is not None
         sizes = {info.filename: info.compress_size for info in source.infolist()}
         used = sum(size for name, size in sizes.items() if name in live)
         if sum(sizes.values()) - used <= max(used, _TOLERATED_WASTE):
@@ -309,27 +237,26 @@ class ArchiveFile:
             with _opened(temporary, "a", self._complevel) as target:
                 for name in sizes:
                     if name in live:
-                        with (
-                            source.open(name) as old,
-                            target.open(name, "w", force_zip64=True) as new,
-                        ):
-                            shutil.copyfileobj(old, new)
+                        with target.open(name, "w", force_zip64=True) as new:
+                            for piece in self._members.pieces(name):
+                                new.write(piece)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         self._discard()
-        self._zip, self._temporary, self.changed = (
-            _opened(temporary, "a", self._complevel),
-            temporary,
-            True,
-        )
+        self._use(_opened(temporary, "a", self._complevel))
+        self._temporary, self.changed = temporary, True
 
 
 def _opened(path: Path, mode: Literal["r", "a"], complevel: int = 0) -> zipfile.ZipFile:
     compression = zipfile.ZIP_DEFLATED if complevel else zipfile.ZIP_STORED
     try:
         return zipfile.ZipFile(path, mode, compression, compresslevel=complevel or None)
-    except _UNREADABLE as error:
+    except OSError as error:
+        raise PypetOSError(f"The archive {path} cannot be opened: {error}") from error
+    # What zipfile raises for bytes that no zip writer wrote is not documented: besides BadZipFile
+    # among others NotImplementedError, struct.error, OverflowError and UnicodeDecodeError.
+    except Exception as error:
         raise PypetOSError(
             f"{path} is no archive of trajectories, or it is damaged: {error}"
         ) from error

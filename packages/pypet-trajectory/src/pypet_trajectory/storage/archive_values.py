@@ -7,7 +7,8 @@ and lists. Everything else is an object with a single key, the name of its form:
 
 Invariant: decoding what was encoded gives the same value of the same type, or encoding refuses.
 Nothing is approximated, and nothing in the JSON is executed: a pickle is written and read only
-where the caller allowed it. Arrays never become text, they are members of their own.
+where the caller allowed it. Arrays never become text, they are members of their own. JSON that no
+encoder wrote is refused, and takes no more memory than is in it.
 """
 
 from __future__ import annotations
@@ -15,13 +16,19 @@ from __future__ import annotations
 import base64
 import math
 import pickle
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from pypet_trajectory.constants import PARAMETERTYPEDICT
-from pypet_trajectory.exceptions import NoSuchServiceError, PickleRefusedError
+from pypet_trajectory.exceptions import (
+    NoSuchServiceError,
+    PickleRefusedError,
+    PypetImportError,
+    PypetOSError,
+)
 from pypet_trajectory.leaves.column_table import ColumnTable
 from pypet_trajectory.leaves.ranges import CompactRange
 
@@ -66,7 +73,7 @@ class ValueEncoder:
             return self._scalar(value)
         package = type(value).__module__.partition(".")[0]
         if package in ("pandas", "scipy", "pypet_trajectory"):
-            # Imported late: whoever has such a value has the package, nobody else needs it.
+            # Imported late: where there is such a value its package is there, too.
             from pypet_trajectory.storage.archive_extras import encode_extra
 
             extra = encode_extra(value, self)
@@ -212,13 +219,39 @@ class ValueDecoder:
 
         Raises
         ------
-        ValueError
+        PypetOSError
+            If no encoder can have written this, or an array of it cannot be read.
+        PickleRefusedError
             If it is a pickle, and pickles are not allowed.
         NoSuchServiceError
             If the form is unknown.
+        MissingPackageError
+            If it is data of a package that is not installed.
         """
+        try:
+            return self.value(data)
+        except (NoSuchServiceError, PickleRefusedError, PypetImportError, PypetOSError):
+            raise
+        except RecursionError as error:
+            raise PypetOSError(
+                f"{self._place!r} holds data that is nested deeper than Python goes here "
+                f"({sys.getrecursionlimit()} calls). If you trust the file, call "
+                "sys.setrecursionlimit with a larger number."
+            ) from error
+        except MemoryError as error:
+            raise PypetOSError(
+                f"{self._place!r} holds data that does not fit into memory: {error}"
+            ) from error
+        except Exception as error:  # what a constructor raises for arguments no encoder gives it
+            raise PypetOSError(
+                f"{self._place!r} holds data that cannot be rebuilt, it is damaged: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+    def value(self, data: Any) -> Any:
+        """The value of a part of what is decoded; raises whatever is wrong with it."""
         if isinstance(data, list):
-            return [self.decode(item) for item in data]
+            return [self.value(item) for item in data]
         if not isinstance(data, dict):
             return data
         ((form, content),) = data.items()
@@ -235,20 +268,28 @@ class ValueDecoder:
         return self._read_array(member)
 
     def _objects(self, content: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-        array = np.empty(math.prod(content["shape"]), dtype=object)
-        for position, item in enumerate(content["items"]):
-            array[position] = self.decode(item)
-        return array.reshape(content["shape"])
+        shape, items = content["shape"], content["items"]
+        if any(type(extent) is not int or extent < 0 for extent in shape):
+            raise ValueError(f"{shape} is no shape")
+        if math.prod(shape) != len(items):
+            raise ValueError(f"an array of shape {shape} cannot hold {len(items)} objects")
+        array = np.empty(len(items), dtype=object)
+        for position, item in enumerate(items):
+            array[position] = self.value(item)
+        return array.reshape(shape)
 
     def _scalar(self, content: list[Any]) -> np.generic:
         description, data = content
-        dtype = np.lib.format.descr_to_dtype(self.decode(description))
-        scalar: np.generic = np.frombuffer(base64.b64decode(data), dtype=dtype)[0]
+        dtype = np.lib.format.descr_to_dtype(self.value(description))
+        found = np.frombuffer(base64.b64decode(data), dtype=dtype)
+        if found.shape != (1,):
+            raise ValueError(f"a number was expected, not {found.shape} of them")
+        scalar: np.generic = found[0]
         return scalar
 
     def _compact_range(self, content: list[Any]) -> Any:
         array, kind = content
-        values = self.decode(array)
+        values = self.value(array)
         compact = CompactRange.from_array(values, PARAMETERTYPEDICT[kind])
         return CompactRange.from_objects(values) if compact is None else compact
 
@@ -256,34 +297,42 @@ class ValueDecoder:
         if not self._allow_pickle:
             raise PickleRefusedError(
                 f"{self._place!r} holds a pickle, and loading it would execute what it says. "
-                "Use allow_pickle=True if you trust whoever wrote the archive."
+                "Use allow_pickle=True if you trust the source of the archive."
             )
-        return pickle.loads(base64.b64decode(content))
+        try:
+            return pickle.loads(base64.b64decode(content))
+        except Exception as error:
+            kind = PypetImportError if isinstance(error, ImportError) else PypetOSError
+            raise kind(
+                f"{self._place!r} holds a pickle that cannot be loaded ({type(error).__name__}: "
+                f"{error}). Can all modules it needs be imported, in the versions it was written "
+                "with?"
+            ) from error
 
 
 _DECODERS: Mapping[str, Callable[[ValueDecoder, Any], Any]] = {
     "int": lambda _, content: int(content, 16),
     "float": lambda _, content: float(content),
     "surrogates": lambda _, content: base64.b64decode(content).decode("utf-8", "surrogatepass"),
-    "complex": lambda decoder, content: complex(*map(decoder.decode, content)),
+    "complex": lambda decoder, content: complex(*map(decoder.value, content)),
     "bytes": lambda _, content: base64.b64decode(content),
     "blob": lambda decoder, content: decoder._array(content).tobytes(),
-    "tuple": lambda decoder, content: tuple(map(decoder.decode, content)),
-    "set": lambda decoder, content: set(map(decoder.decode, content)),
-    "frozenset": lambda decoder, content: frozenset(map(decoder.decode, content)),
+    "tuple": lambda decoder, content: tuple(map(decoder.value, content)),
+    "set": lambda decoder, content: set(map(decoder.value, content)),
+    "frozenset": lambda decoder, content: frozenset(map(decoder.value, content)),
     "dict": lambda decoder, content: {
-        decoder.decode(key): decoder.decode(item) for key, item in content
+        decoder.value(key): decoder.value(item) for key, item in content
     },
-    "numpy_str": lambda decoder, content: np.str_(decoder.decode(content)),
+    "numpy_str": lambda decoder, content: np.str_(decoder.value(content)),
     "numpy_bytes": lambda _, content: np.bytes_(base64.b64decode(content)),
     "scalar": ValueDecoder._scalar,
     "array": ValueDecoder._array,
     "objects": ValueDecoder._objects,
-    "matrix": lambda decoder, content: decoder.decode(content).view(np.matrix),
-    "range": lambda decoder, content: CompactRange.from_objects(map(decoder.decode, content)),
+    "matrix": lambda decoder, content: decoder.value(content).view(np.matrix),
+    "range": lambda decoder, content: CompactRange.from_objects(map(decoder.value, content)),
     "compact_range": ValueDecoder._compact_range,
     "table": lambda decoder, content: ColumnTable(
-        {name: decoder.decode(column) for name, column in content}
+        {name: decoder.value(column) for name, column in content}
     ),
     "pickle": ValueDecoder._pickled,
 }
