@@ -186,6 +186,7 @@ class HDF5StorageService(TreeStorageService):
         )
         super().__init__(backend, allow_pickle=allow_pickle, unknown_classes=unknown_classes)
         self._backend: HDF5Backend = backend
+        self._transactions = 0
         if overwrite_file:
             remove_file(location)
         if trajectory is not None and not trajectory.v_stored:
@@ -197,7 +198,14 @@ class HDF5StorageService(TreeStorageService):
 
     def __getstate__(self) -> dict[str, Any]:
         # An open file stays with the process that opened it.
-        return {**self.__dict__, "_selected": None, "_created": False, "_held_open": False}
+        return {
+            **self.__dict__,
+            "_selected": None,
+            "_created": False,
+            "_held_open": False,
+            "_undo": [],
+            "_transactions": 0,
+        }
 
     # -------------------------------------------------------------- settings
 
@@ -310,7 +318,8 @@ class HDF5StorageService(TreeStorageService):
     def _settle(self) -> None:
         """Let what was stored in a file that stays open count, and show it if that is due."""
         if self._held_open and self._backend.is_open:
-            self._backend.flush()
+            with self._confirming():
+                self._backend.flush()
             self._backend.checkpoint_if_due()
 
     def _require_file(self, filename: str) -> None:
@@ -346,7 +355,8 @@ class HDF5StorageService(TreeStorageService):
 
     def _flush(self, _msg: str, _nothing: Any) -> None:
         # Whoever works on tables of the open file may have rows waiting in PyTables' buffers.
-        self._backend.flush(buffers=True)
+        with self._confirming():
+            self._backend.flush(buffers=True)
 
     def hold(self) -> None:
         """Begin a session of many calls, see `SupportsHolding`."""
@@ -382,19 +392,42 @@ class HDF5StorageService(TreeStorageService):
             The trajectory that is concerned; of no importance here.
         """
         if self._backend.is_open:
-            with self._backend.transaction():
+            with self._undone_on_failure(), self._backend.transaction():
                 yield
             return
         # Other services on the file, and this one, borrow what this one has open.
         owner = self._backend.again()
         owner.open(writable=True)
+        with self._undone_on_failure():
+            try:
+                with owner.transaction():
+                    yield
+            except BaseException:
+                owner.abandon()
+                raise
+            owner.close()
+
+    @contextmanager
+    def _undone_on_failure(self) -> Iterator[None]:
+        """Let what trajectories were told of as stored be taken back if the block fails."""
+        self._transactions += 1
         try:
-            with owner.transaction():
-                yield
+            yield
         except BaseException:
-            owner.abandon()
+            self._take_back()
             raise
-        owner.close()
+        finally:
+            self._transactions -= 1
+        if not self._transactions:
+            self._undo.clear()
+
+    @contextmanager
+    def _confirming(self) -> Iterator[None]:
+        if self._transactions:  # it counts at the end
+            yield
+            return
+        with super()._confirming():
+            yield
 
     def _backup(self, _msg: str, traj: Any, backup_filename: str | None = None) -> None:
         name = traj.v_name

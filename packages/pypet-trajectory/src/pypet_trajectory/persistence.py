@@ -8,6 +8,7 @@ that somebody else wrote sees every request. Nothing here opens files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory import constants
@@ -18,6 +19,7 @@ from pypet_trajectory.exceptions import (
 )
 from pypet_trajectory.names import check_trajectory_name
 from pypet_trajectory.storage.registry import storage_factory
+from pypet_trajectory.storage.service import transaction
 from pypet_trajectory.tree.storage_calls import service_of
 
 if TYPE_CHECKING:
@@ -48,34 +50,34 @@ def store(traj: TrajectoryState, only_init: bool, store_data: int, max_depth: in
             )
         return
     service = service_of(traj)
-    _replace_outdated(traj, service)
-    service.store(
-        constants.TRAJECTORY,
-        traj,
-        trajectory_name=traj.v_name,
-        only_init=only_init,
-        store_data=store_data,
-        max_depth=max_depth,
-    )
+    outdated = _outdated(traj)
+    # Ranges and the run table grow together.
+    with transaction(service, traj.v_name) if outdated else nullcontext():
+        if outdated:
+            service.store(constants.LIST, outdated, trajectory_name=traj.v_name)
+        service.store(
+            constants.TRAJECTORY,
+            traj,
+            trajectory_name=traj.v_name,
+            only_init=only_init,
+            store_data=store_data,
+            max_depth=max_depth,
+        )
+    traj._outdated_in_storage.clear()
     traj._stored = True
     traj._run_table.mark_stored()
 
 
-def _replace_outdated(traj: TrajectoryState, service: StorageService) -> None:
-    """Write parameters whose range grew since they were stored.
-
-    They are replaced, never deleted first: whenever the process dies, the store holds either
-    the old or the new range, and the run table says how many of its values count.
-    """
+def _outdated(traj: TrajectoryState) -> list[Request]:
+    """Requests to replace parameters in the store whose range grew since they were stored."""
+    if not traj._stored:
+        return []
     outdated = [traj._explored_parameters.get(name) for name in sorted(traj._outdated_in_storage)]
-    requests: list[Request] = [
+    return [
         (constants.LEAF, parameter, (), {"store_data": OVERWRITE_DATA})
         for parameter in outdated
         if parameter is not None
     ]
-    if requests and traj._stored:
-        service.store(constants.LIST, requests, trajectory_name=traj.v_name)
-    traj._outdated_in_storage.clear()
 
 
 def load(

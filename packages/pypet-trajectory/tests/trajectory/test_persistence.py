@@ -395,5 +395,6 @@ def test_a_hdf5_file_without_its_distribution_names_what_to_install(monkeypatch)
     from pypet_trajectory.storage import registry
 
     monkeypatch.setattr(registry, "_announced", list)
+    monkeypatch.setattr(registry, "_found", {})  # another test may have loaded it
     with pytest.raises(ImportError, match="pip install"):
         Trajectory("T", filename="x.hdf5")

@@ -8,8 +8,9 @@ closes, also if it fails. What is read and written meanwhile is not known here.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pypet_trajectory.exceptions import PypetValueError
@@ -32,6 +33,8 @@ class SessionService(StorageService):
         #: Whether the trajectory came into being when it was selected.
         self._created = False
         self._held_open = False
+        #: Takes back what trajectories were told of as stored and may still fail to be.
+        self._undo: list[Callable[[], None]] = []
 
     @property
     def backend(self) -> TreeBackend:
@@ -135,9 +138,31 @@ class SessionService(StorageService):
         self._held_open = False
         self._selected = None
         try:
-            self._backend.close()
+            with self._confirming():
+                self._backend.close()
         finally:
             self._created = False
+
+    @contextmanager
+    def _confirming(self) -> Iterator[None]:
+        """After this block what was stored counts; if it fails, nodes learn that they are not."""
+        try:
+            yield
+        except BaseException:
+            self._take_back()
+            raise
+        self._undo.clear()
+
+    def _take_back(self) -> None:
+        undo, self._undo = self._undo, []
+        for take_back in reversed(undo):
+            take_back()
+
+    def _mark_stored(self, node: Any) -> None:
+        """Let a node know that it is stored, until that turns out to have failed."""
+        if not node._stored:
+            node._stored = True
+            self._undo.append(partial(setattr, node, "_stored", False))
 
     def _close(self, name: str | None) -> None:
         if not self._backend.is_open:

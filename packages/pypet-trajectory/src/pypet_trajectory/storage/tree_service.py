@@ -233,7 +233,7 @@ class TreeStorageService(SessionService):
         for node, request in REQUESTS[msg](stuff, *args, **kwargs):
             self._backend.write_node(request)
             if node is not None:
-                node._stored = True
+                self._mark_stored(node)
 
     def _store_run(self, msg: str, traj: Any, *args: Any, **kwargs: Any) -> None:
         outgoing = list(REQUESTS[msg](traj, *args, **kwargs))
@@ -241,7 +241,7 @@ class TreeStorageService(SessionService):
         self._backend.write_delta(RunDelta(traj.v_name, traj.v_idx, requests))
         for node, _ in outgoing:
             if node is not None:
-                node._stored = True
+                self._mark_stored(node)
 
     def _store_trajectory(
         self,
@@ -270,19 +270,21 @@ class TreeStorageService(SessionService):
             if self._created:  # else the next attempt would meet a trajectory of its name
                 self._backend.remove_trajectory(traj.v_name)
             raise
-        traj._stored = True
+        self._mark_stored(traj)
         if only_init or store_data == constants.STORE_NOTHING:
             return
         for node, request in below(traj, store_data, max_depth=max_depth):
             self._backend.write_node(request)
             if node is not None:
-                node._stored = True
+                self._mark_stored(node)
 
     def _store_meta(self, traj: Any) -> None:
         table = traj._run_table
         self._backend.write_meta(meta_of(traj))
-        self._backend.write_runs(table, None if self._created else set(table.changed))
+        changed = set(table.changed)
+        self._backend.write_runs(table, None if self._created else changed)
         table.mark_stored()
+        self._undo.append(lambda: table.changed.update(changed))
 
     # -------------------------------------------------------------- deleting
 
@@ -312,7 +314,7 @@ class TreeStorageService(SessionService):
             parameter = traj.f_get(name)
             request = WriteRequest(record_of(parameter), constants.OVERWRITE_DATA)
             self._backend.write_node(request)
-            parameter._stored = True
+            self._mark_stored(parameter)
 
     def _merge(
         self,

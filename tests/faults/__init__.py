@@ -1,0 +1,1 @@
+"""Faults that are made on purpose: kills, full disks, power cuts, damaged input, rude readers."""
