@@ -91,16 +91,12 @@ def read_array(read: Callable[[int], bytes], size: int) -> np.ndarray[Any, Any]:
             f"its header claims an array of shape {shape} and dtype {dtype}, which is "
             f"{count * dtype.itemsize} bytes, but {remaining} follow"
         )
-    array: np.ndarray[Any, Any] = np.ndarray(count, dtype=dtype)
+    array: np.ndarray[Any, Any] = np.ndarray(shape, dtype, order="F" if is_fortran else "C")
     if remaining:
-        target = array.view(np.uint8)
+        target = (array.T if is_fortran else array).reshape(-1).view(np.uint8)
         for start in range(0, remaining, _PIECE):
             end = min(start + _PIECE, remaining)
             target[start:end] = np.frombuffer(read(end - start), dtype=np.uint8)
-    if is_fortran:
-        array.shape = shape[::-1]
-        return array.transpose()
-    array.shape = shape
     return array
 
 
