@@ -57,6 +57,7 @@ def new_file(
         ) from error
     assert folder is not None
     heard = write_errors.listen()
+    file: OpenFile | None = None
     try:
         base = identity(path)
         folder.discard_working()
@@ -64,16 +65,10 @@ def new_file(
         try:
             yield file
             file.close()
-        except BaseException:
-            file.discard(folder.working)
+        except BaseException as error:
+            _raise_if_refused(heard, folder.working, path, error)
             raise
-        refused = write_errors.refused(heard, folder.working)
-        if refused is not None:
-            raise StorageFailedError(
-                refused.errno,
-                f"The file cannot be written: {refused.strerror}. What was there is as it was",
-                path,
-            )
+        _raise_if_refused(heard, folder.working, path)
         if base:
             shutil.copymode(path, folder.working)
         try:
@@ -88,4 +83,18 @@ def new_file(
         publish(folder.working, path)
     finally:
         write_errors.stop()
+        if file is not None and file.tables.isopen:
+            file.discard(folder.working)
         folder.dissolve()
+
+
+def _raise_if_refused(
+    heard: int, working: str, path: str, cause: BaseException | None = None
+) -> None:
+    refused = write_errors.refused(heard, working)
+    if refused is not None:
+        raise StorageFailedError(
+            refused.errno,
+            f"The file cannot be written: {refused.strerror}. What was there is as it was",
+            path,
+        ) from cause

@@ -426,8 +426,7 @@ class Session:
         """Undo everything since the transaction began."""
         self._depth = 0
         self._must_publish = False
-        if self._failure is not None:
-            return
+        self._check()
         self.file.discard(self._folder.working)
         try:
             self._journal.roll_back()
@@ -485,8 +484,17 @@ class Session:
             self._pace.finish_at_exit(self._finish)
 
     def abandon(self) -> None:
-        """Close without storing anything since the last commit."""
-        self._end()
+        """Close without storing anything since the last commit.
+
+        Raises
+        ------
+        StorageFailedError
+            If the disk refused something, which then is why the caller gives up.
+        """
+        try:
+            self._check()
+        finally:
+            self._end()
 
     def _end(self) -> None:
         """Give everything back; after an error what is not committed is dropped."""

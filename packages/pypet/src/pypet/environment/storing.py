@@ -43,8 +43,7 @@ class ExperimentStore:
     def before_runs(self, changed: list[Any]) -> None:
         """Lock parameters and store what runs depend on.
 
-        If the process dies in here, the file holds everything or, but for the meta data of a new
-        trajectory, nothing of it.
+        If the process dies in here, the file holds everything or nothing of it.
 
         Parameters
         ----------
@@ -64,27 +63,21 @@ class ExperimentStore:
                 for leaf in traj.f_get_config(copy=False).values()
                 if not leaf.v_locked and not leaf.f_is_empty()
             ]
-            if not traj.v_stored:
-                self.meta_data()
-            with self._one_opening(), transaction(traj.v_storage_service, traj.v_name):
-                traj.f_store_items([*_replacing(changed), *self._grown(), *self._unstored()])
-                for leaf in unlocked:
-                    self._open_config[leaf.v_full_name] = (leaf, leaf.f_get())
-                    leaf.f_unlock()  # last, for reading locks, too
-                self.meta_data()
+            with transaction(traj.v_storage_service, traj.v_name):
+                if not traj.v_stored:
+                    self.meta_data()
+                with self._one_opening():
+                    traj.f_store_items([*_replacing(changed), *self._grown(), *self._unstored()])
+                    for leaf in unlocked:
+                        self._open_config[leaf.v_full_name] = (leaf, leaf.f_get())
+                        leaf.f_unlock()  # last, for reading locks, too
+                    self.meta_data()
         else:
             self.meta_data()
 
     def meta_data(self) -> None:
-        """Store meta data and the changed rows of the run table, after ranges that grew."""
-        traj = self._trajectory
-        grown = self._grown()
-        if not grown:
-            traj.f_store(only_init=True)
-            return
-        with self._one_opening(), transaction(traj.v_storage_service, traj.v_name):
-            traj.f_store_items(grown)
-            traj.f_store(only_init=True)
+        """Store meta data and the changed rows of the run table, with ranges that grew."""
+        self._trajectory.f_store(only_init=True)
 
     def after_runs(self, times: list[Any]) -> None:
         """Store everything that is in memory and not in the file.
