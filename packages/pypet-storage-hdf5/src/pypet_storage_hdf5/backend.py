@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.access import access_data, only_reads
 from pypet_storage_hdf5.attributes import write_text
-from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.file import OpenFile, damage_reported, damaged
 from pypet_storage_hdf5.handles import GROUP
 from pypet_storage_hdf5.holders import hold, holder_of, release
 from pypet_storage_hdf5.holding import Holding
@@ -45,6 +45,7 @@ from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.exceptions import (
     DataNotInStorageError,
     PickleRefusedError,
+    PypetError,
     PypetKeyError,
     PypetRuntimeError,
 )
@@ -327,6 +328,7 @@ class HDF5Backend(TreeBackend):
 
     # ----------------------------------------------------------- trajectories
 
+    @damage_reported
     def trajectory_names(self) -> list[str]:
         """Names of all groups below the root, sorted, but those that were never finished."""
         groups = self.file.handles.children("/").groups
@@ -370,6 +372,7 @@ class HDF5Backend(TreeBackend):
         self.deselect()
         self.select(new_name)
 
+    @damage_reported
     def read_meta(self) -> TrajectoryMeta:
         """Meta data of the selected trajectory."""
         with self.file.refusing_pickles(self._overview):
@@ -395,14 +398,17 @@ class HDF5Backend(TreeBackend):
                 write_text(owner, markers.COMMENT, meta.comment)
         self._note(Change.META, meta)
 
+    @damage_reported
     def read_stored_settings(self) -> Settings | None:
         """The settings the selected trajectory was stored with."""
         return read_settings(self.file, self._overview)
 
+    @damage_reported
     def read_runs(self) -> RunTable:
         """The run table."""
         return self._runs.read()
 
+    @damage_reported
     def count_runs(self) -> int:
         """Number of runs."""
         return self._runs.count()
@@ -427,14 +433,21 @@ class HDF5Backend(TreeBackend):
 
     # ------------------------------------------------------------------ nodes
 
+    @damage_reported
     def kind_of(self, full_name: str) -> NodeKind | None:
         """Kind of a node."""
         return self.layout.kind_of(full_name)
 
     def children(self, full_name: str) -> Iterator[tuple[str, NodeKind]]:
         """Names and kinds of what is below a group, each looked at when its turn comes."""
-        return self.layout.children(full_name)
+        try:
+            yield from self.layout.children(full_name)
+        except PypetError:
+            raise
+        except Exception as error:  # damaged files raise all kinds of exceptions
+            raise damaged(self.location, error) from error
 
+    @damage_reported
     def read_node(
         self,
         full_name: str,
@@ -454,6 +467,7 @@ class HDF5Backend(TreeBackend):
             load_flags=load_flags,
         )
 
+    @damage_reported
     def item_names(self, full_name: str) -> list[str]:
         """Names of a leaf's items."""
         return self.layout.item_names(full_name)

@@ -63,10 +63,15 @@ def check_hdf5_file(filename: str | os.PathLike[str]) -> list[Problem]:
         file = OpenFile(path, writable=False, settings=Settings(), allow_pickle=False)
     except (HDF5FileError, PickleRefusedError) as error:
         return [Problem("", "unreadable", str(error))]
+    found: list[Problem] = []
     try:
-        return list(problems(file))
+        for problem in problems(file):
+            found.append(problem)
+    except Exception as error:  # damaged files raise all kinds of exceptions
+        found.append(Problem("", "unreadable", reason(error)))
     finally:
         file.close()
+    return found
 
 
 def problems(file: OpenFile) -> Iterator[Problem]:

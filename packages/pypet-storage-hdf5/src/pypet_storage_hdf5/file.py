@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import copy
 import errno
+import functools
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import tables
 from numpy.typing import NDArray
 
 from pypet_storage_hdf5.handles import Handles
+from pypet_storage_hdf5.objects import require_plausible
 from pypet_storage_hdf5.pickling import refuse_pickles
 from pypet_storage_hdf5.safety.turns import holders, is_lock_conflict, open_in_turn
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.exceptions import PickleRefusedError, PypetError, PypetOSError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _NOTHING_TO_REFUSE = nullcontext()
 
@@ -149,8 +154,13 @@ class OpenFile:
 
     def read_node(self, path: str) -> Any:
         """Whole content of a dataset by PyTables' means."""
+        with self.handles.owner(path) as owner:
+            owner.attribute_names()  # PyTables would crash over damaged ones
         node = self.tables.get_node(path)
         try:
+            # Rows of any length take a pointer and a length each.
+            size = int(node.nrows) * int(getattr(node, "rowsize", 16))
+            require_plausible(node, size, is_chunked=node.chunkshape is not None)
             return node.read()
         finally:
             node.close(flush=False)
@@ -204,3 +214,35 @@ def _opening_error(path: str, actual: str, writable: bool, error: Exception) -> 
         f"{path!r} is a damaged HDF5 file ({reason or text.strip().splitlines()[-1]}). "
         "repair_hdf5_file() saves what can be saved."
     )
+
+
+def damage_reported(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """Let a method of a back end that reads raise `HDF5FileError` whatever is wrong with the file.
+
+    Damaged files make PyTables, numpy and the code that decodes what they read raise all kinds of
+    exceptions.
+    """
+
+    @functools.wraps(method)
+    def reading(backend: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(backend, *args, **kwargs)
+        except (PypetError, ImportError, tables.NoSuchNodeError):
+            raise
+        except Exception as error:
+            raise damaged(backend.location, error) from error
+
+    return reading
+
+
+def damaged(location: str, error: Exception) -> HDF5FileError:
+    """The error to raise for one that a damaged file caused."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    found = HDF5FileError(
+        f"{location!r} cannot be read: {type(error).__name__}: {lines[-1] if lines else ''} The "
+        "file is damaged, or something in it is not as pypet stores it. repair_hdf5_file() saves "
+        "what can be saved."
+    )
+    for note in getattr(error, "__notes__", ()):
+        found.add_note(note)
+    return found

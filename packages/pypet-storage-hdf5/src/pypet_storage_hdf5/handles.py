@@ -23,6 +23,7 @@ import tables
 from tables import hdf5extension
 
 from pypet_storage_hdf5 import markers
+from pypet_storage_hdf5.hdf5_library import LIBRARY, check_links
 from pypet_storage_hdf5.objects import (
     ArrayHandle,
     AttributeOwner,
@@ -88,12 +89,17 @@ class Handles:
         return None if kind == "NoSuchNode" else kind
 
     def children(self, path: str) -> Children:
-        """Names of everything in a group, in HDF5's order (by name)."""
-        if path == "/":
-            names = self._root._g_list_group(self._root._v_parent)
-        else:
-            group = self.group(path)
-            names = group._g_list_group(group)
+        """Names of everything in a group, in HDF5's order (by name).
+
+        Raises
+        ------
+        DamagedNameError
+            If one of them is no UTF-8.
+        """
+        group = self._root if path == "/" else self.group(path)
+        if LIBRARY is not None:
+            check_links(group._v_objectid)
+        names = group._g_list_group(group._v_parent if path == "/" else group)
         return Children(*names[:3])
 
     def link_target(self, path: str) -> str:
@@ -127,10 +133,21 @@ class Handles:
         return self._keep(path, handle)
 
     def dataset(self, path: str) -> DatasetHandle:
-        """An open dataset whose attributes are wanted."""
+        """An open dataset whose attributes are wanted.
+
+        Raises
+        ------
+        tables.HDF5ExtError
+            If it cannot be opened.
+        """
         handle = DatasetHandle(self.file)
         handle._g_new(*self._around(path), False)
-        handle._v_objectid = handle._open_unimplemented()[2]
+        opened = handle._open_unimplemented()
+        if opened is None:  # it is damaged, and PyTables has said so in a warning only
+            raise tables.HDF5ExtError(
+                f"{path!r} in {self.file.filename!r} is no dataset that can be opened.", h5bt=False
+            )
+        handle._v_objectid = opened[2]
         return handle
 
     @contextmanager

@@ -11,6 +11,8 @@ know these functions. Invariant: nothing here unpickles.
 from __future__ import annotations
 
 import functools
+import math
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -20,7 +22,8 @@ import numpy as np
 import tables
 from tables import hdf5extension, tableextension
 
-from pypet_trajectory.exceptions import PypetTypeError
+from pypet_storage_hdf5.hdf5_library import LIBRARY, attribute_names, stored_bytes
+from pypet_trajectory.exceptions import PypetOSError, PypetTypeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +41,15 @@ class AttributeOwner:
     _v_file: tables.File
 
     def attribute_names(self) -> list[str]:
-        """Names of all attributes."""
+        """Names of all attributes.
+
+        Raises
+        ------
+        DamagedNameError
+            If one of them is no UTF-8.
+        """
+        if LIBRARY is not None:
+            return attribute_names(self._v_objectid)
         names: list[str] | None = _ATTRIBUTES._g_list_attr(self)
         return names or []
 
@@ -64,6 +75,39 @@ class AttributeOwner:
     def remove_attribute(self, name: str) -> None:
         """Remove an attribute that is there."""
         _ATTRIBUTES._g_remove(self, name)
+
+
+#: Up to so many bytes nothing is looked at before memory is taken.
+_MODEST = 64 << 20
+#: How much smaller compression makes data at most that consists of nothing but zeros, in files of
+#: people who measure something. A flipped bit in a shape claims millions of times as much.
+_MOST_COMPRESSED = 100_000
+
+
+class ImplausibleSizeError(PypetOSError):
+    """Data claims more memory than what is stored of it can fill."""
+
+
+def require_plausible(node: Any, size: int, *, is_chunked: bool) -> None:
+    """See that data of `size` bytes can come from what an open dataset has in the file.
+
+    Raises
+    ------
+    ImplausibleSizeError
+        If it cannot.
+    """
+    if size <= _MODEST:
+        return
+    stored = os.fstat(node._v_file.fileno()).st_size
+    in_dataset = stored_bytes(node._v_objectid)
+    if in_dataset is not None:
+        stored = min(stored, in_dataset)
+    if size > stored * (_MOST_COMPRESSED if is_chunked else 1):
+        raise ImplausibleSizeError(
+            f"Data claims to have {size} bytes, but the file holds only {stored} bytes of it. The "
+            "file is damaged, or the data was never written; then it can be read in parts, as "
+            "shared data."
+        )
 
 
 class GroupHandle(hdf5extension.Group, AttributeOwner):  # type: ignore[misc]
@@ -107,6 +151,7 @@ class ArrayHandle(_Dataset, hdf5extension.Array):  # type: ignore[misc]
     def read(self) -> NDArray[Any]:
         """The whole content; a scalar dataset gives a 0-d array."""
         shape = self.shape
+        require_plausible(self, math.prod(shape) * self.atom.itemsize, is_chunked=self.is_chunked)
         data = np.empty(shape, dtype=self.atom.dtype)
         if data.size:
             rows = 1 if shape == () else shape[max(self.extdim, 0)]
@@ -129,6 +174,7 @@ class TableHandle(_Dataset, tableextension.Table):  # type: ignore[misc]
     def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Rows from `start` to before `stop`; all if nothing is said."""
         stop = self.nrows if stop is None else min(stop, self.nrows)
+        require_plausible(self, max(stop - start, 0) * self.dtype.itemsize, is_chunked=True)
         rows = np.empty(max(stop - start, 0), self.dtype)
         if len(rows):
             self._read_records(start, len(rows), rows)

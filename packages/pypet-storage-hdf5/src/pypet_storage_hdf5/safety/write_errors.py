@@ -19,18 +19,16 @@ import re
 import threading
 from typing import Any
 
-from tables import hdf5extension
-
-_Id = ctypes.c_int64
+from pypet_storage_hdf5.hdf5_library import LIBRARY, Identifier
 
 
 class _Error(ctypes.Structure):
     """``H5E_error2_t``: one level of an error stack."""
 
     _fields_ = [
-        ("cls_id", _Id),
-        ("maj_num", _Id),
-        ("min_num", _Id),
+        ("cls_id", Identifier),
+        ("maj_num", Identifier),
+        ("min_num", Identifier),
         ("line", ctypes.c_uint),
         ("func_name", ctypes.c_char_p),
         ("file_name", ctypes.c_char_p),
@@ -39,7 +37,7 @@ class _Error(ctypes.Structure):
 
 
 _Visit = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint, ctypes.POINTER(_Error), ctypes.c_void_p)
-_Report = ctypes.CFUNCTYPE(ctypes.c_int, _Id, ctypes.c_void_p)
+_Report = ctypes.CFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_void_p)
 _DEFAULT_STACK = 0
 _DOWNWARD = 1
 #: Where HDF5 calls the operating system, and parts of the names of functions that change the file.
@@ -48,21 +46,12 @@ _WRITING = (b"write", b"trunc", b"flush", b"close")
 _ERRNO = re.compile(r"errno = (\d+), error message = '(.*?)'")
 
 
-def _hdf5() -> Any:
-    """The HDF5 library that PyTables uses, ``None`` if it cannot be reached."""
-    try:
-        # Symbols of the libraries that the extension is linked to are found through it.
-        library = ctypes.CDLL(hdf5extension.__file__)
-        library.H5Eset_auto2.argtypes = [_Id, _Report, ctypes.c_void_p]
-        library.H5Ewalk2.argtypes = [_Id, ctypes.c_int, _Visit, ctypes.c_void_p]
-    except (OSError, AttributeError):
-        return None
-    return library
+if LIBRARY is not None:
+    LIBRARY.H5Eset_auto2.argtypes = [Identifier, _Report, ctypes.c_void_p]
+    LIBRARY.H5Ewalk2.argtypes = [Identifier, ctypes.c_int, _Visit, ctypes.c_void_p]
 
-
-_library = _hdf5()
 #: Whether HDF5 tells about refused writes here.
-CAN_LISTEN = _library is not None
+CAN_LISTEN = LIBRARY is not None
 
 _lock = threading.Lock()
 _listeners = 0
@@ -80,7 +69,7 @@ def _note_refused(_number: int, error: Any, _data: Any) -> int:
 
 @_Report
 def _walk(stack: int, _data: Any) -> int:
-    _library.H5Ewalk2(stack, _DOWNWARD, _note_refused, None)
+    LIBRARY.H5Ewalk2(stack, _DOWNWARD, _note_refused, None)
     return 0
 
 
@@ -89,9 +78,9 @@ def listen() -> int:
     global _listeners
     with _lock:
         _listeners += 1
-        if _library is not None:
+        if LIBRARY is not None:
             # For this thread, where HDF5 keeps an error stack for each.
-            _library.H5Eset_auto2(_DEFAULT_STACK, _walk, None)
+            LIBRARY.H5Eset_auto2(_DEFAULT_STACK, _walk, None)
         return len(_refused)
 
 
@@ -125,8 +114,8 @@ def refused(since: int, path: str) -> OSError | None:
 
 
 def _silence() -> None:
-    if _library is not None:
-        _library.H5Eset_auto2(_DEFAULT_STACK, _Report(), None)
+    if LIBRARY is not None:
+        LIBRARY.H5Eset_auto2(_DEFAULT_STACK, _Report(), None)
 
 
 # HDF5 closes what is open when the process ends, and must not call an interpreter that is gone.

@@ -1,0 +1,109 @@
+"""What is asked of the HDF5 library itself, because PyTables does not offer it, or crashes over it.
+
+The library is the one that PyTables is linked to, found through PyTables' extension. Where it
+cannot be reached, `LIBRARY` is ``None`` and PyTables' own functions are used.
+
+Invariant: names come from here before PyTables sees them. PyTables takes names for UTF-8, and ends
+the process with a segmentation fault when it lists one that is not.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from tables import hdf5extension
+
+from pypet_trajectory.exceptions import PypetOSError
+
+Identifier = ctypes.c_int64
+
+
+def _library() -> Any:
+    try:
+        # Symbols of the libraries that the extension is linked to are found through it.
+        library = ctypes.CDLL(hdf5extension.__file__)
+        library.H5Eset_auto2.restype = library.H5Ewalk2.restype = ctypes.c_int
+        library.H5Aiterate2.restype = library.H5Literate1.restype = ctypes.c_int
+        library.H5Dget_storage_size.restype = ctypes.c_uint64
+        library.H5Dget_storage_size.argtypes = [Identifier]
+    except (OSError, AttributeError):
+        return None
+    return library
+
+
+#: The HDF5 library, ``None`` if it cannot be reached.
+LIBRARY = _library()
+
+
+class DamagedNameError(PypetOSError):
+    """A name in the file is no UTF-8, so the file is damaged."""
+
+
+_Visit = ctypes.CFUNCTYPE(
+    ctypes.c_int, Identifier, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p
+)
+_names: list[bytes] = []
+_add = _names.append
+_BY_NAME, _NATIVE = 0, 2
+
+
+@_Visit
+def _note(_where: int, name: bytes, _info: Any, _data: Any) -> int:
+    _add(name)
+    return 0
+
+
+if LIBRARY is not None:
+    _iterate_attributes = LIBRARY.H5Aiterate2
+    _iterate_attributes.argtypes = [
+        Identifier,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.c_void_p,
+        _Visit,
+        ctypes.c_void_p,
+    ]
+    _iterate_links = LIBRARY.H5Literate1
+    _iterate_links.argtypes = _iterate_attributes.argtypes
+
+
+def attribute_names(identifier: int) -> list[str]:
+    """Names of the attributes of an open object, in HDF5's order.
+
+    Raises
+    ------
+    DamagedNameError
+        If one of them is no UTF-8, or they cannot be listed.
+    """
+    return _listed(_iterate_attributes, identifier)
+
+
+def check_links(identifier: int) -> None:
+    """See that all names in an open group are UTF-8.
+
+    Raises
+    ------
+    DamagedNameError
+        If one of them is not, or they cannot be listed.
+    """
+    _listed(_iterate_links, identifier)
+
+
+def _listed(iterate: Any, identifier: int) -> list[str]:
+    _names.clear()
+    status = iterate(identifier, _BY_NAME, _NATIVE, None, _note, None)
+    try:
+        names = [name.decode() for name in _names]
+    except UnicodeDecodeError as error:
+        raise DamagedNameError(
+            f"The file is damaged: a name in it is no UTF-8 text, but {error.object!r}."
+        ) from error
+    if status < 0:
+        raise DamagedNameError("The file is damaged: names in it cannot be listed.")
+    return names
+
+
+def stored_bytes(identifier: int) -> int | None:
+    """Bytes that the data of an open dataset takes in the file; ``None`` if that is not known."""
+    return None if LIBRARY is None else int(LIBRARY.H5Dget_storage_size(identifier))
