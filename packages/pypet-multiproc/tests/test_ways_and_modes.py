@@ -80,8 +80,9 @@ def slowly(traj):
 @pytest.mark.claim(33, 150)
 @pytest.mark.parametrize("use_pool", [True, False])
 def test_as_many_processes_run_as_there_shall_be(make_traj, use_pool):
+    # With LOCK an outcome is seen when its run ends, not together with later ones.
     names = _children_while_running(
-        make_traj(12), 12, ncores=3, use_pool=use_pool, wrap_mode="LOCAL"
+        make_traj(12), 12, ncores=3, use_pool=use_pool, wrap_mode="LOCK"
     )
     assert 1 <= max(map(len, names)) <= 3
     if use_pool:
