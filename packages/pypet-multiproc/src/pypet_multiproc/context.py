@@ -9,9 +9,12 @@ everything that was sent has been stored, or an error says what has not.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from pypet_multiproc.failures import CleanUp
 from pypet_multiproc.logs.manager import LoggingManager
 from pypet_multiproc.wrapping.base import WrapMode, WrapModeFactory, WrapSettings
 from pypet_multiproc.wrapping.local import LocalWrap
@@ -112,6 +115,8 @@ class MultiprocContext(HasLogger):
         )
         self._wrap: WrapMode | None = None
         self._service: StorageService | None = None
+        #: What is done at the end.
+        self._at_end = ExitStack()
         self._logging_manager: LoggingManager | None = None
 
     # ------------------------------------------------------------- properties
@@ -165,6 +170,8 @@ class MultiprocContext(HasLogger):
         ------
         RuntimeError
             If there is no such wrap mode.
+        StorageFailedError
+            If the storage takes nothing any more.
         """
         if self._wrap is not None:
             return
@@ -173,12 +180,15 @@ class MultiprocContext(HasLogger):
                 f"There is nothing to wrap with the mode {self._wrap_mode!r}; there are "
                 f"{', '.join(sorted(set(self._wrap_modes) - {constants.WRAP_MODE_NONE}))}."
             )
-        self._traj.f_store(only_init=True)
-        wrap = self._make_wrap()
         service = self._traj.v_storage_service
-        wrap.start(service, str(self._traj.v_name))
-        self._service, self._wrap = service, wrap
-        self._traj.v_storage_service = wrap.worker_service()
+        with ExitStack() as at_end:
+            self._traj.f_store(only_init=True)
+            wrap = self._make_wrap()
+            at_end.enter_context(CleanUp(partial(_finalize, wrap)))
+            wrap.start(service, str(self._traj.v_name))
+            self._service, self._wrap = service, wrap
+            self._traj.v_storage_service = wrap.worker_service()
+            self._at_end = at_end.pop_all()
 
     def _make_wrap(self) -> WrapMode:
         settings = self._settings
@@ -215,18 +225,13 @@ class MultiprocContext(HasLogger):
         ------
         StoringFailedError
             If something that was sent could not be stored.
+        StorageFailedError
+            If the storage takes nothing any more.
         """
-        failure = self._finish()
-        if failure is not None:
-            raise failure
-
-    def _finish(self) -> BaseException | None:
-        if self._wrap is None:
-            return None
-        wrap, self._wrap = self._wrap, None
-        self._traj.v_storage_service = self._service
-        wrap.finalize()
-        return wrap.failure()
+        if self._wrap is not None:
+            self._wrap = None
+            self._traj.v_storage_service = self._service
+            self._at_end.close()
 
     def store_references(self, references: Mapping[str, Any]) -> None:
         """Store what processes noted with LOCAL.
@@ -257,17 +262,22 @@ class MultiprocContext(HasLogger):
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        failure = self._finish()
-        if failure is None:
-            return
-        if value is None:
-            raise failure
-        self._logger.error("Not everything was stored: %s", failure)
+        CleanUp(self.finalize).__exit__(kind, value, trace)
 
     def __del__(self) -> None:
         # Half-built objects come here, too.
         if self.__dict__.get("_wrap") is not None:
-            self._finish()
+            try:
+                self.finalize()
+            except Exception as exc:
+                self._logger.error("Not everything was stored: %s", exc)
+
+
+def _finalize(wrap: WrapMode) -> None:
+    wrap.finalize()
+    failure = wrap.failure()
+    if failure is not None:
+        raise failure
 
 
 def _replaced(settings: WrapSettings, **changes: Any) -> WrapSettings:

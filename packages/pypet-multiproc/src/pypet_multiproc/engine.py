@@ -3,7 +3,8 @@
 It is the one place that decides what a failure means: tried again, recorded, or raised. Invariant:
 each task ends as exactly one outcome, or stays open if the engine was stopped before; and when
 :meth:`RunEngine.run` is left, however that happens, no process, file or signal handler of its is
-left behind.
+left behind. A storage that takes nothing any more stops the engine, whatever is to happen to runs
+that fail: no run can do anything about it.
 
 Outcomes come in the order in which runs end, not in that of their indices. The run table is the
 caller's business; the engine only carries its rows to the storage.
@@ -13,6 +14,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
 
 from pypet_multiproc.backends.base import Backend, BackendContext
 from pypet_multiproc.backends.executor import ExecutorBackend
@@ -20,7 +24,7 @@ from pypet_multiproc.backends.pool import PoolBackend
 from pypet_multiproc.backends.process import ProcessBackend
 from pypet_multiproc.backends.serial import SerialBackend
 from pypet_multiproc.experiment import Experiment, RunOutcome, RunTask
-from pypet_multiproc.failures import FAILED, exception_of, reason
+from pypet_multiproc.failures import FAILED, CleanUp, exception_of, reason
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.logs.manager import LoggingManager
 from pypet_multiproc.settings import EngineSettings
@@ -36,6 +40,9 @@ from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
 from pypet_trajectory.storage.memory import InMemoryStorageService
 from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.storage.service import StorageService
+
+if TYPE_CHECKING:
+    from pypet_trajectory.trajectory import Trajectory
 
 _logger = logging.getLogger("pypet")
 
@@ -97,7 +104,7 @@ class RunEngine:
         make_runner: Callable[[RunPolicy], Runner] | None = None,
     ) -> None:
         self.settings = settings
-        #: Whether somebody asked to stop while runs were going on.
+        #: Whether there was a request to stop while runs were going on.
         self.interrupted = False
         self._logging_manager = logging_manager
         self._wrap_modes = wrap_modes
@@ -135,56 +142,64 @@ class RunEngine:
             What a run raised, after its outcome, where failures are raised.
         NotPicklableError
             Before the first run, if something cannot be sent to other processes.
+        StorageFailedError
+            If the storage takes nothing any more. Runs it had not confirmed are open; they are
+            neither tried again nor recorded as failed.
         WriterDiedError
             If the process that writes has ended.
         WorkerStartError
             If worker processes cannot be set up.
         """
         trajectory = experiment.trajectory
-        service = trajectory.v_storage_service
+        name, service = str(trajectory.v_name), trajectory.v_storage_service
         self._service = service
         self._stopping, self._error, self.interrupted = False, None, False
         wrap = self._make_wrap(service)
-        backend: Backend | None = None
-        was_open = self._uses_processes and service is not None and service.is_open
         source = TaskSource(iter(tasks), on_exhausted, self._must_stop)
-        if self.settings.graceful_exit:
-            sigint_handling.start()
-        try:
+        with ExitStack() as at_end:
+            if self.settings.graceful_exit:
+                sigint_handling.start()
+                at_end.callback(self._stop_handling_signals)
+            was_open = self._uses_processes and service is not None and service.is_open
+            if was_open:
+                at_end.enter_context(CleanUp(partial(open_file, service, name)))
             if was_open:
                 # A forked process would inherit the file, and the lock on it.
                 close_file(service)
-            wrap.start(service, str(trajectory.v_name))
+            at_end.enter_context(CleanUp(partial(self._unwrap, wrap, trajectory, service)))
+            wrap.start(service, name)
             self._wrap = wrap
             trajectory.v_storage_service = wrap.main_service()
             backend = self._make_backend(experiment, wrap)
-            yield from self._drive(backend, wrap, source)
-        finally:
-            self._clean_up(experiment, service, backend, wrap)
-            if was_open:
-                open_file(service, str(trajectory.v_name))
+            at_end.enter_context(CleanUp(backend.close))
+            try:
+                yield from self._drive(backend, wrap, source)
+            except ConnectionError:
+                # What this process stores may meet the end of a writer first, and not its reason.
+                yield from self._judged(wrap.settled())
+                failure = wrap.failure()
+                if failure is not None:
+                    raise failure from None
+                raise
         if source.error is not None:
             raise source.error
 
-    def _clean_up(
-        self,
-        experiment: Experiment,
-        service: StorageService,
-        backend: Backend | None,
-        wrap: WrapMode,
-    ) -> None:
+    def _unwrap(self, wrap: WrapMode, trajectory: Trajectory, service: StorageService) -> None:
+        """Let the trajectory have its service again, when everything is stored that can be."""
+        trajectory.v_storage_service = service
+        self._wrap = None
         try:
-            if backend is not None:
-                backend.close()
+            wrap.finalize()
         finally:
-            experiment.trajectory.v_storage_service = service
-            self._wrap = None
-            try:
-                wrap.finalize()
-            finally:
-                if self.settings.graceful_exit:
-                    self.interrupted = self.interrupted or sigint_handling.hit
-                    sigint_handling.finalize()
+            for outcome in wrap.unsettled():
+                trajectory._run_table.set(outcome.idx, completed=0)
+        failure = wrap.failure()
+        if failure is not None:
+            raise failure
+
+    def _stop_handling_signals(self) -> None:
+        self.interrupted = self.interrupted or sigint_handling.hit
+        sigint_handling.finalize()
 
     def _must_stop(self) -> bool:
         if sigint_handling.hit:
@@ -197,9 +212,13 @@ class RunEngine:
             failure = wrap.failure()
             if failure is not None:
                 raise failure
-            if step is not None and self._is_final(*step, source):
-                wrap.after_outcome(step[1])
-                yield from self._judged(wrap.settled())
+            if step is not None:
+                failure = wrap.failure_behind(step[1])
+                if failure is not None:
+                    raise failure
+                if self._is_final(*step, source):
+                    wrap.after_outcome(step[1])
+                    yield from self._judged(wrap.settled())
             if self._error is not None and not self._stopping:
                 self._stopping = True
                 backend.abort()
@@ -299,10 +318,12 @@ class RunEngine:
     def store_run_rows(self, rows: RunRows) -> None:
         """Bring rows of the run table to the storage.
 
-        While runs go on, whoever writes their data writes the rows as well.
+        While runs go on, the process that writes their data writes the rows as well.
 
         Raises
         ------
+        StorageFailedError
+            If the storage takes nothing any more.
         RuntimeError
             If nothing has been run yet, so that there is no storage to bring them to.
         """

@@ -72,5 +72,9 @@ class RunOutcome:
     token: int = field(default=0, repr=False)
     #: How many messages the run sent to the writer process.
     sent: int = field(default=0, repr=False)
+    #: Why the storage takes nothing any more, if the run met that; the run stays open then.
+    storage_failure: str | None = field(default=None, repr=False)
+    #: Whether the run could not send what it stored because the writer process takes nothing.
+    cut_off: bool = field(default=False, repr=False)
     #: Whether the process that ran it was asked to stop.
     interrupted: bool = field(default=False, repr=False)

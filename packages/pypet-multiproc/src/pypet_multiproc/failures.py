@@ -12,9 +12,12 @@ import pickle
 import socket
 import time
 import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 from pypet_multiproc.serialization import dumps
-from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.exceptions import PypetRuntimeError, StorageFailedError
 from pypet_trajectory.storage.records import RunFailure
 
 FAILED = "failed"
@@ -133,9 +136,80 @@ def exception_of(failure: RunFailure, idx: int, exception: BaseException | None)
     if exception is None:
         kind = {LOST: RunLostError, TIMED_OUT: RunTimeoutError}.get(failure.status, RunError)
         exception = kind(f"Run {idx}: {reason(failure)}")
-    if failure.traceback and exception.__traceback__ is None:
+    return with_remote_traceback(exception, failure)
+
+
+def with_remote_traceback(exception: BaseException, failure: RunFailure | None) -> BaseException:
+    """The exception, whose cause shows the traceback of `failure` if it was not raised here."""
+    if failure is not None and failure.traceback and exception.__traceback__ is None:
         exception.__cause__ = RemoteTraceback(failure.traceback)
     return exception
+
+
+def storage_failure(exception: BaseException | None) -> StorageFailedError | None:
+    """The failed storage that an exception tells of: it is that error or was raised from it.
+
+    What was merely being handled does not count: an experiment may be run again where the error
+    of the run before is caught.
+    """
+    seen: set[int] = set()
+    while exception is not None and id(exception) not in seen:
+        if isinstance(exception, StorageFailedError):
+            return exception
+        seen.add(id(exception))
+        exception = exception.__cause__
+    return None
+
+
+class CleanUp(AbstractContextManager[None]):
+    """Calls a function at the end of a ``with`` block; its error never hides one of the block.
+
+    It is raised if the block ended without an error, and otherwise becomes a note of that one. A
+    storage that has failed goes on failing, which is not said again.
+
+    Parameters
+    ----------
+    action : callable
+        What to call, however the block ends.
+
+    Examples
+    --------
+    >>> try:
+    ...     with CleanUp(lambda: [].pop()):
+    ...         raise LookupError("first")
+    ... except LookupError as error:
+    ...     print(error, error.__notes__)
+    first ['Meanwhile also: IndexError: pop from empty list']
+    """
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self._action = action
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._action()
+        except Exception as error:
+            # A generator that is closed while an error is on its way knows that as the context.
+            first = value.__context__ if isinstance(value, GeneratorExit) else value
+            if first is None:
+                raise
+            if not _is_known(error, first):
+                first.add_note(f"Meanwhile also: {type(error).__name__}: {_text(error)}")
+
+
+def _is_known(error: BaseException, first: BaseException) -> bool:
+    """Whether an error says nothing new after another one."""
+    if isinstance(error, StorageFailedError) and storage_failure(first) is not None:
+        return True
+    return error is first or (type(error) is type(first) and _text(error) == _text(first))
 
 
 def explain_exit(exitcode: int | None) -> str:

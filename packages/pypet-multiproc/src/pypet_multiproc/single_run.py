@@ -26,6 +26,7 @@ from pypet_multiproc.failures import (
     describe,
     portable,
     reason,
+    storage_failure,
 )
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.lifeline import storing
@@ -33,6 +34,7 @@ from pypet_multiproc.serialization import Packed
 from pypet_multiproc.tasks import Attempt
 from pypet_multiproc.timeouts import time_limit
 from pypet_multiproc.wrapping.services import MultiprocWrapper
+from pypet_multiproc.writing.files import flush_file
 from pypet_trajectory.constants import OVERWRITE_DATA, STORE_DATA
 from pypet_trajectory.exceptions import PypetRuntimeError
 from pypet_trajectory.runs.lifecycle import abandon_run, finalize_run, start_run
@@ -106,6 +108,7 @@ def run_single(
                 # An earlier try may have stored something that this one has other values for.
                 mode = OVERWRITE_DATA if attempt.repeated else STORE_DATA
                 trajectory.f_store(store_data=mode)
+        _make_safe(service)
         finalize_run(trajectory, completed=True, clean_up=policy.clean_up)
         outcome.row = trajectory._run_table.row(idx)
         _logger.info("Finished single run #%d of %d.", idx, len(trajectory))
@@ -117,21 +120,45 @@ def run_single(
     finally:
         if observer is not None:
             observer.end_run(outcome)
+            if observer.storage_failure is not None:
+                _take_back(trajectory, outcome, observer.storage_failure)
         trajectory._run_by_environment = False
         outcome.interrupted = sigint_handling.hit
     return outcome
 
 
+def _make_safe(service: StorageService | None) -> None:
+    """Flush what a run stored into a file that it left open, before it counts as completed."""
+    with storing:
+        if isinstance(service, MultiprocWrapper):
+            service.make_safe()
+        elif service is not None:
+            flush_file(service)
+
+
+def _take_back(trajectory: Trajectory, outcome: RunOutcome, storage_failure: str) -> None:
+    """Let a run stay open whose function has caught that the storage failed."""
+    outcome.storage_failure = storage_failure
+    if outcome.failure is None:
+        trajectory._run_table.set(outcome.idx, completed=0)
+        outcome.row["completed"] = 0
+
+
 def _note_failure(trajectory: Trajectory, outcome: RunOutcome, exc: BaseException) -> None:
     status = {"status": TIMED_OUT} if isinstance(exc, RunTimeoutError) else {}
     failure = describe(exc, attempts=outcome.attempts, **status)
-    _logger.error(
-        "Run %d failed (attempt %d): %s",
-        outcome.idx,
-        outcome.attempts,
-        reason(failure),
-        exc_info=exc,
-    )
+    failed_storage = storage_failure(exc)
+    if failed_storage is None:
+        _logger.error(
+            "Run %d failed (attempt %d): %s",
+            outcome.idx,
+            outcome.attempts,
+            reason(failure),
+            exc_info=exc,
+        )
+    else:
+        # It is no fault of the run, and the engine raises it.
+        outcome.storage_failure = str(failed_storage)
     outcome.result = None
     outcome.failure = failure
     outcome.exception = exc

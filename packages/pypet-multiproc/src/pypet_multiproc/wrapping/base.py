@@ -3,7 +3,8 @@
 A wrap mode gives workers a storage service to use instead of the real one, and tells the engine
 when the data of a run has arrived. Invariant: an outcome leaves :meth:`WrapMode.settled` only
 once the data of its run is stored, or the failure to store it is part of the outcome. So, unlike
-in pypet 0.7, a run does not count as completed because its data was *sent*.
+in pypet 0.7, a run does not count as completed because its data was *sent*. If the storage fails
+for good, outcomes of runs that it concerns leave in no way: these runs stay open.
 
 One module holds one wrap mode; the engine finds them by name in a table that other
 distributions extend.
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.failures import storage_failure, with_remote_traceback
+from pypet_trajectory.exceptions import StorageFailedError
 from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
@@ -112,8 +115,25 @@ class WrapMode(ABC):
         return None
 
     def failure(self) -> BaseException | None:
-        """Why the wrap mode cannot go on, if so."""
+        """Why the wrap mode cannot go on, if so; after :meth:`finalize`, what has been lost."""
         return None
+
+    def failure_behind(self, outcome: RunOutcome) -> BaseException | None:
+        """Why nothing can be stored any more, if that ended a run, which stays open then.
+
+        Called with each outcome that comes from a run, before anything else is done with it.
+        """
+        if outcome.storage_failure is None:
+            return None
+        failure = storage_failure(outcome.exception) or StorageFailedError(outcome.storage_failure)
+        return with_remote_traceback(failure, outcome.failure)
+
+    def unsettled(self) -> Sequence[RunOutcome]:
+        """After :meth:`finalize`: outcomes of runs in this process whose data has not arrived.
+
+        Only these concern the trajectory of this process, in which such runs have completed.
+        """
+        return ()
 
     # -------------------------------------------------------------- run table
 

@@ -83,6 +83,8 @@ class DeferringSender(StoringOnly):
     def __init__(self, by_delta: bool = True) -> None:
         super().__init__(by_delta)
         self._deferral = Deferral(_SHORT)
+        #: Whether the writer was found to take nothing any more.
+        self._cut_off = False
 
     @property
     def channel(self) -> Channel | None:
@@ -110,6 +112,7 @@ class DeferringSender(StoringOnly):
         self._deferral.end_run()
         if self.channel is not None:
             outcome.token, outcome.sent = self.channel.token, self.channel.sent
+            outcome.cut_off = self._cut_off
             self.channel.begin(0)
 
     def defer(self, allowed: bool) -> None:
@@ -129,5 +132,10 @@ class DeferringSender(StoringOnly):
         try:
             channel.send_waiting()
         except OSError as exc:
+            self._note_end(exc)
             return dict.fromkeys(tokens, exc)
         return {}
+
+    def _note_end(self, exc: OSError) -> None:
+        """Take notice of an error of sending; most of them mean that the writer has ended."""
+        self._cut_off = self._cut_off or isinstance(exc, ConnectionError)

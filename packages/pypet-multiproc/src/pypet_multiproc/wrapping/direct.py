@@ -10,12 +10,13 @@ cost is the work of that moment, and nothing that was reported as done.
 from __future__ import annotations
 
 import time
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.failures import describe
+from pypet_multiproc.failures import describe, storage_failure
 from pypet_multiproc.lifeline import storing
-from pypet_multiproc.wrapping.base import WrapMode, store_rows
+from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.lock import LockWrapper
 from pypet_multiproc.writing.files import kept_open
 from pypet_multiproc.writing.rows import WaitingRows
@@ -29,14 +30,14 @@ _PATIENCE = 0.2
 
 
 class NoLock:
-    """What takes the place of a lock where nobody else can be."""
+    """What takes the place of a lock where one process works alone."""
 
     def acquire(self) -> None:
-        """Nobody to wait for."""
+        """Nothing to wait for."""
         return None
 
     def release(self) -> None:
-        """Nobody waits."""
+        """Nothing waits."""
         return None
 
 
@@ -45,17 +46,21 @@ class DirectWrap(WrapMode):
 
     name: ClassVar[str] = "DIRECT"
     can_load: ClassVar[bool] = True
-    _wrapper: LockWrapper | None = None
+
+    def __init__(self, settings: WrapSettings) -> None:
+        super().__init__(settings)
+        self._wrapper: LockWrapper | None = None
+        self._trajectory_name = ""
+        self._waiting: list[RunOutcome] = []
+        self._rows = WaitingRows()
+        self._short = False
+        self._since = 0.0
 
     def start(self, service: StorageService, trajectory_name: str) -> None:
         """Remember the service."""
         self._wrapper = LockWrapper(service, NoLock(), self.settings.keep_deltas, short=SHORT)
         self._wrapper.defer(True)
         self._trajectory_name = trajectory_name
-        self._waiting: list[RunOutcome] = []
-        self._rows = WaitingRows()
-        self._short = False
-        self._since = 0.0
 
     @property
     def _started(self) -> LockWrapper:
@@ -87,16 +92,24 @@ class DirectWrap(WrapMode):
             note_error(outcome, errors)
         self._settled += waiting
 
-    def _write(self) -> dict[int, BaseException]:
-        """Write data and rows that wait; returns why data of attempts could not be written."""
+    def _write(self) -> Mapping[int, BaseException]:
+        """Write data and rows that wait; returns why data of attempts could not be written.
+
+        If the storage fails none of it counts as written, for the file was not flushed.
+        """
         wrapper = self._started
         if not self._rows:
-            return wrapper.store_deferred()
-        with storing, kept_open(wrapper.storage_service, self._trajectory_name):
-            errors = wrapper.store_deferred()
+            return _unless_failed(wrapper.store_deferred())
+        service = wrapper.storage_service
+        with storing, wrapper.failure_noted(), kept_open(service, self._trajectory_name):
+            errors = _unless_failed(wrapper.store_deferred())
             for rows in self._rows.take():
-                store_rows(wrapper.storage_service, rows)
+                store_rows(service, rows)
         return errors
+
+    def unsettled(self) -> list[RunOutcome]:
+        """Outcomes whose data could not be written."""
+        return self._waiting
 
     def store_run_rows(self, rows: RunRows) -> None:
         """Write them, those of short runs together with the data of further runs."""
@@ -105,15 +118,33 @@ class DirectWrap(WrapMode):
             self._store()
 
     def finalize(self) -> None:
-        """Store what waits."""
-        if self._wrapper is not None:
-            self._write()
+        """Store what waits, unless the storage has failed."""
+        wrapper = self._wrapper
+        if wrapper is None:
+            return
+        try:
+            if wrapper.storage_failure is None:
+                errors = self._write()
+                self._waiting = [each for each in self._waiting if each.token in errors]
+        finally:
             self._wrapper = None
 
 
-def note_error(outcome: RunOutcome, errors: dict[int, Any]) -> None:
+def _unless_failed(errors: Mapping[int, BaseException]) -> Mapping[int, BaseException]:
+    """The errors, unless one of them is that the storage has failed, which is raised."""
+    for error in errors.values():
+        if storage_failure(error) is not None:
+            raise error
+    return errors
+
+
+def note_error(outcome: RunOutcome, errors: Mapping[int, BaseException]) -> None:
     """Let a run have failed whose data could not be stored."""
     error = errors.get(outcome.token)
+    failed_storage = storage_failure(error)
+    if failed_storage is not None:
+        outcome.storage_failure = str(failed_storage)
+    outcome.cut_off = outcome.cut_off or isinstance(error, ConnectionError)
     if error is not None and outcome.failure is None:
         outcome.failure = describe(error, attempts=outcome.attempts)
         outcome.exception = error

@@ -22,7 +22,7 @@ from pypet_multiproc.wrapping.services import StoringOnly
 from pypet_multiproc.writing.files import flush_file, kept_open
 from pypet_multiproc.writing.rows import WaitingRows
 from pypet_trajectory import constants
-from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.exceptions import PypetRuntimeError, StorageFailedError
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.records import RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
@@ -166,12 +166,17 @@ class LocalWrap(WrapMode):
         if not waiting and not self._rows:
             return
         service = self._started
-        with kept_open(service, self._trajectory_name):
-            for outcome in waiting:
-                self._store(outcome, service)
-                self._settled.append(outcome)
-            for rows in self._rows.take():
-                store_rows(service, rows)
+        try:
+            with kept_open(service, self._trajectory_name):
+                for outcome in waiting:
+                    self._store(outcome, service)
+                for rows in self._rows.take():
+                    store_rows(service, rows)
+        except StorageFailedError:
+            self._rows.take()  # to try again is of no use
+            raise
+        # Not before the file is closed, for until then nothing in it is safe.
+        self._settled += waiting
         self._written_at = time.monotonic()
 
     def _store(self, outcome: RunOutcome, service: StorageService) -> None:
@@ -180,6 +185,8 @@ class LocalWrap(WrapMode):
                 deliver((DELTA, (outcome.delta,), {}), service)
             for message in outcome.store_calls or ():
                 deliver(message, service)
+        except StorageFailedError:
+            raise
         except Exception as exc:
             if outcome.failure is None:
                 outcome.failure = describe(exc, attempts=outcome.attempts)
@@ -202,5 +209,7 @@ class LocalWrap(WrapMode):
     def finalize(self) -> None:
         """Write what still waits."""
         if self._service is not None:
-            self._write()
-            self._service = None
+            try:
+                self._write()
+            finally:
+                self._service = None

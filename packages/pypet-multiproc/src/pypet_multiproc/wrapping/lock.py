@@ -8,6 +8,7 @@ closed, so a service that is kept open keeps the lock.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, ClassVar
 
 from pypet_multiproc.experiment import RunOutcome
@@ -17,9 +18,13 @@ from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.deferral import Deferral
 from pypet_multiproc.wrapping.deltas import joined, overwriting
 from pypet_multiproc.wrapping.services import MultiprocWrapper
-from pypet_multiproc.writing.files import kept_open, store_delta
+from pypet_multiproc.writing.files import flush_file, kept_open, store_delta
 from pypet_trajectory import constants
-from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
+from pypet_trajectory.exceptions import (
+    NoSuchServiceError,
+    PypetRuntimeError,
+    StorageFailedError,
+)
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.records import RunDelta, RunRows
@@ -54,7 +59,7 @@ class LockAcquisition(HasLogger):
             try:
                 self._lock.release()
             except RuntimeError as exc:
-                # A network lock may have been given to somebody else after its timeout.
+                # A network lock may have been given to another process after its timeout.
                 self._logger.error("Could not release the lock `%s`: %s", self._lock, exc)
 
 
@@ -93,6 +98,8 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         self._errors: dict[int, BaseException] = {}
         self._token = 0
         self._run_index = -1
+        #: Whether something was stored into a file that stayed open, and not flushed.
+        self._unflushed = False
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -120,6 +127,12 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         """Allow what is stored from now on to wait, if the run was short."""
         self._deferral.function_returned()
 
+    def make_safe(self) -> None:
+        """Flush what the run has stored into a file that it left open."""
+        if self._unflushed and self.is_open:
+            self.call(flush_file, self._storage_service)
+        self._unflushed = False
+
     def end_run(self, outcome: RunOutcome) -> None:
         """Hand over what was kept."""
         if self._keep_deltas:
@@ -146,19 +159,31 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         return bool(self._deferred) and self._deferred[-1][0] == token
 
     def store_deferred(self) -> dict[int, BaseException]:
-        """Store what waits under the lock, opening the file once."""
+        """Store what waits under the lock, opening the file once.
+
+        It is safe when the file was closed or flushed; before that an error that concerns the file
+        as a whole concerns all that was stored with it.
+        """
         if self._deferred:
             deferred, self._deferred = self._deferred, []
-            with storing, self:
-                service: Any = self._storage_service
-                with kept_open(service, deferred[0][1].trajectory_name):
-                    for token, delta in deferred:
-                        try:
-                            service.store_delta(delta)
-                        except Exception as exc:
-                            self._errors[token] = exc
+            try:
+                with storing, self, self.failure_noted():
+                    self._store_all(deferred)
+            except Exception as exc:
+                self._errors.update(dict.fromkeys((token for token, _ in deferred), exc))
         errors, self._errors = self._errors, {}
         return errors
+
+    def _store_all(self, deferred: list[tuple[int, RunDelta]]) -> None:
+        service: Any = self._storage_service
+        with kept_open(service, deferred[0][1].trajectory_name):
+            for token, delta in deferred:
+                try:
+                    service.store_delta(delta)
+                except StorageFailedError:
+                    raise
+                except Exception as exc:
+                    self._errors[token] = exc
 
     def orphaned(self) -> None:
         """Delete the lock's file, which nobody else will do."""
@@ -177,7 +202,7 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
                     msg, stuff_to_store, args, kwargs, run_index=self._run_index
                 )
             except NoSuchServiceError:
-                return self.call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
+                return self._store_as_it_is(msg, stuff_to_store, *args, **kwargs)
             if self.overwrite:
                 delta = overwriting(delta)
             self._deltas.append(delta)
@@ -185,7 +210,12 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
                 self._deferred.append((self._token, delta))
                 return None
             return self.call(store_delta, self._storage_service, delta)
-        return self.call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
+        return self._store_as_it_is(msg, stuff_to_store, *args, **kwargs)
+
+    def _store_as_it_is(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> Any:
+        result = self.call(self._storage_service.store, msg, stuff_to_store, *args, **kwargs)
+        self._unflushed = self.is_open and msg != constants.FLUSH
+        return result
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load under the lock."""
@@ -197,18 +227,29 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
 
     def call(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a function under the lock, after storing what waits."""
+        self._store_earlier_runs()
+        with storing, self, self.failure_noted():
+            return call(*args, **kwargs)
+
+    def _store_earlier_runs(self) -> None:
+        """Store what waits, and keep its errors until they are asked for."""
         if self._deferred:
             errors = self.store_deferred()
             self._errors.update(errors)
-        with storing, self:
-            return call(*args, **kwargs)
 
     def __enter__(self) -> None:
         self.acquire_lock()
 
-    def __exit__(self, *exc_info: object) -> None:
-        # Whoever keeps the file open keeps the lock.
-        if not self._storage_service.is_open:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # A process that keeps the file open keeps the lock, unless the storage has failed: then
+        # the file may never be closed, and others are to find out instead of waiting.
+        done = not self._storage_service.is_open or isinstance(value, StorageFailedError)
+        if done:
             self.release_lock()
 
 

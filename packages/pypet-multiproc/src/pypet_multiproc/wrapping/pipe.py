@@ -48,7 +48,11 @@ class PipeStorageServiceSender(DeferringSender, LockAcquisition):
 
     def send(self, message: Message) -> None:
         if self.channel is not None:
-            self.channel.send(message, more=self.may_wait(message))
+            try:
+                self.channel.send(message, more=self.may_wait(message))
+            except OSError as exc:
+                self._note_end(exc)
+                raise
             return
         if self._lock is None:
             self.conn.send(message)

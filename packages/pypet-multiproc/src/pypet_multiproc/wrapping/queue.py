@@ -46,10 +46,14 @@ class QueueStorageServiceSender(DeferringSender):
         return self.queue if isinstance(self.queue, WriterQueue) else None
 
     def send(self, message: Message) -> None:
-        if self.channel is not None:
-            self.channel.put(message, more=self.may_wait(message))
-        else:
+        if self.channel is None:
             _repeat(lambda: self.queue.put(message))
+            return
+        try:
+            self.channel.put(message, more=self.may_wait(message))
+        except OSError as exc:
+            self._note_end(exc)
+            raise
 
     def send_done(self) -> None:
         """Tell the writer of a queue of the user's own that this was all."""

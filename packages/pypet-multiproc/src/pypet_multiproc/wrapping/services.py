@@ -8,7 +8,8 @@ that do not take records get the leaves themselves.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pypet_multiproc.experiment import RunOutcome
@@ -16,7 +17,7 @@ from pypet_multiproc.wrapping.deltas import joined, overwriting
 from pypet_multiproc.wrapping.messages import DELTA, Message, message_of
 from pypet_multiproc.writing.files import store_delta
 from pypet_trajectory import constants
-from pypet_trajectory.exceptions import NoSuchServiceError
+from pypet_trajectory.exceptions import NoSuchServiceError, StorageFailedError
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.leftovers import patterns_in_memory
@@ -29,6 +30,8 @@ class MultiprocWrapper(StorageService):
 
     #: Set by the worker when a run is tried again: what the earlier try stored is replaced.
     overwrite = False
+    #: Why the storage takes nothing any more, as far as this process knows; it stays so.
+    storage_failure: str | None = None
 
     @property
     def multiproc_safe(self) -> bool:
@@ -59,9 +62,26 @@ class MultiprocWrapper(StorageService):
         """Whether what stores in the end is a service of pypet, which takes records."""
         return False
 
+    def make_safe(self) -> None:
+        """Told by the worker that a run is about to count as completed.
+
+        What the run has stored is safe when this returns, or waits for :meth:`store_deferred`, or
+        is on its way to a writer that will confirm it.
+        """
+        return None
+
     def end_run(self, outcome: RunOutcome) -> None:
         """Told by the worker that the run has ended; adds what only the wrapper knows."""
         return None
+
+    @contextmanager
+    def failure_noted(self) -> Iterator[None]:
+        """Note if the storage fails in this block: a run function may catch that error."""
+        try:
+            yield
+        except StorageFailedError as exc:
+            self.storage_failure = str(exc)
+            raise
 
     def orphaned(self) -> None:
         """Told by the worker that it ends because the main process is gone."""
@@ -211,11 +231,13 @@ class RecordingService(MultiprocWrapper):
         try:
             delta = delta_from_message(msg, stuff_to_store, args, kwargs, run_index=self._run_index)
         except NoSuchServiceError:
-            return self._service.store(msg, stuff_to_store, *args, **kwargs)
+            with self.failure_noted():
+                return self._service.store(msg, stuff_to_store, *args, **kwargs)
         if self.overwrite:
             delta = overwriting(delta)
         self._deltas.append(delta)
-        store_delta(self._service, delta)
+        with self.failure_noted():
+            store_delta(self._service, delta)
         return None
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:

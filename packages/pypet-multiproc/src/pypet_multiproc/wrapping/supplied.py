@@ -2,17 +2,21 @@
 
 A queue of a manager on another machine, a pipe that was made before: these carry messages to a
 writer, but no word back. So, unlike with QUEUE and PIPE, an outcome is settled when the run has
-ended, and errors of storing are logged only.
+ended, and errors of storing are logged only. The exception is a storage that fails for good: the
+writer tells the main process, and goes on to take messages, which it drops, for what the user
+supplies cannot be closed here and processes would wait for room in it.
 """
 
 from __future__ import annotations
 
+import pickle
 from abc import abstractmethod
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar
 
 from pypet_multiproc import lifeline
 from pypet_multiproc.channels import keep_from_children
+from pypet_multiproc.failures import describe, with_remote_traceback
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.locks import OwnerLock
 from pypet_multiproc.processes import default_start_method, process_context, start_quietly
@@ -21,9 +25,9 @@ from pypet_multiproc.wrapping.messages import ROWS
 from pypet_multiproc.wrapping.pipe import PipeStorageServiceSender, PipeStorageServiceWriter
 from pypet_multiproc.wrapping.queue import QueueStorageServiceSender, QueueStorageServiceWriter
 from pypet_trajectory import constants
-from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.exceptions import PypetRuntimeError, StorageFailedError
 from pypet_trajectory.logger import module_logger
-from pypet_trajectory.storage.records import RunRows
+from pypet_trajectory.storage.records import RunFailure, RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 _PATIENCE = 300.0
@@ -31,13 +35,24 @@ _PATIENCE = 300.0
 _logger = module_logger(__name__)
 
 
-def supplied_writer_main(writer: Any, logging_manager: Any, line: Connection) -> None:
+def supplied_writer_main(
+    writer: Any, logging_manager: Any, line: Connection, reports: Connection
+) -> None:
     """Entry point of the process: run a writer until it is told that this was all."""
     lifeline.watch(line)
     sigint_handling.ignore()
     if logging_manager is not None:
         logging_manager.make_logging_handlers_and_tools(multiproc=True)
-    writer.run()
+
+    def report(exc: StorageFailedError) -> None:
+        _logger.error("Nothing more can be stored: %s", exc)
+        reports.send_bytes(pickle.dumps(describe(exc)))
+
+    try:
+        writer.run(report)
+    except StorageFailedError as exc:
+        # Perhaps for the second time; closing the file may be what failed first.
+        reports.send_bytes(pickle.dumps(describe(exc)))
 
 
 class SuppliedWrap(WrapMode):
@@ -49,6 +64,8 @@ class SuppliedWrap(WrapMode):
         super().__init__(settings)
         self._process: Any = None
         self._sender: Any = None
+        self._reports: Connection | None = None
+        self._failure: BaseException | None = None
 
     @abstractmethod
     def _make_sender(self, by_delta: bool) -> Any:
@@ -63,14 +80,22 @@ class SuppliedWrap(WrapMode):
         self._sender = self._make_sender(isinstance(service, SupportsDeltas))
         context = process_context(self.settings.start_method or default_start_method())
         line_there, line_here = context.Pipe(duplex=False)
+        reports_here, reports_there = context.Pipe(duplex=False)
         self._line = keep_from_children(line_here)
+        self._reports = keep_from_children(reports_here)
         self._process = context.Process(
             target=supplied_writer_main,
-            args=(self._make_writer(service), self.settings.logging_manager, line_there),
+            args=(
+                self._make_writer(service),
+                self.settings.logging_manager,
+                line_there,
+                reports_there,
+            ),
             name=self.process_name,
         )
         start_quietly(self._process)
         line_there.close()
+        reports_there.close()
 
     def worker_service(self) -> StorageService:
         """A service that sends to the writer."""
@@ -80,10 +105,21 @@ class SuppliedWrap(WrapMode):
         return service
 
     def failure(self) -> BaseException | None:
-        """An error if the writer has ended."""
-        if self._process is not None and not self._process.is_alive():
+        """An error if the storage has failed or the writer has ended."""
+        self._hear()
+        if self._failure is None and self._process is not None and not self._process.is_alive():
             return PypetRuntimeError(f"The writer process {self._process.name} has ended.")
-        return None
+        return self._failure
+
+    def _hear(self) -> None:
+        """Take notice of what the writer has reported."""
+        try:
+            while self._reports is not None and self._reports.poll():
+                failure: RunFailure = pickle.loads(self._reports.recv_bytes())
+                error = with_remote_traceback(StorageFailedError(failure.message), failure)
+                self._failure = self._failure or error
+        except EOFError:
+            return
 
     def store_run_rows(self, rows: RunRows) -> None:
         """Send them to the writer like data."""
@@ -96,12 +132,17 @@ class SuppliedWrap(WrapMode):
         process, self._process = self._process, None
         if process.is_alive():
             self._sender.send_done()
+        # A report is so small that the writer does not wait for us to hear it.
         process.join(timeout=_PATIENCE)
         if process.is_alive():
             _logger.error("The writer process %s did not end; it is killed.", process.name)
             process.kill()
             process.join()
         self._line.close()
+        self._hear()
+        if self._reports is not None:
+            self._reports.close()
+            self._reports = None
 
 
 class SuppliedQueueWrap(SuppliedWrap):

@@ -88,7 +88,7 @@ class WriterWrap(WrapMode):
         """Let the writer write what it has and end."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            self._note(writer.close())
+            self._note(writer.close(given_up=self._failure is not None))
             self._failure = self._failure or writer.failure()
             self._close_sender()
 
@@ -170,6 +170,14 @@ class WriterWrap(WrapMode):
                 f"{outside.exception}: {outside.message}"
             )
         return self._failure
+
+    def failure_behind(self, outcome: RunOutcome) -> BaseException | None:
+        """Why the writer has ended, if the run could not send to it because of that."""
+        if outcome.cut_off and self._writer is not None and self._failure is None:
+            # A writer says why before it closes connections; one that was killed is just gone.
+            self._writer.wait_for_failure()
+            self._failure = self._writer.failure()
+        return self._failure if outcome.cut_off else super().failure_behind(outcome)
 
     def store_run_rows(self, rows: RunRows) -> None:
         """Let the writer store them."""

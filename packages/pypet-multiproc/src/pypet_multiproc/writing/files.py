@@ -10,8 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+from pypet_multiproc.failures import CleanUp
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError
 from pypet_trajectory.storage.records import RunDelta
@@ -31,15 +33,13 @@ def open_file(service: StorageService, trajectory_name: str) -> bool:
 
 @contextmanager
 def kept_open(service: StorageService, trajectory_name: str) -> Iterator[None]:
-    """Keep the file open in this block; at its end everything is with the operating system."""
+    """Keep the file open in this block; at its end everything is with the operating system.
+
+    Nothing that was stored in the block is safe if the block is left by an error.
+    """
     opened = open_file(service, trajectory_name)
-    try:
+    with CleanUp(partial(close_file if opened else flush_file, service)):
         yield
-    finally:
-        if opened:
-            close_file(service)
-        else:
-            flush_file(service)
 
 
 def flush_file(service: StorageService) -> None:
@@ -52,7 +52,7 @@ def flush_file(service: StorageService) -> None:
 
 
 def store_delta(service: Any, delta: RunDelta) -> None:
-    """Store the records of a run at once, also in a file that somebody holds open."""
+    """Store the records of a run at once, also in a file that is held open."""
     service.store_delta(delta)
     flush_file(service)
 

@@ -21,13 +21,21 @@ from pypet_multiproc.channels import (
     send_frame,
     socket_channel,
 )
-from pypet_multiproc.failures import StoringFailedError, WriterDiedError, explain_exit
+from pypet_multiproc.failures import (
+    StoringFailedError,
+    WriterDiedError,
+    explain_exit,
+    with_remote_traceback,
+)
 from pypet_multiproc.processes import default_start_method, process_context, start_quietly
 from pypet_multiproc.writing.process import Confirmation, WriterSetup, writer_main
-from pypet_trajectory.storage.records import RunRows
+from pypet_trajectory.exceptions import StorageFailedError
+from pypet_trajectory.storage.records import RunFailure, RunRows
 
-#: Seconds without any sign of life after which a writer is given up.
+#: Seconds without any sign of life after which a writer is given up ...
 PATIENCE = 300.0
+#: ... if it cannot go on anyway.
+_PATIENCE_WHEN_BROKEN = 3.0
 
 
 class WriterHandle:
@@ -57,7 +65,9 @@ class WriterHandle:
         reports_there.close()
         self._closed = False
         self._failure: BaseException | None = None
-        # Should nobody close it: before multiprocessing waits for its children at exit.
+        #: News that was heard while something else was waited for.
+        self._early: list[Confirmation] = []
+        # Should it not be closed: before multiprocessing waits for its children at exit.
         self._finalizer = Finalize(self, self._commands.close, exitpriority=10)
 
     @property
@@ -72,14 +82,15 @@ class WriterHandle:
 
     def confirmations(self) -> list[Confirmation]:
         """What the writer has told since the last call."""
-        news = [pickle.loads(frame) for frame in self._reports.read()]
+        news, self._early = self._early + self._hear(), []
+        return news
+
+    def _hear(self) -> list[Confirmation]:
+        news: list[Confirmation] = [pickle.loads(frame) for frame in self._reports.read()]
         for confirmation in news:
             self._closed = self._closed or confirmation.closed
             if confirmation.broken is not None and self._failure is None:
-                failure = confirmation.broken
-                self._failure = StoringFailedError(
-                    f"The writer process could not store: {failure.exception}: {failure.message}"
-                )
+                self._failure = _broken(confirmation.broken, confirmation.storage_failed)
         if self._reports.ended and not self._closed and self._failure is None:
             self._process.join(timeout=1.0)
             self._failure = WriterDiedError(
@@ -97,18 +108,27 @@ class WriterHandle:
 
         Raises
         ------
+        StorageFailedError
+            If it has ended because the storage takes nothing any more.
         WriterDiedError
             If it is gone.
         """
-        self._command("rows", rows)
+        if not self._command("rows", rows):
+            self.wait_for_failure()
+            if self._failure is not None:
+                raise self._failure
 
-    def _command(self, command: str, argument: Any) -> None:
+    def _command(self, command: str, argument: Any) -> bool:
+        """Send a command; returns whether the writer still takes any."""
         try:
             send_frame(self._commands, pickle.dumps((command, argument)))
         except OSError:
-            self.confirmations()
-            if self._failure is not None:
-                raise self._failure from None
+            return False
+        return True
+
+    def wait_for_failure(self) -> None:
+        """Hear out a writer that takes nothing any more, so that :meth:`failure` tells why."""
+        self._early += self._wait_for_end(_PATIENCE_WHEN_BROKEN, renewed=False)
 
     def wait(self, timeout: float) -> list[Confirmation]:
         """News, after waiting for some at most `timeout` seconds."""
@@ -116,24 +136,20 @@ class WriterHandle:
             connection.wait([self._reports.channel], timeout)
         return self.confirmations()
 
-    def close(self) -> list[Confirmation]:
-        """Let the writer write what it has, close the file and end; returns the last news."""
-        news: list[Confirmation] = []
-        # Whether the process lives is not asked: of a process of a fork server that was ended by
-        # a signal nobody knows, and the end of its reports tells as well.
+    def close(self, given_up: bool = False) -> list[Confirmation]:
+        """Let the writer write what it has, close the file and end; returns the last news.
+
+        Parameters
+        ----------
+        given_up : bool
+            Whether it is known not to answer any more, so that there is little to wait for.
+        """
+        # Whether the process lives is not asked: a process of a fork server that was ended by a
+        # signal counts as alive, and the end of its reports tells as well.
         if not self._closed and self._failure is None:
-            try:
-                self._command("close", None)
-            except WriterDiedError:
-                pass
-        patience_ends = time.monotonic() + PATIENCE
-        while not self._closed and not self._reports.ended:
-            fresh = self.wait(1.0)
-            news += fresh
-            if fresh:
-                patience_ends = time.monotonic() + PATIENCE
-            elif time.monotonic() > patience_ends:
-                break
+            self._command("close", None)
+        given_up = given_up or self._failure is not None
+        news = self._wait_for_end(_PATIENCE_WHEN_BROKEN if given_up else PATIENCE)
         self._finalizer.cancel()
         self._commands.close()
         self._process.join(timeout=5.0)
@@ -143,3 +159,33 @@ class WriterHandle:
         self._reports.close()
         self._process.close()
         return news
+
+    def _wait_for_end(self, patience: float, renewed: bool = True) -> list[Confirmation]:
+        """News until there will be no more, for so many seconds at most.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds.
+        renewed : bool
+            Whether they count from the latest news.
+        """
+        news = self.confirmations()
+        patience_ends = time.monotonic() + patience
+        while not self._closed and not self._reports.ended and time.monotonic() < patience_ends:
+            fresh = self.wait(1.0)
+            news += fresh
+            if fresh and renewed:
+                given_up = self._failure is not None
+                patience = min(patience, _PATIENCE_WHEN_BROKEN) if given_up else patience
+                patience_ends = time.monotonic() + patience
+        return news
+
+
+def _broken(failure: RunFailure, storage_failed: bool) -> BaseException:
+    """What to raise for a writer that cannot go on."""
+    if storage_failed:
+        return with_remote_traceback(StorageFailedError(failure.message), failure)
+    return StoringFailedError(
+        f"The writer process could not store: {failure.exception}: {failure.message}"
+    )

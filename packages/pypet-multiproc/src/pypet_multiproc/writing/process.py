@@ -5,20 +5,23 @@ Invariant: a message is confirmed only after the file was flushed, or the error 
 reported; so the main process knows what would survive a crash. When to flush is decided by a
 :class:`~pypet_multiproc.writing.files.FlushClock`.
 
-When the main process dies, the writer writes what has arrived, closes the file and ends.
+When the main process dies, the writer writes what has arrived, closes the file and ends. When the
+storage fails, or cannot be flushed, it confirms nothing any more, says why and ends: in this order,
+so a sender that finds its connection closed is heard later than the reason.
 """
 
 from __future__ import annotations
 
 import pickle
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 from pypet_multiproc.channels import Channel, FrameReader, can_send, send_frame
-from pypet_multiproc.failures import describe
+from pypet_multiproc.failures import CleanUp, describe
 from pypet_multiproc.garbage import GarbageInterval
 from pypet_multiproc.interrupt import sigint_handling
 from pypet_multiproc.lifeline import storing
@@ -26,6 +29,7 @@ from pypet_multiproc.wrapping.messages import DELTA, DONE, ROWS, Message, delive
 from pypet_multiproc.writing.files import FlushClock, close_file, flush_file, open_file
 from pypet_multiproc.writing.rows import WaitingRows
 from pypet_multiproc.writing.source import Incoming, MessageSource
+from pypet_trajectory.exceptions import StorageFailedError
 from pypet_trajectory.logger import HasLogger, module_logger
 from pypet_trajectory.storage.records import RunFailure, RunRows
 from pypet_trajectory.storage.service import StorageService, SupportsDeltas
@@ -44,8 +48,10 @@ class Confirmation:
     failed: dict[int, RunFailure] = field(default_factory=dict)
     #: Whether the file is closed and the writer ends.
     closed: bool = False
-    #: Why the writer cannot go on, if so.
+    #: Why the writer cannot go on, if so; it ends.
     broken: RunFailure | None = None
+    #: Whether that is because the storage takes nothing any more.
+    storage_failed: bool = False
 
 
 class StorageServiceDataHandler(HasLogger):
@@ -68,19 +74,40 @@ class StorageServiceDataHandler(HasLogger):
         """What arrives; subclasses say from where."""
         return iter(())
 
-    def run(self) -> None:
-        """Store until nothing arrives any more or a message says so; errors are logged."""
-        try:
+    def run(self, on_failure: Callable[[StorageFailedError], None] | None = None) -> None:
+        """Store until nothing arrives any more or a message says so; errors are logged.
+
+        If the storage fails, further messages are taken and dropped, so that no process waits for
+        room to send them.
+
+        Parameters
+        ----------
+        on_failure : callable, optional
+            Told at once if the storage fails.
+
+        Raises
+        ------
+        StorageFailedError
+            At the end, if the storage has failed.
+        """
+        failed: StorageFailedError | None = None
+        with CleanUp(self.close_file):
             for message in self.messages():
                 if message[0] == DONE:
                     break
+                if failed is not None:
+                    continue
                 try:
                     self.handle(message)
                     self.flush_file()
+                except StorageFailedError as exc:
+                    failed = exc
+                    if on_failure is not None:
+                        on_failure(exc)
                 except Exception:
                     self._logger.exception("ERROR occurred during storing!")
-        finally:
-            self.close_file()
+            if failed is not None:
+                raise failed
 
     def handle(self, message: Message) -> None:
         """Store what a message brings; lets exceptions pass."""
@@ -146,19 +173,22 @@ class WriterLoop:
         self._clock = FlushClock()
         self._closing = False
         self._orphaned = False
+        #: What is reported last, if the writer cannot go on.
+        self._broken: Confirmation | None = None
         self._logger = module_logger(__name__)
 
     def run(self) -> None:
         """Work until told to end or the main process is gone."""
         self._selector.register(self._commands, EVENT_READ, None)
         self._source.open(self._selector)
-        while True:
+        while self._broken is None:
             quiet = self._listen()
             if self._pending:
                 self._write_one()
             elif self._closing and quiet:
+                self._close()
                 break
-            if self._clock.is_due(busy=bool(self._pending)):
+            if self._broken is None and self._clock.is_due(busy=bool(self._pending)):
                 self._flush()
             self._send_reports(wait=False)
         self._end()
@@ -217,29 +247,44 @@ class WriterLoop:
         token = incoming.token
         try:
             self._handler.handle(pickle.loads(incoming.data))
+        except StorageFailedError as exc:
+            self._break("Could not store a message.", exc)
+            return
         except Exception as exc:
             self._logger.exception("ERROR occurred during storing!")
             self._news.failed[token] = describe(exc)
         self._news.written[token] = self._news.written.get(token, 0) + 1
         self._clock.wrote()
 
-    def _store_rows(self) -> None:
-        for rows in self._rows.take():
-            try:
-                self._handler.store_run_rows(rows)
-            except Exception as exc:
-                self._logger.exception("Could not store rows of the run table.")
-                self._news.broken = describe(exc)
-
     def _flush(self) -> None:
-        self._store_rows()
+        """Write rows, flush, and let confirmations go: of nothing that is not flushed."""
         try:
+            for rows in self._rows.take():
+                self._handler.store_run_rows(rows)
             self._handler.flush_file()
         except Exception as exc:
-            self._logger.exception("Could not flush the file.")
-            self._news.broken = describe(exc)
-        self._clock.flushed()
-        self._queue_reports()
+            self._break("Could not flush the file.", exc)
+        else:
+            self._clock.flushed()
+            self._queue_reports()
+
+    def _close(self) -> None:
+        """As `_flush`, by closing the file."""
+        try:
+            for rows in self._rows.take():
+                self._handler.store_run_rows(rows)
+            self._handler.close_file()
+        except Exception as exc:
+            self._break("Could not close the file.", exc)
+        else:
+            self._queue_reports()
+            self._outbox.append(pickle.dumps(Confirmation(closed=True)))
+
+    def _break(self, what: str, exc: Exception) -> None:
+        """Note that this writer cannot go on."""
+        failed = isinstance(exc, StorageFailedError)
+        self._logger.error("%s %s: %s", what, type(exc).__name__, exc, exc_info=not failed)
+        self._broken = Confirmation(broken=describe(exc), storage_failed=failed)
 
     # ------------------------------------------------------------- reporting
 
@@ -250,8 +295,6 @@ class WriterLoop:
             part = dict(written[start : start + _REPORT_SIZE])
             failed = {token: news.failed[token] for token in part if token in news.failed}
             self._outbox.append(pickle.dumps(Confirmation(part, failed)))
-        if news.broken is not None:
-            self._outbox.append(pickle.dumps(Confirmation(broken=news.broken)))
 
     def _send_reports(self, wait: bool) -> None:
         while self._outbox and not self._orphaned:
@@ -266,17 +309,21 @@ class WriterLoop:
             self._outbox.popleft()
 
     def _end(self) -> None:
-        self._store_rows()
-        broken = self._news.broken
-        try:
-            self._handler.close_file()
-        except Exception as exc:
-            self._logger.exception("Could not close the file.")
-            broken = describe(exc)
-        self._queue_reports()
-        self._outbox.append(pickle.dumps(Confirmation(closed=True, broken=broken)))
-        self._send_reports(wait=True)
-        self._source.close()
+        """Say the last word, and accept nothing any more."""
+        if self._broken is None:
+            self._send_reports(wait=True)
+            self._source.close()
+        else:
+            self._outbox.append(pickle.dumps(self._broken))
+            # If the main process is waiting for us to read, it stops and hears what we say; if it
+            # is waiting for a sender, that one has to stop first.
+            self._commands.close()
+            self._send_reports(wait=False)
+            self._source.close()
+            self._send_reports(wait=True)
+            # For what it may have locked; that it fails as well is no news.
+            with suppress(Exception):
+                self._handler.close_file()
         self._selector.close()
 
 

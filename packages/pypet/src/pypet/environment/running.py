@@ -23,6 +23,7 @@ from pypet.environment.run_data import RunData, drop_all_run_data
 from pypet.environment.run_table import RunTableKeeper
 from pypet.environment.storing import ExperimentStore
 from pypet_multiproc.experiment import Experiment, RunOutcome, RunTask
+from pypet_trajectory.exceptions import StorageFailedError
 from pypet_trajectory.runs.lifecycle import abandon_run
 
 logger = logging.getLogger("pypet")
@@ -106,7 +107,7 @@ class BatchLoop:
         self.expanded = False
 
     def execute(self) -> None:
-        """Do batches until nothing is left or somebody asked to stop."""
+        """Do batches until nothing is left or there was a request to stop."""
         while True:
             self._do_batch()
             length = len(self._traj)
@@ -146,8 +147,8 @@ class BatchLoop:
             ) as outcomes:
                 for outcome in outcomes:
                     self._take(outcome)
-        except BaseException:
-            self._settle_after_error()
+        except BaseException as error:
+            self._settle_after_error(error)
             raise
         self._traj.f_restore_default()
         result_sort(self.results)
@@ -185,13 +186,17 @@ class BatchLoop:
         if outcome.failure is None:
             self._progress(self._completed - 1, len(self._traj))
 
-    def _settle_after_error(self) -> None:
+    def _settle_after_error(self, error: BaseException) -> None:
         """Leave trajectory and file in a true state while an exception is on its way out."""
         try:
             abandon_run(self._traj)
             self._traj.f_restore_default()
             self._keeper.distrust()
-            self._store.meta_data()
+            # A failed storage takes no run table either; the next call of `run` stores it.
+            if not isinstance(error, StorageFailedError):
+                self._store.meta_data()
+        except StorageFailedError as failed:
+            error.add_note(f"The run table could not be stored afterwards: {failed}")
         except Exception:
             # The exception on its way out is the one to be seen; this one is in the log.
             logger.exception("The run table could not be stored after an error.")
