@@ -3,7 +3,8 @@
 What an environment does around its runs, for people who start processes themselves: inside of a
 :class:`MultiprocContext` the trajectory may be handed to several processes, all of which store.
 Invariant: after :meth:`MultiprocContext.finalize` the trajectory has its former service again, and
-everything that was sent has been stored, or an error says what has not.
+everything that was sent has been stored, or an error says what has not. Meanwhile the service is
+held, and may show what was stored at the end.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pypet_multiproc.wrapping.pipe import PipeWrap
 from pypet_multiproc.wrapping.queue import QueueWrap
 from pypet_multiproc.wrapping.registry import WRAP_MODES, make_wrap_mode
 from pypet_multiproc.wrapping.supplied import SuppliedPipeWrap, SuppliedQueueWrap
+from pypet_multiproc.writing.files import held
 from pypet_trajectory import constants
 from pypet_trajectory.decorators import prefix_naming
 from pypet_trajectory.exceptions import PypetRuntimeError
@@ -182,6 +184,8 @@ class MultiprocContext(HasLogger):
             )
         service = self._traj.v_storage_service
         with ExitStack() as at_end:
+            # Before there are other processes, for they belong to the session only then.
+            at_end.enter_context(held(service))
             self._traj.f_store(only_init=True)
             wrap = self._make_wrap()
             at_end.enter_context(CleanUp(partial(_finalize, wrap)))

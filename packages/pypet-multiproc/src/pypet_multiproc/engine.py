@@ -6,6 +6,9 @@ each task ends as exactly one outcome, or stays open if the engine was stopped b
 left behind. A storage that takes nothing any more stops the engine, whatever is to happen to runs
 that fail: no run can do anything about it.
 
+From before the first process starts until the last one has ended the storage is held, so that it
+may show at once what all of them stored.
+
 Outcomes come in the order in which runs end, not in that of their indices. The run table is the
 caller's business; the engine only carries its rows to the storage.
 """
@@ -35,7 +38,7 @@ from pypet_multiproc.wrapping.direct import DirectWrap
 from pypet_multiproc.wrapping.local import LocalWrap
 from pypet_multiproc.wrapping.none import NoWrap
 from pypet_multiproc.wrapping.registry import make_wrap_mode
-from pypet_multiproc.writing.files import close_file, open_file
+from pypet_multiproc.writing.files import close_file, held, open_file
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
 from pypet_trajectory.storage.memory import InMemoryStorageService
 from pypet_trajectory.storage.records import RunRows
@@ -163,6 +166,8 @@ class RunEngine:
             was_open = self._uses_processes and service is not None and service.is_open
             if was_open:
                 at_end.enter_context(CleanUp(partial(open_file, service, name)))
+            # Before there are other processes, for they belong to the session only then.
+            at_end.enter_context(held(service))
             if was_open:
                 # A forked process would inherit the file, and the lock on it.
                 close_file(service)

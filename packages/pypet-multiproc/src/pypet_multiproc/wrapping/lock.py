@@ -7,7 +7,9 @@ closed, so a service that is kept open keeps the lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -17,7 +19,7 @@ from pypet_multiproc.locks import OwnerLock
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.deferral import Deferral
 from pypet_multiproc.wrapping.deltas import joined, overwriting
-from pypet_multiproc.wrapping.services import MultiprocWrapper
+from pypet_multiproc.wrapping.services import NOT_PASSED_ON, MultiprocWrapper
 from pypet_multiproc.writing.files import flush_file, kept_open, store_delta
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import (
@@ -100,11 +102,16 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         self._run_index = -1
         #: Whether something was stored into a file that stayed open, and not flushed.
         self._unflushed = False
+        #: How many blocks need the lock.
+        self._depth = 0
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_") or name in NOT_PASSED_ON:
             raise AttributeError(name)
-        return getattr(self._storage_service, name)
+        attribute = getattr(self._storage_service, name)
+        if name == "transaction":
+            return self._transaction
+        return partial(self.call, attribute) if name == "checkpoint" else attribute
 
     @property
     def storage_service(self) -> StorageService:
@@ -237,8 +244,18 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
             errors = self.store_deferred()
             self._errors.update(errors)
 
+    @contextmanager
+    def _transaction(self, name: str) -> Iterator[None]:
+        """A transaction of the wrapped service, all of it under the lock."""
+        # Data of earlier runs does not share the fate of this transaction.
+        self._store_earlier_runs()
+        service: Any = self._storage_service
+        with self, self.failure_noted(), service.transaction(name):
+            yield
+
     def __enter__(self) -> None:
         self.acquire_lock()
+        self._depth += 1
 
     def __exit__(
         self,
@@ -246,10 +263,11 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._depth -= 1
         # A process that keeps the file open keeps the lock, unless the storage has failed: then
         # the file may never be closed, and others are to find out instead of waiting.
         done = not self._storage_service.is_open or isinstance(value, StorageFailedError)
-        if done:
+        if done and self._depth == 0:
             self.release_lock()
 
 

@@ -24,6 +24,10 @@ from pypet_trajectory.storage.leftovers import patterns_in_memory
 from pypet_trajectory.storage.records import RunDelta
 from pypet_trajectory.storage.service import StorageService
 
+#: What wrappers do not pass on. The real service is held where it was wrapped, as long as it is
+#: wrapped; all processes belong to that session, and none of them may end it.
+NOT_PASSED_ON = frozenset({"hold", "release"})
+
 
 class MultiprocWrapper(StorageService):
     """Base of all services that several processes may use at once."""
@@ -194,7 +198,7 @@ class RecordingService(MultiprocWrapper):
         self._run_index = -1
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "_service":
+        if name.startswith("__") or name == "_service" or name in NOT_PASSED_ON:
             raise AttributeError(name)
         return getattr(self._service, name)
 

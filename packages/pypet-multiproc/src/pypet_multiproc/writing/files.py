@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from pypet_multiproc.failures import CleanUp
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError
 from pypet_trajectory.storage.records import RunDelta
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.storage.service import StorageService, SupportsHolding
 
 
 def open_file(service: StorageService, trajectory_name: str) -> bool:
@@ -40,6 +40,19 @@ def kept_open(service: StorageService, trajectory_name: str) -> Iterator[None]:
     opened = open_file(service, trajectory_name)
     with CleanUp(partial(close_file if opened else flush_file, service)):
         yield
+
+
+def held(service: StorageService | None) -> AbstractContextManager[None]:
+    """Hold a service from now to the end of the block that is entered, if it can be held.
+
+    See :class:`~pypet_trajectory.storage.service.SupportsHolding`. Processes that are started
+    meanwhile and get the service belong to the same session. Unlike with the function of that name
+    there, an error of releasing the service hides no error of the block.
+    """
+    if not isinstance(service, SupportsHolding):
+        return nullcontext()
+    service.hold()
+    return CleanUp(service.release)
 
 
 def flush_file(service: StorageService) -> None:
