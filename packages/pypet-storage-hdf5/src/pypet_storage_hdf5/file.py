@@ -7,7 +7,6 @@ errors name the file that it is a copy of.
 
 from __future__ import annotations
 
-import copy
 import errno
 import functools
 import os
@@ -41,13 +40,6 @@ class HDF5FileError(PypetError, tables.HDF5ExtError):  # type: ignore[misc]
 
 class MissingFileError(PypetOSError, FileNotFoundError):
     """There is no file of that name to read from."""
-
-
-class _Handle:
-    """What all views of one open file share; another opening may take its place."""
-
-    tables: Any
-    handles: Handles
 
 
 class OpenFile:
@@ -96,7 +88,6 @@ class OpenFile:
         # Names of trajectories, items and dictionary keys need not be Python identifiers.
         warnings.filterwarnings("ignore", category=tables.NaturalNameWarning)
         warnings.filterwarnings("ignore", category=tables.PerformanceWarning)
-        self._handle = _Handle()
         self.reopen(path if actual is None else actual, title)
 
     def reopen(self, actual: str, title: str = "") -> None:
@@ -118,29 +109,18 @@ class OpenFile:
             # PyTables reads all attributes of the root at once.
             with self.refusing_pickles("/"):
                 opened = open_in_turn(actual, lambda: tables.open_file(actual, mode, **keywords))
-                self._handle.tables = opened
-                self._handle.handles = Handles(opened)
+                #: The open file as PyTables knows it.
+                self.tables: Any = opened
+                #: What opens, creates, moves and removes objects of the file.
+                self.handles = Handles(opened)
         except PickleRefusedError:
             raise
         except (tables.HDF5ExtError, ValueError, OSError) as error:
             raise _opening_error(self.path, actual, self.writable, error) from error
 
-    @property
-    def tables(self) -> Any:
-        """The open file as PyTables knows it."""
-        return self._handle.tables
-
-    @property
-    def handles(self) -> Handles:
-        """What opens, creates, moves and removes objects of the file."""
-        return self._handle.handles
-
     def shared(self, settings: Settings, *, allow_pickle: bool) -> OpenFile:
         """The same open file for another user, who must not close it."""
-        twin = copy.copy(self)
-        twin.settings = settings
-        twin.allow_pickle = allow_pickle
-        return twin
+        return _SharedFile(self, settings, allow_pickle)
 
     def filters(self, options: Mapping[str, Any] | None = None) -> tables.Filters:
         """Filters of the file's settings, changed by the options of one call."""
@@ -189,6 +169,25 @@ class OpenFile:
             os.truncate(actual, 0)
         with suppress(tables.HDF5ExtError):
             self.close()
+
+
+class _SharedFile(OpenFile):
+    """A file that another user has opened, and may open again meanwhile."""
+
+    def __init__(self, owner: OpenFile, settings: Settings, allow_pickle: bool) -> None:
+        self._owner = owner
+        self.path, self.writable = owner.path, owner.writable
+        self.settings, self.allow_pickle = settings, allow_pickle
+
+    @property
+    def tables(self) -> Any:  # type: ignore[override]
+        """The open file as PyTables knows it."""
+        return self._owner.tables
+
+    @property
+    def handles(self) -> Handles:  # type: ignore[override]
+        """What opens, creates, moves and removes objects of the file."""
+        return self._owner.handles
 
 
 def _opening_error(path: str, actual: str, writable: bool, error: Exception) -> Exception:

@@ -99,8 +99,7 @@ class Handles:
         group = self._root if path == "/" else self.group(path)
         if LIBRARY is not None:
             check_links(group._v_objectid)
-        names = group._g_list_group(group._v_parent if path == "/" else group)
-        return Children(*names[:3])
+        return Children(*group._g_list_group(group._v_parent if path == "/" else group)[:3])
 
     def link_target(self, path: str) -> str:
         """Where a soft link points to; ``''`` for an external link."""

@@ -24,7 +24,7 @@ def _library() -> Any:
         # Symbols of the libraries that the extension is linked to are found through it.
         library = ctypes.CDLL(hdf5extension.__file__)
         library.H5Eset_auto2.restype = library.H5Ewalk2.restype = ctypes.c_int
-        library.H5Aiterate2.restype = library.H5Literate1.restype = ctypes.c_int
+        library.H5Aiterate2.restype = library.H5Giterate.restype = ctypes.c_int
         library.H5Dget_storage_size.restype = ctypes.c_uint64
         library.H5Dget_storage_size.argtypes = [Identifier]
     except (OSError, AttributeError):
@@ -40,16 +40,23 @@ class DamagedNameError(PypetOSError):
     """A name in the file is no UTF-8, so the file is damaged."""
 
 
-_Visit = ctypes.CFUNCTYPE(
+_VisitAttribute = ctypes.CFUNCTYPE(
     ctypes.c_int, Identifier, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p
 )
+_VisitLink = ctypes.CFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_char_p, ctypes.c_void_p)
 _names: list[bytes] = []
 _add = _names.append
 _BY_NAME, _NATIVE = 0, 2
 
 
-@_Visit
-def _note(_where: int, name: bytes, _info: Any, _data: Any) -> int:
+@_VisitAttribute
+def _note_attribute(_where: int, name: bytes, _info: Any, _data: Any) -> int:
+    _add(name)
+    return 0
+
+
+@_VisitLink
+def _note_link(_where: int, name: bytes, _data: Any) -> int:
     _add(name)
     return 0
 
@@ -61,11 +68,17 @@ if LIBRARY is not None:
         ctypes.c_int,
         ctypes.c_int,
         ctypes.c_void_p,
-        _Visit,
+        _VisitAttribute,
         ctypes.c_void_p,
     ]
-    _iterate_links = LIBRARY.H5Literate1
-    _iterate_links.argtypes = _iterate_attributes.argtypes
+    _iterate_links = LIBRARY.H5Giterate
+    _iterate_links.argtypes = [
+        Identifier,
+        ctypes.c_char_p,
+        ctypes.c_void_p,
+        _VisitLink,
+        ctypes.c_void_p,
+    ]
 
 
 def attribute_names(identifier: int) -> list[str]:
@@ -76,7 +89,8 @@ def attribute_names(identifier: int) -> list[str]:
     DamagedNameError
         If one of them is no UTF-8, or they cannot be listed.
     """
-    return _listed(_iterate_attributes, identifier)
+    _names.clear()
+    return _listed(_iterate_attributes(identifier, _BY_NAME, _NATIVE, None, _note_attribute, None))
 
 
 def check_links(identifier: int) -> None:
@@ -87,12 +101,11 @@ def check_links(identifier: int) -> None:
     DamagedNameError
         If one of them is not, or they cannot be listed.
     """
-    _listed(_iterate_links, identifier)
-
-
-def _listed(iterate: Any, identifier: int) -> list[str]:
     _names.clear()
-    status = iterate(identifier, _BY_NAME, _NATIVE, None, _note, None)
+    _listed(_iterate_links(identifier, b".", None, _note_link, None))
+
+
+def _listed(status: int) -> list[str]:
     try:
         names = [name.decode() for name in _names]
     except UnicodeDecodeError as error:

@@ -6,9 +6,9 @@ import os
 from contextlib import suppress
 
 from pypet_storage_hdf5.file import HDF5FileError
+from pypet_storage_hdf5.lineage import belongs_to, put_aside
 from pypet_storage_hdf5.safety.folder import FolderLockedError, locked
 from pypet_storage_hdf5.safety.turns import PATIENCE
-from pypet_storage_hdf5.session import belongs_to, put_aside
 
 
 def remove_file(location: str) -> None:

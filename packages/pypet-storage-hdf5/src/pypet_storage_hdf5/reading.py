@@ -12,10 +12,10 @@ import os
 from collections.abc import Callable
 
 from pypet_storage_hdf5.file import HDF5FileError, OpenFile
+from pypet_storage_hdf5.lineage import journal_elsewhere
 from pypet_storage_hdf5.safety import folder as session_folder
 from pypet_storage_hdf5.safety.session_journal import read_state
 from pypet_storage_hdf5.safety.turns import PATIENCE
-from pypet_storage_hdf5.session import journal_elsewhere
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.exceptions import PypetError, StorageFailedError
 from pypet_trajectory.logger import module_logger

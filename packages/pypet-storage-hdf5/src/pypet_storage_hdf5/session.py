@@ -34,9 +34,17 @@ import tables
 
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.file import HDF5FileError, MissingFileError, OpenFile
+from pypet_storage_hdf5.lineage import (
+    AHEAD,
+    OTHER,
+    journal_elsewhere,
+    put_aside,
+    relation,
+    remove_adopted,
+)
 from pypet_storage_hdf5.safety import write_errors
 from pypet_storage_hdf5.safety.files import clone, identity, publish, remove, sync
-from pypet_storage_hdf5.safety.folder import FolderLockedError, SessionFolder, is_alive, locked
+from pypet_storage_hdf5.safety.folder import FolderLockedError, SessionFolder, locked
 from pypet_storage_hdf5.safety.pace import Pace
 from pypet_storage_hdf5.safety.session_journal import (
     Change,
@@ -202,10 +210,10 @@ class Session:
         state = read_state(self._folder.journal)
         if state is None or not state.has_changes:
             return None
-        relation = _relation(self.path, state)
-        if relation == _AHEAD:
+        found = relation(self.path, state)
+        if found == AHEAD:
             return None
-        if relation == _OTHER:
+        if found == OTHER:
             put_aside(self._folder, self._shown)
             self._folder = self._locked_folder()
             self._journal = SessionJournal(self._folder.journal)
@@ -537,17 +545,10 @@ class Session:
         self._number += 1
         self._base = base
         self._must_publish = self._is_changed = False
-        self._forget_adopted()
+        if self._adopted:
+            remove_adopted(self._adopted)
+            self._adopted = ""
         self._pace.published(time.monotonic() - start)
-
-    def _forget_adopted(self) -> None:
-        """Remove a journal whose changes are in the file now, if its own file has gone."""
-        folder, self._adopted = self._adopted, ""
-        own_file = folder.removesuffix(".session")
-        if folder and not os.path.lexists(own_file):
-            old = locked(own_file, patience=0.0, make=False)
-            if old is not None:
-                old.dissolve()
 
     def _mark(self, last: bool) -> None:
         """Say in the file where its journal is, for the file may get another name."""
@@ -617,81 +618,3 @@ class Session:
             self._shown,
         )
         raise self._failure from error
-
-
-# ------------------------------------------------------------------ relations
-
-_BASE, _AHEAD, _OTHER = "base", "ahead", "other"
-
-
-def _relation(path: str, state: JournalState) -> str:
-    """Whether a journal is to be applied to a file (`_BASE`), has been, or is another file's."""
-    found = identity(path)
-    if found == state.head.base:
-        return _BASE
-    if found and found == state.final:
-        return _AHEAD
-    token, number, _ = read_mark(path)
-    if token == state.head.token:
-        return _BASE if number == state.head.number else _AHEAD
-    return _OTHER
-
-
-def belongs_to(path: str, folder: SessionFolder) -> bool:
-    """Whether what a folder keeps is about this file, or about none at all."""
-    try:
-        state = read_state(folder.journal)
-    except (OSError, PypetError):
-        return True
-    return state is None or not state.has_changes or _relation(path, state) != _OTHER
-
-
-def read_mark(path: str) -> tuple[str, int, str]:
-    """Token, number of checkpoints and folder of the session that a file is part of; else blank."""
-    try:
-        file = OpenFile(path, writable=False, settings=Settings(), allow_pickle=False)
-    except (OSError, PypetError):
-        return "", 0, ""
-    try:
-        return mark_of(file)
-    finally:
-        file.close()
-
-
-def mark_of(file: OpenFile) -> tuple[str, int, str]:
-    """The same of a file that is open."""
-    root = file.handles.group("/")
-    if markers.SESSION not in root.attribute_names():
-        return "", 0, ""
-    token, _, rest = str(root.raw_attribute(markers.SESSION)).partition(" ")
-    number, _, folder = rest.partition(" ")
-    return (token, int(number), folder) if number.isdigit() else ("", 0, "")
-
-
-def journal_elsewhere(file: OpenFile, here: str) -> tuple[str, JournalState] | None:
-    """Folder and content of the journal that an open file needs and that lies elsewhere."""
-    token, number, folder = mark_of(file)
-    if not folder or folder == here or not os.path.isdir(folder):
-        return None
-    with suppress(OSError, PypetError):
-        state = read_state(os.path.join(folder, "journal"))
-        if state is not None and (state.head.token, state.head.number) == (token, number):
-            return (folder, state) if state.has_changes and not is_alive(folder) else None
-    return None
-
-
-def put_aside(folder: SessionFolder, shown: str) -> None:
-    """Give a folder whose journal belongs to another file a name that nothing looks for."""
-    number = 1
-    while os.path.lexists(aside := f"{folder.path}-kept-{number}"):
-        number += 1
-    os.rename(folder.path, aside)
-    folder.unlock()
-    _logger.warning(
-        "%r is not the file that the journal in %r belongs to, which holds what a killed process "
-        "stored. It is kept as %r. If the file has another name now, move that folder beside it "
-        "as '<name>.session' before you open it.",
-        shown,
-        folder.path,
-        aside,
-    )

@@ -63,8 +63,8 @@ def clone(source: str, target: str, descriptor: int) -> None:
         raise StorageFailedError(
             error.errno,
             f"A working copy of {source!r} cannot be made beside it: {error.strerror}. It needs "
-            f"{os.fstat(descriptor).st_size} bytes. The file is as it was. Make space, or give "
-            "in_place=True to write into the file itself, which a kill or a full disk can damage",
+            f"{os.fstat(descriptor).st_size} bytes. The file is as it was. Make space, or move the "
+            "file to a disk that has twice as much",
             target,
         ) from error
 
