@@ -38,7 +38,7 @@ from pypet_storage_hdf5.overview.tables import ensure_group
 from pypet_storage_hdf5.progress import Progress
 from pypet_storage_hdf5.reading import Reading
 from pypet_storage_hdf5.replay import replay
-from pypet_storage_hdf5.safety.folder import find
+from pypet_storage_hdf5.safety.folder import find, leave
 from pypet_storage_hdf5.safety.session_journal import Change
 from pypet_storage_hdf5.session import Session
 from pypet_storage_hdf5.settings import Settings
@@ -212,8 +212,12 @@ class HDF5Backend(TreeBackend):
     def release(self) -> None:
         """Show everything that was stored; the last of several calls does it."""
         ends = self._holding.end(self.location) and not self.is_open
-        if ends and find(os.path.realpath(self.location)) is not None:
-            self._finish()
+        folder = find(os.path.realpath(self.location))
+        if ends and folder is not None:
+            try:
+                self._finish()
+            finally:
+                leave(folder)  # what could not be shown is for the next opening
 
     @property
     def _writing(self) -> Session | None:

@@ -97,7 +97,7 @@ class Reading:
             folder.unlock()
             if state is None or not state.has_changes:
                 return None
-            finish()  # a process was killed while it was writing
+            _finish(path, finish)  # a process was killed while it was writing
         return None
 
     def close(self) -> None:

@@ -603,6 +603,9 @@ class Session:
         """
         if isinstance(error, MissingFileError):
             raise error
+        if isinstance(error, StorageFailedError):
+            self._failure = error
+            raise error
         cause: Any = error if getattr(error, "errno", None) else error.__cause__ or error
         reason = getattr(cause, "strerror", None) or str(cause)
         kept = ""

@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
+
 from pypet_multiproc.writing.files import kept_open
 from pypet_trajectory import constants
-from pypet_trajectory.storage.service import transaction
+from pypet_trajectory.storage.service import SupportsSessions, transaction
 
 logger = logging.getLogger("pypet")
 
@@ -78,6 +80,25 @@ class ExperimentStore:
     def meta_data(self) -> None:
         """Store meta data and the changed rows of the run table, with ranges that grew."""
         self._trajectory.f_store(only_init=True)
+
+    def believe_stored_runs(self) -> None:
+        """Let only those runs count as completed of which the storage says so.
+
+        For after its failure: the data of further runs may be there, but not their rows of the run
+        table, so they are executed again.
+        """
+        table = self._trajectory._run_table
+        service = self._trajectory.v_storage_service
+        stored: Any = None
+        if isinstance(service, SupportsSessions):
+            try:
+                with service.opened(self._trajectory.v_name, writable=False) as backend:
+                    stored = backend.read_runs()
+            except (OSError, ValueError) as error:
+                logger.warning("It is not known which runs are stored: %s", error)
+        for idx in np.flatnonzero(table.column("completed")).tolist():
+            if stored is None or idx >= len(stored) or not stored.is_completed(idx):
+                table.set(idx, completed=0)
 
     def after_runs(self, times: list[Any]) -> None:
         """Store everything that is in memory and not in the file.
