@@ -13,7 +13,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 import tables
 from numpy.typing import NDArray
@@ -25,8 +25,7 @@ from pypet_storage_hdf5.safety.turns import holders, is_lock_conflict, open_in_t
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.exceptions import PickleRefusedError, PypetError, PypetOSError
 
-P = ParamSpec("P")
-R = TypeVar("R")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 _NOTHING_TO_REFUSE = nullcontext()
 
@@ -180,7 +179,7 @@ class _SharedFile(OpenFile):
         self.settings, self.allow_pickle = settings, allow_pickle
 
     @property
-    def tables(self) -> Any:  # type: ignore[override]
+    def tables(self) -> Any:
         """The open file as PyTables knows it."""
         return self._owner.tables
 
@@ -215,7 +214,7 @@ def _opening_error(path: str, actual: str, writable: bool, error: Exception) -> 
     )
 
 
-def damage_reported(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+def damage_reported(method: Method) -> Method:
     """Let a method of a back end that reads raise `HDF5FileError` whatever is wrong with the file.
 
     Damaged files make PyTables, numpy and the code that decodes what they read raise all kinds of
@@ -223,7 +222,7 @@ def damage_reported(method: Callable[Concatenate[Any, P], R]) -> Callable[Concat
     """
 
     @functools.wraps(method)
-    def reading(backend: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+    def reading(backend: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return method(backend, *args, **kwargs)
         except (PypetError, ImportError, tables.NoSuchNodeError):
@@ -231,7 +230,7 @@ def damage_reported(method: Callable[Concatenate[Any, P], R]) -> Callable[Concat
         except Exception as error:
             raise damaged(backend.location, error) from error
 
-    return reading
+    return cast("Method", reading)
 
 
 def damaged(location: str, error: Exception) -> HDF5FileError:

@@ -49,17 +49,18 @@ _add = _names.append
 _BY_NAME, _NATIVE = 0, 2
 
 
-@_VisitAttribute
 def _note_attribute(_where: int, name: bytes, _info: Any, _data: Any) -> int:
     _add(name)
     return 0
 
 
-@_VisitLink
 def _note_link(_where: int, name: bytes, _data: Any) -> int:
     _add(name)
     return 0
 
+
+#: Kept, for HDF5 is given nothing but their addresses.
+_attribute_visitor, _link_visitor = _VisitAttribute(_note_attribute), _VisitLink(_note_link)
 
 if LIBRARY is not None:
     _iterate_attributes = LIBRARY.H5Aiterate2
@@ -90,7 +91,8 @@ def attribute_names(identifier: int) -> list[str]:
         If one of them is no UTF-8, or they cannot be listed.
     """
     _names.clear()
-    return _listed(_iterate_attributes(identifier, _BY_NAME, _NATIVE, None, _note_attribute, None))
+    visitor = _attribute_visitor
+    return _listed(_iterate_attributes(identifier, _BY_NAME, _NATIVE, None, visitor, None))
 
 
 def check_links(identifier: int) -> None:
@@ -102,7 +104,7 @@ def check_links(identifier: int) -> None:
         If one of them is not, or they cannot be listed.
     """
     _names.clear()
-    _listed(_iterate_links(identifier, b".", None, _note_link, None))
+    _listed(_iterate_links(identifier, b".", None, _link_visitor, None))
 
 
 def _listed(status: int) -> list[str]:

@@ -52,7 +52,7 @@ def store(traj: TrajectoryState, only_init: bool, store_data: int, max_depth: in
     service = service_of(traj)
     outdated = _outdated(traj)
     # Ranges and the run table grow together.
-    with transaction(service, traj.v_name) if outdated else nullcontext():
+    with transaction(service, str(traj.v_name)) if outdated else nullcontext():
         if outdated:
             service.store(constants.LIST, outdated, trajectory_name=traj.v_name)
         service.store(

@@ -58,7 +58,6 @@ _listeners = 0
 _refused: list[str] = []
 
 
-@_Visit
 def _note_refused(_number: int, error: Any, _data: Any) -> int:
     level = error.contents
     in_driver = _DRIVER in (level.file_name or b"")
@@ -67,10 +66,13 @@ def _note_refused(_number: int, error: Any, _data: Any) -> int:
     return 0
 
 
-@_Report
 def _walk(stack: int, _data: Any) -> int:
-    LIBRARY.H5Ewalk2(stack, _DOWNWARD, _note_refused, None)
+    LIBRARY.H5Ewalk2(stack, _DOWNWARD, _visitor, None)
     return 0
+
+
+#: Kept, for HDF5 is given nothing but their addresses.
+_visitor, _reporter = _Visit(_note_refused), _Report(_walk)
 
 
 def listen() -> int:
@@ -80,7 +82,7 @@ def listen() -> int:
         _listeners += 1
         if LIBRARY is not None:
             # For this thread, where HDF5 keeps an error stack for each.
-            LIBRARY.H5Eset_auto2(_DEFAULT_STACK, _walk, None)
+            LIBRARY.H5Eset_auto2(_DEFAULT_STACK, _reporter, None)
         return len(_refused)
 
 

@@ -130,9 +130,8 @@ def share_store(traj: Trajectory, other: Trajectory) -> bool:
     if mine is theirs:
         return True
     names = [getattr(service, "filename", None) for service in (mine, theirs)]
-    if None in names:
-        return False
-    return os.path.realpath(names[0]) == os.path.realpath(names[1])
+    places = {os.path.realpath(name) for name in names if isinstance(name, (str, os.PathLike))}
+    return None not in names and len(places) == 1
 
 
 def remove_originals(other: Trajectory, plan: DataPlan, options: MergeOptions) -> None:

@@ -101,7 +101,7 @@ def _merge_checked(traj: Trajectory, other: Trajectory, options: MergeOptions) -
     # Planned before anything grows, for a trajectory may be merged with itself.
     plan = data.plan_data(traj, other, renaming, new_indices, options.ignore_data)
     share = data.share_store(traj, other)
-    with transaction(traj._storage_service, traj.v_name):
+    with transaction(traj._storage_service, str(traj.v_name)):
         parameters.append_values(traj, other, names, used, trials)
         _append_runs(traj, other, used, new_indices)
         _announce(traj, names, length_before)
