@@ -147,8 +147,8 @@ class BatchLoop:
             ) as outcomes:
                 for outcome in outcomes:
                     self._take(outcome)
-        except BaseException:
-            self._settle_after_error()
+        except BaseException as error:
+            self._settle_after_error(error)
             raise
         self._traj.f_restore_default()
         result_sort(self.results)
@@ -186,14 +186,16 @@ class BatchLoop:
         if outcome.failure is None:
             self._progress(self._completed - 1, len(self._traj))
 
-    def _settle_after_error(self) -> None:
+    def _settle_after_error(self, error: BaseException) -> None:
         """Leave trajectory and file in a true state while an exception is on its way out."""
         try:
             abandon_run(self._traj)
             self._traj.f_restore_default()
             self._keeper.distrust()
             self._store.meta_data()
-        except StorageFailedError:
+        except StorageFailedError as failed:
+            if not isinstance(error, StorageFailedError):  # else it has been said
+                error.add_note(f"The run table could not be stored afterwards: {failed}")
             self._store.believe_stored_runs()
         except Exception:
             # The exception on its way out is the one to be seen; this one is in the log.
