@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+from pathlib import Path
 
 import psutil
 import pytest
@@ -179,13 +181,14 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(monkeypatch):
     """A folder for temporary files, of this process and of those it starts."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
+    # Fork servers listen at a path in it, which must be shorter than those of pytest may be.
+    folder = Path(tempfile.mkdtemp(prefix="locks-"))
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 def lock_files(folder):
