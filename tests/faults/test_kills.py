@@ -29,6 +29,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="kills with SIGKILL"),
 ]
 
+Load = Callable[[Path], dict[str, int]]
+
 ROUNDS = int(os.environ.get("PYPET_TEST_KILLS", "8"))
 POOL = {"multiproc": True, "ncores": 2, "use_pool": True}
 #: Ways to run, by name, and which processes there are to kill.
@@ -171,10 +173,13 @@ def redo(scenario: Scenario, file: Path) -> None:
     assert len(traj) == len(values)
 
 
-def trial_of_an_experiment(file: Path, scenario: Scenario, way: str, whom: str, seed: int) -> None:
+def trial_of_an_experiment(
+    file: Path, scenario: Scenario, way: str, whom: str, seed: int, pypet07_loads: Load
+) -> None:
     generator = random.Random(seed)
     lines = kill(scenario, file, way, whom, generator.uniform(0, 0.5))
     assert_whole(file)
+    assert pypet07_loads(file)["t"] >= OLD
     if generator.random() < 0.3:  # the recovery is killed as well
         kill(scenarios.recover, file, "serial", "main", generator.uniform(0, 0.05))
         assert_whole(file)
@@ -183,12 +188,13 @@ def trial_of_an_experiment(file: Path, scenario: Scenario, way: str, whom: str, 
     assert_whole(file)
 
 
-def trial_of_an_operation(file: Path, scenario: Scenario, seed: int) -> None:
+def trial_of_an_operation(file: Path, scenario: Scenario, seed: int, pypet07_loads: Load) -> None:
     generator = random.Random(seed)
     if scenario is scenarios.merge_from_another_file:
         shutil.copy2(file, scenarios.second(file))
     lines = kill(scenario, file, "serial", "main", generator.uniform(0, 0.25))
     assert_whole(file)
+    assert pypet07_loads(file)["t"] >= OLD
     if generator.random() < 0.3:
         kill(scenarios.recover, file, "serial", "main", generator.uniform(0, 0.05))
         assert_whole(file)
@@ -216,39 +222,46 @@ def _fresh(template: Path, folder: Path, rounds: int) -> Iterator[Path]:
 
 @pytest.mark.parametrize(("scenario", "way", "whom"), COMBINATIONS[::5], ids=_IDS[::5])
 def test_a_killed_experiment_leaves_a_whole_and_true_file(
-    scenario: Scenario, way: str, whom: str, file: Path
+    scenario: Scenario, way: str, whom: str, file: Path, pypet07_loads: Load
 ) -> None:
-    trial_of_an_experiment(file, scenario, way, whom, random.randrange(1 << 30))
+    seed = random.randrange(1 << 30)
+    trial_of_an_experiment(file, scenario, way, whom, seed, pypet07_loads)
 
 
 @pytest.mark.parametrize("scenario", OPERATIONS, ids=lambda scenario: scenario.__name__)
-def test_a_killed_operation_happened_or_did_not(scenario: Scenario, file: Path) -> None:
-    trial_of_an_operation(file, scenario, random.randrange(1 << 30))
+def test_a_killed_operation_happened_or_did_not(
+    scenario: Scenario, file: Path, pypet07_loads: Load
+) -> None:
+    trial_of_an_operation(file, scenario, random.randrange(1 << 30), pypet07_loads)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("scenario", "way", "whom"), COMBINATIONS, ids=_IDS)
 def test_campaign_against_experiments(
-    scenario: Scenario, way: str, whom: str, template: Path, tmp_path: Path
+    scenario: Scenario, way: str, whom: str, template: Path, tmp_path: Path, pypet07_loads: Load
 ) -> None:
     _campaign(
         template,
         tmp_path,
         ROUNDS,
-        lambda file, seed: trial_of_an_experiment(file, scenario, way, whom, seed),
+        lambda *trial: trial_of_an_experiment(
+            trial[0], scenario, way, whom, trial[1], pypet07_loads
+        ),
     )
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("scenario", OPERATIONS, ids=lambda scenario: scenario.__name__)
-def test_campaign_against_operations(scenario: Scenario, template: Path, tmp_path: Path) -> None:
+def test_campaign_against_operations(
+    scenario: Scenario, template: Path, tmp_path: Path, pypet07_loads: Load
+) -> None:
     _campaign(
         template,
         tmp_path,
         6 * ROUNDS,
-        lambda file, seed: trial_of_an_operation(file, scenario, seed),
+        lambda file, seed: trial_of_an_operation(file, scenario, seed, pypet07_loads),
     )
 
 

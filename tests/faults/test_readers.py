@@ -18,6 +18,7 @@ import tables
 
 from pypet import Trajectory, load_trajectory
 from pypet_storage_hdf5.safety import turns
+from tests.faults.conftest import READER
 from tests.faults.scenarios import environment
 
 pytestmark = pytest.mark.timeout(120)
@@ -95,10 +96,10 @@ def note_waits() -> list[str]:
 
 
 @contextmanager
-def reading_in_a_loop(read: Callable[[Path], int], file: Path) -> Iterator[list[tuple[int, ...]]]:
+def reading_in_a_loop(command: list[str]) -> Iterator[list[tuple[int, ...]]]:
     """Another process reads the file again and again; gives how often, and what it saw last."""
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", LOOP, read.__name__, str(file), *sys.path],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -131,13 +132,30 @@ def test_a_reader_in_a_loop_gets_no_error_and_disturbs_no_writer(
     env.trajectory.f_add_parameter("x", 0)
     env.trajectory.f_explore({"x": list(range(RUNS))})
     monkeypatch.setattr(turns, "PATIENCE", 0.0)  # the writer waits for nothing
-    with reading_in_a_loop(read, file) as seen:
+    command = [sys.executable, "-W", "ignore", "-c", LOOP, read.__name__, str(file), *sys.path]
+    with reading_in_a_loop(command) as seen:
         env.run(job)
     ((count, last, waits),) = seen
     assert count > 1
     assert waits == 0
     assert last <= RUNS
     assert read(file) == RUNS
+
+
+@pytest.mark.parametrize("way", ["LOCK", "QUEUE"])
+def test_pypet_07_may_read_in_a_loop_as_well(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pypet07_python: str
+) -> None:
+    file = tmp_path / "exp.hdf5"
+    env = environment("t", {"filename": str(file), **WAYS[way]})
+    env.trajectory.f_add_parameter("x", 0)
+    env.trajectory.f_explore({"x": list(range(RUNS))})
+    monkeypatch.setattr(turns, "PATIENCE", 0.0)
+    with reading_in_a_loop([pypet07_python, str(READER), "loop", str(file)]) as seen:
+        env.run(job)
+    ((count, last, _),) = seen
+    assert count > 0
+    assert last <= RUNS
 
 
 def test_a_reader_sees_runs_while_the_experiment_goes_on(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def commented(traj: Trajectory) -> None:
     ],
     ids=["one process", "LOCK", "QUEUE", "LOCAL"],
 )
-def test_exactly_one_result_carries_the_comment_of_all(tmp_path: Path, settings):
+def test_exactly_one_result_carries_the_comment_of_all(tmp_path: Path, settings, caplog):
     file = tmp_path / "experiment.hdf5"
     env = explored("purged", file, RUNS, **settings)
     env.run(commented)
@@ -46,6 +46,7 @@ def test_exactly_one_result_carries_the_comment_of_all(tmp_path: Path, settings)
     assert of_groups == ["A run like others"] * RUNS
     assert sorted(of_results) == [""] * (RUNS - 1) + ["Mostly harmless!"]
     assert [row["comment"] for row in summary] == [b"Mostly harmless!"]
+    assert "its process died" not in caplog.text  # whoever wrote it, the session went on
 
 
 def comment_of(node) -> str:

@@ -65,6 +65,13 @@ def test_what_the_file_lacks_is_taken_from_the_journal(load, unfinished):
     assert load().f_get("results.group.r3").f_get() == 3
 
 
+def test_overview_tables_are_taken_from_the_journal_too(load, unfinished):
+    load()
+    with tables.open_file(unfinished) as file:
+        comments = file.root.traj.overview.results_summary.col("comment").tolist()
+    assert sorted(comments) == [b"0", b"1", b"2", b"3", b"4"]
+
+
 def test_other_readers_get_a_whole_file_before_the_journal_was_applied(unfinished):
     with tables.open_file(unfinished) as file:
         assert "/traj/overview/runs" in file

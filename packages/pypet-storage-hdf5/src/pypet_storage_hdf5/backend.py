@@ -239,13 +239,13 @@ class HDF5Backend(TreeBackend):
         session = self._session
         try:
             if isinstance(session, Session):
-                self._write_summaries()
+                self.write_summaries()
         finally:
             release(self)
             self._session = self._file = None
             self.deselect()
             if isinstance(session, Session):
-                session.close(last=not self._holding.holds(self.location))
+                session.close(is_held=self._holding.holds(self.location), ends=self._holding.ends)
             else:
                 session.close()
 
@@ -266,7 +266,7 @@ class HDF5Backend(TreeBackend):
         """
         session = self._writing
         if session is not None and (self._unflushed or buffers):
-            self._write_summaries()
+            self.write_summaries()
             self._unflushed = False
             session.commit(everything=buffers)
             if self._lender is not None:
@@ -321,7 +321,7 @@ class HDF5Backend(TreeBackend):
         session.begin_transaction()
         try:
             yield
-            self._write_summaries()
+            self.write_summaries()
             session.end_transaction()
         except BaseException:
             self.deselect()
@@ -346,7 +346,7 @@ class HDF5Backend(TreeBackend):
                 raise PypetKeyError(f"There is no trajectory {name!r} in {self.location!r}.")
             self.file.handles.create_group(path)
             self._touch()
-        self._write_summaries()
+        self.write_summaries()
         self.deselect()
         self._trajectory = path
         self._summaries = Summaries(self.file, self._overview)
@@ -588,7 +588,8 @@ class HDF5Backend(TreeBackend):
             session.note(name, Change.SETTINGS, self._noted_settings)
         session.note(name, change, content)
 
-    def _write_summaries(self) -> None:
+    def write_summaries(self) -> None:
+        """Write rows of overview tables that wait."""
         if self._summaries is not None and self._file is not None and self._file.writable:
             self._summaries.flush()
 

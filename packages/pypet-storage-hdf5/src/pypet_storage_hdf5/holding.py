@@ -28,7 +28,7 @@ class Holding:
 
     def __init__(self, *, ends: bool = False) -> None:
         self._count = 0
-        self._ends = ends
+        self.ends = ends
 
     def begin(self, location: str) -> None:
         """Hold the file once more."""
@@ -44,8 +44,10 @@ class Holding:
 
     def holds(self, location: str) -> bool:
         """Whether an opening of the file belongs to a session of many calls."""
-        if self._count or self._ends:
-            return not self._ends
+        if self._count or self.ends:
+            return not self.ends
         path = os.path.realpath(location)
+        if _held[path]:
+            return True
         folder = find(path)
         return folder is not None and is_member(folder) and not unfinished_here(path)

@@ -51,6 +51,7 @@ def replay(backend: HDF5Backend, journal: str, end: int) -> None:
             count += 1
             if change in (Change.REMOVE, Change.RENAME):
                 selected = None
+        backend.write_summaries()
     finally:
         backend.use_settings(settings)
         backend.name_of_run = own_name_of_run

@@ -449,13 +449,15 @@ class Session:
 
     # --------------------------------------------------------------- closing
 
-    def close(self, *, last: bool) -> None:
+    def close(self, *, is_held: bool, ends: bool = False) -> None:
         """Close the file, so that it has everything, or leave it to the next opening.
 
         Parameters
         ----------
-        last : bool
-            Whether the session of many calls ends, if this is one.
+        is_held : bool
+            Whether this is part of a session of many calls, which goes on.
+        ends : bool, optional
+            Whether a checkpoint may not wait, because the session ends.
 
         Raises
         ------
@@ -464,7 +466,7 @@ class Session:
         """
         self._depth = 0
         try:
-            waits = not last and (self._is_held or (self._notes and self._pace.may_wait()))
+            waits = is_held or (not ends and self._notes and self._pace.may_wait())
             if not waits:
                 if self._is_changed or not self._base or self._is_marked():
                     self._publish(last=True)

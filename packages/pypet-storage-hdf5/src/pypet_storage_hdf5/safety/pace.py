@@ -60,8 +60,9 @@ class Pace:
         self._path = path
         #: When the journal began, seconds since the epoch.
         self.start = time.time()
-        #: Seconds that the last checkpoint took, with the copy after it.
+        #: Seconds that the last checkpoint took, with the copy that it was made of.
         self.cost = 0.0
+        self._clone_cost = 0.0
 
     def begun(self, start: float, cost: float) -> None:
         """Go on from what the journal says of the last checkpoint."""
@@ -69,12 +70,12 @@ class Pace:
 
     def cloned(self, seconds: float) -> None:
         """Note how long a working copy took."""
-        self.cost += seconds
+        self._clone_cost = seconds
 
     def published(self, seconds: float) -> None:
-        """Note a checkpoint."""
-        self.start, self.cost = time.time(), seconds
-        _last[self._path] = _Last(time.monotonic(), seconds)
+        """Note how long a checkpoint took."""
+        self.start, self.cost = time.time(), self._clone_cost + seconds
+        _last[self._path] = _Last(time.monotonic(), self.cost)
         _unfinished.pop(self._path, None)
 
     def is_due(self, journal_size: int) -> bool:
@@ -96,7 +97,7 @@ class Pace:
         if not _unfinished:
             atexit.register(_finish)
         if self._path not in _unfinished:
-            _logger.info(
+            _logger.warning(
                 "%r has %d MB, and a copy of it takes %.2f s: what single calls store in quick "
                 "succession is safe at once, but others see it a little later, at last when this "
                 "process ends. Use StorageContextManager to store many things at once.",
