@@ -101,7 +101,7 @@ def access_data(
     if special is not None:
         return special(file, path, *(args or ()), **options)
     with file.refusing_pickles(path):
-        node = file.tables.get_node(path)
+        node = file.handles.node(path)
         if request == "__thenode__":
             backend.hand_out()
             return node

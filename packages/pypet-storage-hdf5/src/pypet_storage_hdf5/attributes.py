@@ -12,6 +12,7 @@ one, and ``SRVC_ANNOTATED`` comes last.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -135,6 +136,7 @@ def cut_text(text: str, size: int) -> str:
     return encoded[: size - 3].decode("utf-8", errors="ignore") + "..."
 
 
+@functools.lru_cache(maxsize=256)
 def _piece(name: str, number: int) -> str:
     return f"{markers.PIECE_PREFIX}{name}_{number:05d}"
 

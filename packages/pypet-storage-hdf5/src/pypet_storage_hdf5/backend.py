@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.access import access_data, only_reads
 from pypet_storage_hdf5.attributes import write_text
-from pypet_storage_hdf5.file import OpenFile, damage_reported, damaged
+from pypet_storage_hdf5.file import OpenFile, damage_reported
 from pypet_storage_hdf5.handles import GROUP
 from pypet_storage_hdf5.holders import hold, holder_of, release
 from pypet_storage_hdf5.holding import Holding
@@ -45,7 +45,6 @@ from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.exceptions import (
     DataNotInStorageError,
     PickleRefusedError,
-    PypetError,
     PypetKeyError,
     PypetRuntimeError,
 )
@@ -437,21 +436,14 @@ class HDF5Backend(TreeBackend):
 
     # ------------------------------------------------------------------ nodes
 
-    @damage_reported
     def kind_of(self, full_name: str) -> NodeKind | None:
         """Kind of a node."""
         return self.layout.kind_of(full_name)
 
     def children(self, full_name: str) -> Iterator[tuple[str, NodeKind]]:
         """Names and kinds of what is below a group, each looked at when its turn comes."""
-        try:
-            yield from self.layout.children(full_name)
-        except PypetError:
-            raise
-        except Exception as error:  # damaged files raise all kinds of exceptions
-            raise damaged(self.location, error) from error
+        return self.layout.children(full_name)
 
-    @damage_reported
     def read_node(
         self,
         full_name: str,
@@ -471,7 +463,6 @@ class HDF5Backend(TreeBackend):
             load_flags=load_flags,
         )
 
-    @damage_reported
     def item_names(self, full_name: str) -> list[str]:
         """Names of a leaf's items."""
         return self.layout.item_names(full_name)

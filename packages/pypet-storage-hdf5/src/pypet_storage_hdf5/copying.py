@@ -175,7 +175,7 @@ def _copy_by_pytables(
 ) -> None:
     parent, _, name = new_path.rpartition("/")
     keywords: dict[str, Any] = {} if filters is None else {"filters": filters}
-    node = source.tables.get_node(old_path)
+    node = source.handles.node(old_path)
     try:
         if isinstance(node, tables.UnImplemented):
             raise tables.HDF5ExtError(

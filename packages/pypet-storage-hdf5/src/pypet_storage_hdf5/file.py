@@ -19,11 +19,17 @@ import tables
 from numpy.typing import NDArray
 
 from pypet_storage_hdf5.handles import Handles
+from pypet_storage_hdf5.hdf5_library import DamagedNameError, check_root
 from pypet_storage_hdf5.objects import require_plausible
 from pypet_storage_hdf5.pickling import refuse_pickles
 from pypet_storage_hdf5.safety.turns import holders, is_lock_conflict, open_in_turn
 from pypet_storage_hdf5.settings import Settings
-from pypet_trajectory.exceptions import PickleRefusedError, PypetError, PypetOSError
+from pypet_trajectory.exceptions import (
+    DataNotInStorageError,
+    PickleRefusedError,
+    PypetError,
+    PypetOSError,
+)
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -58,6 +64,8 @@ class OpenFile:
         Whether pickles in the file may be loaded.
     actual : str, optional
         What is opened: a working copy of the file, by default the file itself.
+    is_foreign : bool, optional
+        Whether what is opened may come from somewhere else than this session.
 
     Raises
     ------
@@ -78,6 +86,7 @@ class OpenFile:
         settings: Settings,
         allow_pickle: bool = True,
         actual: str | None = None,
+        is_foreign: bool = True,
     ) -> None:
         #: Absolute, for the process may get another working directory while the file is open.
         self.path = path = os.path.abspath(path)
@@ -87,10 +96,19 @@ class OpenFile:
         # Names of trajectories, items and dictionary keys need not be Python identifiers.
         warnings.filterwarnings("ignore", category=tables.NaturalNameWarning)
         warnings.filterwarnings("ignore", category=tables.PerformanceWarning)
-        self.reopen(path if actual is None else actual, title)
+        self.reopen(path if actual is None else actual, title, is_foreign=is_foreign)
 
-    def reopen(self, actual: str, title: str = "") -> None:
+    def reopen(self, actual: str, title: str = "", *, is_foreign: bool = False) -> None:
         """Open another copy of the file in the place of one that was closed.
+
+        Parameters
+        ----------
+        actual : str
+            What is opened.
+        title : str, optional
+            Title of a newly created file.
+        is_foreign : bool, optional
+            Whether it may come from somewhere else, so that PyTables might crash over it.
 
         Raises
         ------
@@ -107,12 +125,14 @@ class OpenFile:
         try:
             # PyTables reads all attributes of the root at once.
             with self.refusing_pickles("/"):
+                if exists and is_foreign:
+                    check_root(actual)
                 opened = open_in_turn(actual, lambda: tables.open_file(actual, mode, **keywords))
                 #: The open file as PyTables knows it.
                 self.tables: Any = opened
                 #: What opens, creates, moves and removes objects of the file.
                 self.handles = Handles(opened)
-        except PickleRefusedError:
+        except (PickleRefusedError, DamagedNameError):
             raise
         except (tables.HDF5ExtError, ValueError, OSError) as error:
             raise _opening_error(self.path, actual, self.writable, error) from error
@@ -133,9 +153,7 @@ class OpenFile:
 
     def read_node(self, path: str) -> Any:
         """Whole content of a dataset by PyTables' means."""
-        with self.handles.owner(path) as owner:
-            owner.attribute_names()  # PyTables would crash over damaged ones
-        node = self.tables.get_node(path)
+        node = self.handles.node(path)
         try:
             # Rows of any length take a pointer and a length each.
             size = int(node.nrows) * int(getattr(node, "rowsize", 16))
@@ -215,25 +233,46 @@ def _opening_error(path: str, actual: str, writable: bool, error: Exception) -> 
 
 
 def damage_reported(method: Method) -> Method:
-    """Let a method of a back end that reads raise `HDF5FileError` whatever is wrong with the file.
+    """Let a method of a back end or a service raise `HDF5FileError` if the file is damaged.
 
     Damaged files make PyTables, numpy and the code that decodes what they read raise all kinds of
-    exceptions.
+    exceptions. Those that come from elsewhere, from classes of users for instance, stay what they
+    are.
     """
 
     @functools.wraps(method)
-    def reading(backend: Any, *args: Any, **kwargs: Any) -> Any:
+    def reading(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return method(backend, *args, **kwargs)
-        except (PypetError, ImportError, tables.NoSuchNodeError):
+            return method(self, *args, **kwargs)
+        except (PypetError, ImportError):
             raise
+        except tables.NoSuchNodeError as error:
+            raise DataNotInStorageError(
+                f"{self.location!r} lacks something that belongs to what it has: {error}"
+            ) from error
         except Exception as error:
-            raise damaged(backend.location, error) from error
+            if not _came_from_here(error):
+                raise
+            raise _damaged(self.location, error) from error
 
     return cast("Method", reading)
 
 
-def damaged(location: str, error: Exception) -> HDF5FileError:
+def _came_from_here(error: Exception) -> bool:
+    """Whether code of this package was running below the method that reports damage."""
+    step = error.__traceback__
+    step = None if step is None else step.tb_next  # the method itself
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+        if step.tb_frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+            return True
+    return False
+
+
+_PACKAGE = f"{__name__.partition('.')[0]}."
+
+
+def _damaged(location: str, error: Exception) -> HDF5FileError:
     """The error to raise for one that a damaged file caused."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     found = HDF5FileError(

@@ -23,7 +23,7 @@ import tables
 from tables import hdf5extension
 
 from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.hdf5_library import LIBRARY, check_links
+from pypet_storage_hdf5.hdf5_library import check_links
 from pypet_storage_hdf5.objects import (
     ArrayHandle,
     AttributeOwner,
@@ -88,23 +88,72 @@ class Handles:
             return LINK
         return None if kind == "NoSuchNode" else kind
 
-    def children(self, path: str) -> Children:
+    def children(self, path: str, group: GroupHandle | None = None) -> Children:
         """Names of everything in a group, in HDF5's order (by name).
+
+        Parameters
+        ----------
+        path : str
+            The group.
+        group : GroupHandle, optional
+            The same, if it is open.
 
         Raises
         ------
         DamagedNameError
             If one of them is no UTF-8.
         """
-        group = self._root if path == "/" else self.group(path)
-        if LIBRARY is not None:
-            check_links(group._v_objectid)
-        return Children(*group._g_list_group(group._v_parent if path == "/" else group)[:3])
+        if path == "/":
+            check_links(self._root._v_objectid)
+            return Children(*self._root._g_list_group(self._root._v_parent)[:3])
+        if group is None:
+            group = self.group(path)
+        check_links(group._v_objectid)
+        groups, datasets, links, _ = group._g_list_group(group)
+        return Children(groups, datasets, links)
 
     def link_target(self, path: str) -> str:
         """Where a soft link points to; ``''`` for an external link."""
-        target = getattr(self.file.get_node(path), "target", "")
-        return str(target)
+        return str(getattr(self.node(path), "target", ""))
+
+    def node(self, path: str) -> Any:
+        """An object as PyTables knows it, once it is sure that PyTables survives its names.
+
+        Raises
+        ------
+        DamagedNameError
+            If the object, something above it or something in a group has a name that is no UTF-8.
+        tables.NoSuchNodeError
+            If there is nothing at this path.
+        """
+        self.check_names(path)
+        return self.file.get_node(path)
+
+    def check_names(self, path: str, *, below: bool = False) -> None:
+        """See that all names at `path`, above it and, if asked for, below it are UTF-8.
+
+        Raises
+        ------
+        DamagedNameError
+            If one of them is not.
+        """
+        parts = path.strip("/").split("/")
+        for number in range(len(parts)):
+            above = "/" + "/".join(parts[:number])
+            if self.kind(above) == GROUP:
+                self._check_names(above, False)
+        self._check_names(path, below)
+
+    def _check_names(self, path: str, below: bool) -> None:
+        kind = self.kind(path)
+        if kind not in (GROUP, DATASET):
+            return
+        with self.owner(path) as owner:
+            owner.attribute_names()
+        if kind == GROUP:
+            found = self.children(path)
+            for name in (*found.groups, *found.datasets) if below else ():
+                self._check_names(f"{path.rstrip('/')}/{name}", below)
 
     # --------------------------------------------------------------- opening
 

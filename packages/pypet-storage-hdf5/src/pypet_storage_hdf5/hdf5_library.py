@@ -10,6 +10,7 @@ the process with a segmentation fault when it lists one that is not.
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import Any
 
 from tables import hdf5extension
@@ -22,9 +23,13 @@ Identifier = ctypes.c_int64
 def _library() -> Any:
     try:
         # Symbols of the libraries that the extension is linked to are found through it.
-        library = ctypes.CDLL(hdf5extension.__file__)
+        # The lock of the interpreter is kept, as by PyTables: HDF5 calls back for each name.
+        library = ctypes.PyDLL(hdf5extension.__file__)
         library.H5Eset_auto2.restype = library.H5Ewalk2.restype = ctypes.c_int
         library.H5Aiterate2.restype = library.H5Giterate.restype = ctypes.c_int
+        library.H5Fopen.restype = Identifier
+        library.H5Fopen.argtypes = [ctypes.c_char_p, ctypes.c_uint, Identifier]
+        library.H5Fclose.argtypes = [Identifier]
         library.H5Dget_storage_size.restype = ctypes.c_uint64
         library.H5Dget_storage_size.argtypes = [Identifier]
     except (OSError, AttributeError):
@@ -40,10 +45,10 @@ class DamagedNameError(PypetOSError):
     """A name in the file is no UTF-8, so the file is damaged."""
 
 
-_VisitAttribute = ctypes.CFUNCTYPE(
+_VisitAttribute = ctypes.PYFUNCTYPE(
     ctypes.c_int, Identifier, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p
 )
-_VisitLink = ctypes.CFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_char_p, ctypes.c_void_p)
+_VisitLink = ctypes.PYFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_char_p, ctypes.c_void_p)
 _names: list[bytes] = []
 _add = _names.append
 _BY_NAME, _NATIVE = 0, 2
@@ -91,32 +96,60 @@ def attribute_names(identifier: int) -> list[str]:
         If one of them is no UTF-8, or they cannot be listed.
     """
     _names.clear()
-    visitor = _attribute_visitor
-    return _listed(_iterate_attributes(identifier, _BY_NAME, _NATIVE, None, visitor, None))
+    if _iterate_attributes(identifier, _BY_NAME, _NATIVE, None, _attribute_visitor, None) >= 0:
+        try:
+            return [name.decode() for name in _names]
+        except UnicodeDecodeError as error:
+            raise _damaged(error) from error
+    raise DamagedNameError("The file is damaged: attributes in it cannot be listed.")
 
 
 def check_links(identifier: int) -> None:
-    """See that all names in an open group are UTF-8.
+    """See that all names in an open group are UTF-8, if the library can be reached.
 
     Raises
     ------
     DamagedNameError
         If one of them is not, or they cannot be listed.
     """
+    if LIBRARY is None:
+        return
     _names.clear()
-    _listed(_iterate_links(identifier, b".", None, _link_visitor, None))
-
-
-def _listed(status: int) -> list[str]:
+    if _iterate_links(identifier, b".", None, _link_visitor, None) < 0:
+        raise DamagedNameError("The file is damaged: a group in it cannot be listed.")
     try:
-        names = [name.decode() for name in _names]
+        for name in _names:
+            name.decode()
     except UnicodeDecodeError as error:
-        raise DamagedNameError(
-            f"The file is damaged: a name in it is no UTF-8 text, but {error.object!r}."
-        ) from error
-    if status < 0:
-        raise DamagedNameError("The file is damaged: names in it cannot be listed.")
-    return names
+        raise _damaged(error) from error
+
+
+def check_root(path: str) -> None:
+    """See that the names at the root of a file, which PyTables reads when it opens it, are UTF-8.
+
+    A file that HDF5 does not open is left to PyTables, which says why.
+
+    Raises
+    ------
+    DamagedNameError
+        If one of them is not.
+    """
+    if LIBRARY is None:
+        return
+    identifier = LIBRARY.H5Fopen(os.fsencode(path), 0, 0)
+    if identifier < 0:
+        return
+    try:
+        attribute_names(identifier)
+        check_links(identifier)
+    finally:
+        LIBRARY.H5Fclose(identifier)
+
+
+def _damaged(error: UnicodeDecodeError) -> DamagedNameError:
+    return DamagedNameError(
+        f"The file is damaged: a name in it is no UTF-8 text, but {error.object!r}."
+    )
 
 
 def stored_bytes(identifier: int) -> int | None:

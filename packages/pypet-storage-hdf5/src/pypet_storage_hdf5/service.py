@@ -8,7 +8,7 @@ trajectories only, as parameters below ``config.hdf5``, and from then on these d
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from pypet_storage_hdf5.config_entries import (
     settings_from_config,
     update_config_parameters,
 )
+from pypet_storage_hdf5.file import damage_reported
 from pypet_storage_hdf5.file_names import DEFAULT_NAME, resolved_filename
 from pypet_storage_hdf5.overwriting import remove_file
 from pypet_storage_hdf5.safety.folder import find
@@ -314,6 +315,27 @@ class HDF5StorageService(TreeStorageService):
         answer = super().store(msg, stuff_to_store, *args, **kwargs)
         self._settle()
         return answer
+
+    @damage_reported
+    def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
+        """Load as inherited.
+
+        Raises
+        ------
+        HDF5FileError
+            If the file is damaged.
+        """
+        return super().load(msg, stuff_to_load, *args, **kwargs)
+
+    @damage_reported
+    def run_parents(self, traj: Any) -> Collection[str]:
+        """Full names of the stored groups that hold groups of runs."""
+        return super().run_parents(traj)
+
+    @property
+    def location(self) -> str:
+        """Absolute path of the file."""
+        return self._backend.location
 
     def _settle(self) -> None:
         """Let what was stored in a file that stays open count, and show it if that is due."""

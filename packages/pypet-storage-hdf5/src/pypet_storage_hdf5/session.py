@@ -162,7 +162,7 @@ class Session:
         return folder
 
     def _open(self, title: str, settings: Settings, allow_pickle: bool) -> None:
-        def open_working() -> None:
+        def open_working(*, is_foreign: bool) -> None:
             self.file = OpenFile(
                 self._shown,
                 writable=True,
@@ -170,15 +170,16 @@ class Session:
                 settings=settings,
                 allow_pickle=allow_pickle,
                 actual=self._folder.working,
+                is_foreign=is_foreign,
             )
 
         if self._go_on():
-            open_working()
+            open_working(is_foreign=False)
         else:
             state = self._applicable_state()
             self._folder.discard_working()
             self._clone()
-            open_working()
+            open_working(is_foreign=True)
             if state is not None:
                 self._restore(state)
             elif self._base:

@@ -56,6 +56,7 @@ class PandasCodec(Codec):
         finish(file.handles.group(path), kind)
 
     def read(self, file: OpenFile, path: str, kind: str) -> Any:
+        file.handles.check_names(path, below=True)
         with file.refusing_pickles(path):
             value = borrowed_store(file).get(path)
         if isinstance(getattr(value, "name", None), np.str_):

@@ -191,12 +191,13 @@ class TreeReader:
 
     def _look_at(self, path: str, names: list[str] | None = None) -> _Seen | None:
         """What is to be known of a group at once; ``None`` if it is half a leaf, so hidden."""
-        group = self._handles.group(path)
+        handles = self._handles
+        group = handles.group(path)
         if names is None:
             names = group.attribute_names()
         if is_leaf(group, names):
             return _Seen(path, names, leaf=True)
-        found = self._handles.children(path)
+        found = handles.children(path, group)
         names_below = self._names_below(path, found)
         if markers.STORAGE_TYPE in names_below and path != self._trajectory:
             _logger.warning(

@@ -1,7 +1,8 @@
 """Writing the tree layout of pypet 0.7, which :mod:`~pypet_storage_hdf5.layout.reader` reads.
 
-Invariant: a leaf gets its name when everything is in it; until then it has one that begins with
-``__pypet_unfinished__``. Groups are there as soon as something needs them.
+Invariant: what could not be written completely is removed again, and an item or a leaf that is
+replaced keeps its name until the new one is complete. What a killed process leaves is the session's
+affair. Groups are there as soon as something needs them.
 """
 
 from __future__ import annotations
@@ -146,25 +147,23 @@ class TreeLayout(TreeReader):
     def _create_leaf(self, request: WriteRequest, path: str, half: str | None = None) -> None:
         """Write a new leaf, taking over what a half-written one at `half` has.
 
-        Crash story: the leaf is built under an unfinished name, which readers ignore and the next
-        store removes, and gets its own name by one renaming when everything is in it. An
-        exception removes it again.
+        Crash story: that of the session; an exception removes the leaf again.
         """
         record = request.record
-        unfinished = self._handles.cleared_unfinished(path)
-        owner = self._handles.create_group(unfinished)
+        place = path if half is None else self._handles.cleared_unfinished(path)
+        self._handles.create_group(place)
         try:
-            items = LeafItems(self._file, unfinished)
+            items = LeafItems(self._file, place)
             items.write_new(record.items or {}, record.flags, request.options)
-            owner = self._handles.group(unfinished)
+            owner = self._handles.group(place)
             write_annotations(owner, record.annotations)
             self._write_leaf_attributes(owner, record, self._summaries.leaf_created(record))
             if half is not None:
                 items.adopt(half, record.items or {})
                 self._handles.remove(half)
-            self._handles.move(unfinished, path)
+                self._handles.move(place, path)
         except BaseException:
-            self._handles.discard(unfinished)
+            self._handles.discard(place)
             raise
 
     def _change_leaf(self, request: WriteRequest, path: str) -> WriteRequest:

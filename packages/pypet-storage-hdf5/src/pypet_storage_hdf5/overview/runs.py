@@ -201,7 +201,7 @@ class RunsOnDisk:
             return self._open_node
         self._check_exists()
         # Opening a table costs more than changing a row of it, so it stays open.
-        self._open_node = self._file.tables.get_node(self._path)
+        self._open_node = self._file.handles.node(self._path)
         return self._open_node
 
     def _check_exists(self) -> None:

@@ -152,7 +152,7 @@ class Summaries:
             path = f"{self._overview}/{name}"
             self._lengths[name] = 0
             if table_exists(self._file, path):
-                node = self._file.tables.get_node(path)
+                node = self._file.handles.node(path)
                 self._lengths[name] = int(node.nrows)
                 node.close(flush=False)
         return self._lengths[name]

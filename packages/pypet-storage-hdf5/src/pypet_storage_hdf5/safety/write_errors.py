@@ -36,8 +36,8 @@ class _Error(ctypes.Structure):
     ]
 
 
-_Visit = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint, ctypes.POINTER(_Error), ctypes.c_void_p)
-_Report = ctypes.CFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_void_p)
+_Visit = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_uint, ctypes.POINTER(_Error), ctypes.c_void_p)
+_Report = ctypes.PYFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_void_p)
 _DEFAULT_STACK = 0
 _DOWNWARD = 1
 #: Where HDF5 calls the operating system, and parts of the names of functions that change the file.

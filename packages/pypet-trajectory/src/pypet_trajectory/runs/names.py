@@ -69,8 +69,10 @@ class RunNames:
     def find(self, name: str) -> int | None:
         """Index of the run called `name`, ``None`` if there is no such run."""
         if self._table.names is None and self._function is make_run_name:
+            if not name.startswith(RUN_NAME):
+                return None
             digits = name[len(RUN_NAME) :]
-            if not name.startswith(RUN_NAME) or not (digits.isascii() and digits.isdigit()):
+            if not (digits.isascii() and digits.isdigit()):
                 return None
             if len(digits) < FORMAT_ZEROS or (len(digits) > FORMAT_ZEROS and digits[0] == "0"):
                 return None  # padded otherwise than run names are
