@@ -51,14 +51,6 @@ WAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 _SERVERS = ("Queue", "Pipe", "Server", "server", "Process-1")
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file to begin with; its modification time is that of all copies."""
-    file = tmp_path_factory.mktemp("template") / "template.hdf5"
-    scenarios.prepare(file)
-    return file
-
-
 @pytest.fixture
 def file(template: Path, tmp_path: Path) -> Path:
     """A copy of it."""

@@ -44,13 +44,6 @@ def in_a_process_that_dies(work: Callable[[], None]) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("template") / "template.hdf5"
-    scenarios.prepare(file)
-    return file
-
-
 @pytest.fixture
 def cut(template: Path, tmp_path: Path) -> Path:
     """A file, beside the session of an experiment that grew it and whose process is gone."""

@@ -151,7 +151,7 @@ def test_pypet_07_may_read_in_a_loop_as_well(
     env.trajectory.f_add_parameter("x", 0)
     env.trajectory.f_explore({"x": list(range(RUNS))})
     monkeypatch.setattr(turns, "PATIENCE", 0.0)
-    with reading_in_a_loop([pypet07_python, str(READER), "loop", str(file)]) as seen:
+    with reading_in_a_loop([pypet07_python, "-E", str(READER), "loop", str(file)]) as seen:
         env.run(job)
     ((count, last, _),) = seen
     assert count > 0

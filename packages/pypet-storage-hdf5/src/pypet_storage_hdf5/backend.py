@@ -542,11 +542,6 @@ class HDF5Backend(TreeBackend):
         return self._summaries
 
     @property
-    def trajectory_path(self) -> str:
-        """HDF5 path of the selected trajectory."""
-        return self._trajectory
-
-    @property
     def _overview(self) -> str:
         return f"{self._trajectory}/{OVERVIEW}"
 

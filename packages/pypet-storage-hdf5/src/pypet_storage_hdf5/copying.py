@@ -109,11 +109,6 @@ def copy_whole(source: OpenFile, old_path: str, target: OpenFile, new_path: str)
     target.handles.move(unfinished, new_path)
 
 
-def copy_group_attributes(source: OpenFile, old_path: str, target: OpenFile, new_path: str) -> None:
-    """Copy the attributes of one group, without what is below it."""
-    _copy_attributes(source.handles.group(old_path), target.handles.group(new_path))
-
-
 def _guarded(on_error: ErrorHandler | None, path: str, copy: Callable[[], None]) -> None:
     if on_error is None:
         copy()

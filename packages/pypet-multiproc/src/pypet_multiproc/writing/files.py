@@ -46,8 +46,8 @@ def held(service: StorageService | None) -> AbstractContextManager[None]:
     """Hold a service from now to the end of the block that is entered, if it can be held.
 
     See :class:`~pypet_trajectory.storage.service.SupportsHolding`. Processes that are started
-    meanwhile and get the service belong to the same session. Unlike with the function of that name
-    there, an error of releasing the service hides no error of the block.
+    meanwhile and get the service belong to the same session. An error of releasing the service
+    hides no error of the block.
     """
     if not isinstance(service, SupportsHolding):
         return nullcontext()

@@ -7,7 +7,7 @@ data, write a module with a codec and enter it here.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -114,11 +114,6 @@ def codec_of(kind: str, place: str) -> Codec:
             f"{', '.join(_CODECS)}."
         )
     return codec
-
-
-def storage_kinds() -> Iterable[str]:
-    """All storage kinds that items can have."""
-    return _CODECS.keys()
 
 
 def _pandas_kind(kind: type) -> str | None:

@@ -44,15 +44,6 @@ def loads(text: str) -> Any:
     return _decode(json.loads(text))
 
 
-def can_dump(value: Any) -> bool:
-    """Whether `dumps` takes this value."""
-    try:
-        dumps(value)
-    except (NoSuchServiceError, RecursionError):
-        return False
-    return True
-
-
 def _encode(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:

@@ -120,25 +120,6 @@ class SupportsTransactions(Protocol):
         """
 
 
-@contextmanager
-def held(service: Any) -> Iterator[None]:
-    """Hold a service in this block, if it can be held; see `SupportsHolding`."""
-    if not isinstance(service, SupportsHolding):
-        yield
-        return
-    service.hold()
-    try:
-        yield
-    except BaseException as error:
-        try:
-            service.release()
-        except Exception as second:  # the first error is the one to be seen
-            if type(second) is not type(error):
-                error.add_note(f"Afterwards, not everything could be shown: {second}")
-        raise
-    service.release()
-
-
 def checkpoint(service: Any) -> None:
     """Let a service show everything that was stored so far, if it puts that off."""
     if isinstance(service, SupportsHolding):

@@ -29,11 +29,11 @@ from pypet.environment.summary import failed_runs, first_open_index, log_summary
 from pypet.environment.trajectories import trajectory_for
 from pypet.version import __version__
 from pypet_multiproc.logs.simple import simple_logging_config
+from pypet_multiproc.writing.files import held
 from pypet_trajectory.decorators import prefix_naming
 from pypet_trajectory.deprecation import kwargs_api_change
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.records import RunFailure
-from pypet_trajectory.storage.service import held
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory

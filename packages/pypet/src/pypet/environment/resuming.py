@@ -16,9 +16,10 @@ from typing import Any
 from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.pipelines import Plan
 from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.writing.files import held
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
-from pypet_trajectory.storage.service import checkpoint, held
+from pypet_trajectory.storage.service import checkpoint
 
 
 @dataclass
