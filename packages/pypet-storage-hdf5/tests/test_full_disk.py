@@ -7,8 +7,10 @@ from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
+import tables
 
 from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager
+from pypet_storage_hdf5.safety import write_errors
 from pypet_trajectory import Trajectory, load_trajectory
 from pypet_trajectory.exceptions import PypetOSError, StorageFailedError
 
@@ -85,3 +87,23 @@ def test_nothing_that_was_confirmed_is_lost_and_storing_goes_on_when_there_is_sp
     experiment.assert_complete()
     experiment.store(1_000_000)
     experiment.assert_complete()
+
+
+def test_without_hdf5s_own_reports_a_file_that_is_too_short_is_noticed(experiment, monkeypatch):
+    monkeypatch.setattr(write_errors, "CAN_LISTEN", False)
+    monkeypatch.setattr(write_errors, "refused", lambda since, path: None)
+    assert experiment.fill(20_000) is not None
+    experiment.assert_complete()
+
+
+def test_a_refused_write_is_heard_where_pytables_says_nothing(tmp_path):
+    heard = write_errors.listen()
+    path = str(tmp_path / "f.hdf5")
+    try:
+        with files_of_at_most(8_000), tables.open_file(path, "w") as file:
+            file.create_carray("/", "data", obj=np.random.default_rng(0).random(1_000)).close()
+            file.flush()
+            refused = write_errors.refused(heard, path)
+    finally:
+        write_errors.stop()
+    assert refused.errno == errno.EFBIG

@@ -488,8 +488,7 @@ class Session:
         return self._must_publish or self._pace.is_due(self._journal.size)
 
     def _rest(self) -> None:
-        self.file.close()
-        self._check()
+        self._close_file()
         os.rename(self._folder.working, self._folder.rest(self._journal.end))
         if not self._is_held:
             self._pace.finish_at_exit(self._finish)
@@ -531,8 +530,7 @@ class Session:
             if self._notes and not self._must_publish:
                 self._journal.commit()
             self._mark(last)
-            self.file.close()
-            self._check()
+            self._close_file()
             try:
                 self._require_base()
             except MissingFileError as error:
@@ -553,10 +551,21 @@ class Session:
             self._adopted = ""
         self._pace.published(time.monotonic() - start)
 
+    def _close_file(self) -> None:
+        """Close the working copy, and see that all of it was taken."""
+        expected = 0
+        if not write_errors.CAN_LISTEN:  # the length is all that can be known then
+            self.file.tables.flush()
+            expected = self.file.tables.get_filesize()
+        self.file.close()
+        self._check()
+        if os.path.getsize(self._folder.working) < expected:
+            self._fail(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
     def _mark(self, last: bool) -> None:
         """Say in the file where its journal is, for the file may get another name."""
         root = self.file.handles.group("/")
-        if not last and self._notes and self._base:
+        if not last and self._notes and (self._base or self._journal.has_changes):
             mark = f"{self._folder.token} {self._number + 1} {self._folder.path}"
             root.set_raw_attribute(markers.SESSION, np.array(mark))
         elif self._is_marked():
@@ -569,7 +578,12 @@ class Session:
             raise MissingFileError(
                 errno.ENOENT,
                 f"The file was {'changed' if found else 'moved or removed'} by another program "
-                "while it was open for writing, so what was stored since cannot be put into it",
+                "while it was open for writing, so what was stored since cannot be put into it"
+                + (
+                    f". It is in the journal in {self._folder.path!r}: put the file back as it was"
+                    if self._journal.has_changes
+                    else ""
+                ),
                 self._shown,
             )
 
