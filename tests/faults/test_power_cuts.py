@@ -136,7 +136,7 @@ def test_nothing_takes_the_place_of_a_file_before_it_is_synced(
         really(complete, path)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr("pypet_storage_hdf5.session.publish", publish)
+    monkeypatch.setattr("pypet_storage_hdf5.working_copy.publish", publish)
     traj = load_trajectory("t", filename=str(file), load_data=2)
     env = scenarios.environment(traj, {})
     traj.f_expand({"x": list(range(OLD, OLD + NEW))})
@@ -167,7 +167,7 @@ def test_the_journal_says_on_the_disk_that_it_is_done_before_the_last_checkpoint
         really(complete, path)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr("pypet_storage_hdf5.session.publish", publish)
+    monkeypatch.setattr("pypet_storage_hdf5.working_copy.publish", publish)
     service.release()
     assert not (tmp_path / "exp.hdf5.session").exists()
 

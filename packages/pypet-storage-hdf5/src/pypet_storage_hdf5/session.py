@@ -42,8 +42,6 @@ from pypet_storage_hdf5.lineage import (
     relation,
     remove_adopted,
 )
-from pypet_storage_hdf5.safety import write_errors
-from pypet_storage_hdf5.safety.files import clone, identity, publish, remove, sync
 from pypet_storage_hdf5.safety.folder import FolderLockedError, SessionFolder, locked
 from pypet_storage_hdf5.safety.pace import Pace
 from pypet_storage_hdf5.safety.session_journal import (
@@ -55,8 +53,9 @@ from pypet_storage_hdf5.safety.session_journal import (
     read_head,
     read_state,
 )
-from pypet_storage_hdf5.safety.turns import PATIENCE, HeldFileError, locked_for_reading
+from pypet_storage_hdf5.safety.turns import PATIENCE
 from pypet_storage_hdf5.settings import Settings
+from pypet_storage_hdf5.working_copy import WorkingCopy
 from pypet_trajectory.exceptions import PypetError, StorageFailedError
 from pypet_trajectory.logger import module_logger
 
@@ -130,12 +129,9 @@ class Session:
         self._failure: StorageFailedError | None = None
         self._check_permission()
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        self._folder = self._locked_folder()
-        self._journal = SessionJournal(self._folder.journal)
         self._number = 0
-        self._base = ""
         self._adopted = ""
-        self._heard = write_errors.listen()
+        self._begin_in(self._locked_folder())
         try:
             self._open(title, settings, allow_pickle)
         except BaseException:
@@ -161,28 +157,27 @@ class Session:
         assert folder is not None
         return folder
 
-    def _open(self, title: str, settings: Settings, allow_pickle: bool) -> None:
-        def open_working(*, is_foreign: bool) -> None:
-            self.file = OpenFile(
-                self._shown,
-                writable=True,
-                title=title,
-                settings=settings,
-                allow_pickle=allow_pickle,
-                actual=self._folder.working,
-                is_foreign=is_foreign,
-            )
+    def _begin_in(self, folder: SessionFolder) -> None:
+        self._folder = folder
+        self._journal = SessionJournal(folder.journal)
+        self._copy = WorkingCopy(self.path, self._shown, folder)
 
+    @property
+    def file(self) -> OpenFile:
+        """The open working copy."""
+        return self._copy.file
+
+    def _open(self, title: str, settings: Settings, allow_pickle: bool) -> None:
         if self._go_on():
-            open_working(is_foreign=False)
+            self._copy.open(title, settings, allow_pickle=allow_pickle, is_foreign=False)
         else:
             state = self._applicable_state()
             self._folder.discard_working()
             self._clone()
-            open_working(is_foreign=True)
+            self._copy.open(title, settings, allow_pickle=allow_pickle, is_foreign=True)
             if state is not None:
                 self._restore(state)
-            elif self._base:
+            elif self._copy.base:
                 self._adopt()
         if self._is_held or self._pace.may_wait():
             self._folder.join()
@@ -197,11 +192,10 @@ class Session:
         if head is None:
             return False
         path, end = rest
-        self._number, self._base = head.number, head.base
-        self._require_base()
+        self._copy.take(path, head.base)
+        self._number = head.number
         self._pace.begun(head.time, head.cost)
         self._journal.go_on(JournalState(head, end, end > head.end, ""))
-        os.rename(path, self._folder.working)
         self._notes = True
         self._is_changed = end > head.end
         return True
@@ -215,26 +209,16 @@ class Session:
         if found == AHEAD:
             return None
         if found == OTHER:
+            self._copy.end()
             put_aside(self._folder, self._shown)
-            self._folder = self._locked_folder()
-            self._journal = SessionJournal(self._folder.journal)
+            self._begin_in(self._locked_folder())
             return None
         return state
 
     def _clone(self) -> None:
-        """Make a working copy of the file as it is now, if there is one."""
+        """Make a working copy, and note how long that takes."""
         start = time.monotonic()
-        self._base = identity(self.path)
-        if self._base:
-            try:
-                with locked_for_reading(self.path) as descriptor:
-                    self._base = identity(self.path)
-                    clone(self.path, self._folder.working, descriptor)
-            except HeldFileError as error:
-                raise HDF5FileError(
-                    f"{self._shown!r} cannot be opened for writing, because {error} holds it "
-                    "open. Close it there."
-                ) from error
+        self._copy.clone()
         self._pace.cloned(time.monotonic() - start)
 
     def _restore(self, state: JournalState) -> None:
@@ -271,7 +255,7 @@ class Session:
 
     def _begin_journal(self) -> None:
         head = JournalHead(
-            self._folder.token, self._number, self._base, self._pace.start, self._pace.cost
+            self._folder.token, self._number, self._copy.base, self._pace.start, self._pace.cost
         )
         try:
             self._journal.begin(head)
@@ -279,11 +263,8 @@ class Session:
             self._fail(error)
 
     def _leave_unopened(self) -> None:
-        write_errors.stop()
-        if hasattr(self, "file"):
-            self.file.discard(self._folder.working)
+        self._copy.end()
         self._journal.close()
-        remove(self._folder.working)
         if self._keeps_nothing():
             self._folder.dissolve()
         else:
@@ -360,7 +341,7 @@ class Session:
             return
         if self._is_live:
             if everything:
-                self._publish_copy()
+                self._publish_open()
             return
         if self._must_publish or not self._notes:
             self.checkpoint()
@@ -386,33 +367,25 @@ class Session:
         Crash story: that of the module.
         """
         self._publish(last=False)
-        try:
-            self._clone()
-            self.file.reopen(self._folder.working)
-        except (OSError, tables.HDF5ExtError) as error:
-            self._fail(error)
+        self._renew()
         if self._notes:
             self._begin_journal()
 
-    def _publish_copy(self) -> None:
-        """A checkpoint that leaves the working copy open, for the sake of nodes in use."""
-        copy = os.path.join(self._folder.path, "copy.hdf5")
+    def _renew(self) -> None:
+        """Go on in a new working copy."""
+        start = time.monotonic()
         try:
-            self.file.tables.flush()
-            self._check()
-            self._require_base()
-            remove(copy)
-            descriptor = os.open(self._folder.working, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            try:
-                clone(self._folder.working, copy, descriptor)
-            finally:
-                os.close(descriptor)
-            sync(copy)
-            base = identity(copy)
-            publish(copy, self.path)
+            self._copy.renew()
+        except (OSError, tables.HDF5ExtError) as error:
+            self._fail(error)
+        self._pace.cloned(time.monotonic() - start)
+
+    def _publish_open(self) -> None:
+        """A checkpoint that leaves the working copy open, for the sake of nodes in use."""
+        try:
+            self._copy.replace_file_by_copy()
         except OSError as error:
             self._fail(error)
-        self._base = base
         if self._notes:
             self._begin_journal()
 
@@ -436,17 +409,13 @@ class Session:
         self._depth = 0
         self._must_publish = False
         self._check()
-        self.file.discard(self._folder.working)
         try:
             self._journal.roll_back()
-            remove(self._folder.working)
-            self._heard = write_errors.so_far()
-            self._clone()
-            self.file.reopen(self._folder.working)
-            if self._journal.has_changes:
-                self._apply(self._folder.journal, self._journal.end)
         except OSError as error:
             self._fail(error)
+        self._renew()
+        if self._journal.has_changes:
+            self._apply(self._folder.journal, self._journal.end)
 
     # --------------------------------------------------------------- closing
 
@@ -469,10 +438,10 @@ class Session:
         try:
             waits = is_held or (not ends and self._notes and self._pace.may_wait())
             if not waits:
-                if self._is_changed or not self._base or self._is_marked():
+                if self._is_changed or not self._copy.base or self._is_marked():
                     self._publish(last=True)
                 self._folder.dissolve()
-            elif self._must_publish or not self._base or self._is_due():
+            elif self._must_publish or not self._copy.base or self._is_due():
                 self._publish(last=False)
                 self._begin_journal()
             else:
@@ -488,8 +457,11 @@ class Session:
         return self._must_publish or self._pace.is_due(self._journal.size)
 
     def _rest(self) -> None:
-        self._close_file()
-        os.rename(self._folder.working, self._folder.rest(self._journal.end))
+        try:
+            self._copy.close()
+        except OSError as error:
+            self._fail(error)
+        self._copy.leave(self._journal.end)
         if not self._is_held:
             self._pace.finish_at_exit(self._finish)
 
@@ -508,16 +480,12 @@ class Session:
 
     def _end(self) -> None:
         """Give everything back; after an error what is not committed is dropped."""
-        write_errors.stop()
-        if self.file.tables.isopen:
-            self.file.discard(self._folder.working)
+        self._copy.end()
         with suppress(OSError):
             self._journal.roll_back()
         self._journal.close()
-        if self._folder.is_there:
-            remove(self._folder.working)
-            if self._failure is not None and self._keeps_nothing():
-                self._folder.dissolve()
+        if self._folder.is_there and self._failure is not None and self._keeps_nothing():
+            self._folder.dissolve()
         self._folder.unlock()
 
     # --------------------------------------------------------------- publishing
@@ -530,83 +498,52 @@ class Session:
             if self._notes and not self._must_publish:
                 self._journal.commit()
             self._mark(last)
-            self._close_file()
-            try:
-                self._require_base()
-            except MissingFileError as error:
-                error.add_note(f"It is kept in {self._rescue()!r}.")
-                raise
-            sync(self._folder.working)
-            base = identity(self._folder.working)
+            self._copy.close()
+            identity = self._copy.sync()
             if last and self._journal.has_changes:
-                self._journal.finish(base)
-            publish(self._folder.working, self.path)
+                self._journal.finish(identity)
+            self._copy.replace_file()
+        except MissingFileError:
+            self._begin_journal()  # the copy is kept, and has everything
+            raise
         except OSError as error:
             self._fail(error)
         self._number += 1
-        self._base = base
         self._must_publish = self._is_changed = False
         if self._adopted:
             remove_adopted(self._adopted)
             self._adopted = ""
         self._pace.published(time.monotonic() - start)
 
-    def _close_file(self) -> None:
-        """Close the working copy, and see that all of it was taken."""
-        expected = 0
-        if not write_errors.CAN_LISTEN:  # the length is all that can be known then
-            self.file.tables.flush()
-            expected = self.file.tables.get_filesize()
-        self.file.close()
-        self._check()
-        if os.path.getsize(self._folder.working) < expected:
-            self._fail(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-
     def _mark(self, last: bool) -> None:
         """Say in the file where its journal is, for the file may get another name."""
         root = self.file.handles.group("/")
-        if not last and self._notes and (self._base or self._journal.has_changes):
+        if not last and self._notes and (self._copy.base or self._journal.has_changes):
             mark = f"{self._folder.token} {self._number + 1} {self._folder.path}"
             root.set_raw_attribute(markers.SESSION, np.array(mark))
         elif self._is_marked():
             root.remove_attribute(markers.SESSION)
 
     def _require_base(self) -> None:
-        """See that the file is the one that the working copy was made of."""
-        found = identity(self.path)
-        if found != self._base:
-            raise MissingFileError(
-                errno.ENOENT,
-                f"The file was {'changed' if found else 'moved or removed'} by another program "
-                "while it was open for writing, so what was stored since cannot be put into it"
-                + (
-                    f". It is in the journal in {self._folder.path!r}: put the file back as it was"
-                    if self._journal.has_changes
-                    else ""
-                ),
-                self._shown,
-            )
-
-    def _rescue(self) -> str:
-        """Keep a closed working copy that cannot take the place of the file; returns its name."""
-        root, extension = os.path.splitext(self.path)
-        number = 1
-        while os.path.lexists(
-            kept := f"{root}_unpublished{'' if number == 1 else f'_{number}'}{extension}"
-        ):
-            number += 1
-        os.rename(self._folder.working, kept)
-        self._journal.begin(JournalHead(self._folder.token, self._number, "", 0.0, 0.0))
-        return kept
+        try:
+            self._copy.require_base()
+        except MissingFileError as error:
+            if self._journal.has_changes:
+                error.add_note(
+                    f"What counted as stored is in {self._folder.path!r}: put the file back as it "
+                    "was, and the next opening takes it from there."
+                )
+            raise
 
     # --------------------------------------------------------------- failing
 
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
-        refused = write_errors.refused(self._heard, self._folder.working)
-        if refused is not None:
-            self._fail(refused)
+        try:
+            self._copy.check()
+        except OSError as error:
+            self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         """End the session for good.
