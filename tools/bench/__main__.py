@@ -63,6 +63,7 @@ ROWS = (
     Row("17", "import pypet", "import_time", "import", 1, 1 / 4),
     Row("18", "environment and one empty run", "one_empty_run", "next", 20, 1 / 3),
     Row("19", "import, environment and one empty run", "one_empty_run", "first", 20, 1.0),
+    Row("20", "f_store_item, file of 100 MB, per call", "store_items_large", "per_call", 300, 1.0),
 )
 
 _SCALES = {"ms": 1e3, "µs": 1e6, "kB": 1e-3, "MB": 1e-6}

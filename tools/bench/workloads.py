@@ -183,6 +183,23 @@ def one_empty_run(folder, runs):
     return {"first": seconds[0], "next": sorted(seconds[1:])[len(seconds) // 2]}
 
 
+def store_items_large(folder, runs):
+    """Row 20: single store calls outside of experiments, each on a file of 100 MB."""
+    import numpy as np
+    from pypet import Trajectory
+
+    traj = Trajectory("bench", filename=_file(folder), overwrite_file=True)
+    for number in range(25):
+        values = np.random.default_rng(number).random(625_000)
+        traj.f_add_result(f"large.r{number}", values, comment="white noise")
+    traj.f_store()
+    start = time.perf_counter()
+    for number in range(runs):
+        traj.f_add_result(f"small.r{number}", number, comment="small")
+        traj.f_store_item(f"small.r{number}")
+    return {"per_call": (time.perf_counter() - start) / runs}
+
+
 def import_time(folder, runs):
     """Row 17; the import is the first thing this process does after starting Python."""
     start = time.perf_counter()
@@ -208,6 +225,7 @@ WORKLOADS = {
         natural_naming,
         explore_store_load,
         one_empty_run,
+        store_items_large,
         import_time,
     )
 }
