@@ -186,6 +186,7 @@ def one_empty_run(folder, runs):
 def store_items_large(folder, runs):
     """Row 20: single store calls outside of experiments, each on a file of 100 MB."""
     import numpy as np
+
     from pypet import Trajectory
 
     traj = Trajectory("bench", filename=_file(folder), overwrite_file=True)
