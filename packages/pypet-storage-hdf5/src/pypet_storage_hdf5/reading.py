@@ -115,8 +115,17 @@ def _finish_dead(path: str, found: str, allow_pickle: bool, finish: Callable[[],
     """Finish the session of a folder if all of its processes are gone."""
     try:
         folder = session_folder.locked(path, patience=0.0, make=False)
-    except (session_folder.FolderLockedError, OSError):
-        return  # it is being written, or belongs to another user
+    except session_folder.FolderLockedError:
+        return  # it is being written
+    except OSError as error:
+        _logger.warning(
+            "%r lies beside %r, but cannot be looked into: %s. What is read may lack what was "
+            "stored last.",
+            found,
+            path,
+            error,
+        )
+        return
     if folder is None:
         return
     try:

@@ -154,6 +154,13 @@ class Session:
                 f"{self._shown!r} cannot be opened for writing, because {error} holds it open. "
                 "Close it there, or let only one process use the file (wrap mode LOCK or QUEUE)."
             ) from error
+        except PermissionError as error:
+            raise PermissionError(
+                error.errno,
+                "Nothing can be stored, for a working copy has to lie beside the file, and "
+                f"nothing can be created there: {error.strerror}",
+                self._shown,
+            ) from error
         assert folder is not None
         return folder
 

@@ -120,7 +120,9 @@ class SessionFolder:
         except FileExistsError:
             descriptor = os.open(alive, os.O_RDWR)
         if fcntl:
-            _try_lock(descriptor, shared=True)
+            # A look at whether the session lives takes the lock for a moment.
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
         _members[self.path] = descriptor
 
     # ---------------------------------------------------------------- ending
