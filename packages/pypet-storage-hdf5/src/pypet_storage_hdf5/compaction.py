@@ -109,7 +109,7 @@ def _keep(path: str) -> None:
     try:
         os.link(path, backup)
     except FileExistsError:
-        _keep(path)  # somebody else took the name just now
+        _keep(path)  # another process took the name just now
         return
     except OSError:  # a file system without second names
         shutil.copy2(path, backup)

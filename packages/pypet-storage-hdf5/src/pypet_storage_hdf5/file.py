@@ -180,7 +180,7 @@ class OpenFile:
             self.tables.close()
 
     def discard(self, actual: str) -> None:
-        """Close a working copy that nobody needs, without room for what HDF5 still has to write."""
+        """Close a copy of no use any more, without room for what HDF5 still has to write."""
         with suppress(OSError):
             # HDF5 keeps a file open, and complains at the end, if it cannot write the rest.
             os.truncate(actual, 0)

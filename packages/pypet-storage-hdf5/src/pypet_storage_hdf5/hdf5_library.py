@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from typing import Any
 
 from tables import hdf5extension
@@ -52,6 +53,18 @@ _VisitLink = ctypes.PYFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_char_p, ctypes
 _names: list[bytes] = []
 _add = _names.append
 _BY_NAME, _NATIVE = 0, 2
+#: Python may go on in another thread while HDF5 calls back, which must not list names then.
+_listing = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """In a forked process: no other thread lists names."""
+    global _listing
+    _listing = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _note_attribute(_where: int, name: bytes, _info: Any, _data: Any) -> int:
@@ -95,12 +108,14 @@ def attribute_names(identifier: int) -> list[str]:
     DamagedNameError
         If one of them is no UTF-8, or they cannot be listed.
     """
-    _names.clear()
-    if _iterate_attributes(identifier, _BY_NAME, _NATIVE, None, _attribute_visitor, None) >= 0:
-        try:
-            return [name.decode() for name in _names]
-        except UnicodeDecodeError as error:
-            raise _damaged(error) from error
+    with _listing:
+        _names.clear()
+        status = _iterate_attributes(identifier, _BY_NAME, _NATIVE, None, _attribute_visitor, None)
+        if status >= 0:
+            try:
+                return [name.decode() for name in _names]
+            except UnicodeDecodeError as error:
+                raise _damaged(error) from error
     raise DamagedNameError("The file is damaged: attributes in it cannot be listed.")
 
 
@@ -114,14 +129,15 @@ def check_links(identifier: int) -> None:
     """
     if LIBRARY is None:
         return
-    _names.clear()
-    if _iterate_links(identifier, b".", None, _link_visitor, None) < 0:
-        raise DamagedNameError("The file is damaged: a group in it cannot be listed.")
-    try:
-        for name in _names:
-            name.decode()
-    except UnicodeDecodeError as error:
-        raise _damaged(error) from error
+    with _listing:
+        _names.clear()
+        if _iterate_links(identifier, b".", None, _link_visitor, None) < 0:
+            raise DamagedNameError("The file is damaged: a group in it cannot be listed.")
+        try:
+            for name in _names:
+                name.decode()
+        except UnicodeDecodeError as error:
+            raise _damaged(error) from error
 
 
 def check_root(path: str) -> None:

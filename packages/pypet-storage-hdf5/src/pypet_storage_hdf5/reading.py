@@ -166,7 +166,7 @@ def _finish(path: str, finish: Callable[[], None]) -> None:
         )
 
 
-#: A disk that is full or read-only keeps nobody from reading.
+#: A disk that is full or read-only keeps no reader from reading.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 

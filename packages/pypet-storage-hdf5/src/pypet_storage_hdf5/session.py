@@ -14,10 +14,10 @@ has no journal: what it stored is there when the working copy takes the place of
 Invariant: an error of the disk ends the session for good. After it nothing is confirmed, and the
 file and the committed part of the journal stay as they are.
 
-Crash story: whoever dies wherever in here leaves the file as the last checkpoint made it. The next
-opening throws the working copy away and applies the journal to a new one, if the journal belongs
-to this state of the file; if the file is ahead of the journal, which happens between replacing the
-one and emptying the other, there is nothing to apply.
+Crash story: a process that dies anywhere in here leaves the file as the last checkpoint made it.
+The next opening throws the working copy away and applies the journal to a new one, if the journal
+belongs to this state of the file; if the file is ahead of the journal, which happens between
+replacing the one and emptying the other, there is nothing to apply.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
 ``exp.hdf5.session/`` holds ``lock``, ``alive``, the journal and the working copy. One process at a
 time has the lock, shared by readers of the working copy. Every process that takes part in a session
 of many calls shares ``alive`` as long as it lives, and so do the processes it forks; the kernel
-takes it from those that are killed. So whoever finds a folder knows whether the session that it
-belongs to goes on.
+takes it from those that are killed. So it is known of each folder whether its session goes on.
 
 Invariant: a folder or file of that name that is not ours stays as it is; another name is taken
 then. Unlike a process id in a file, a lock of the kernel cannot be left behind. Where there are no
