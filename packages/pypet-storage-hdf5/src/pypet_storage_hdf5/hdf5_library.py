@@ -10,7 +10,10 @@ the process with a segmentation fault when it lists one that is not.
 from __future__ import annotations
 
 import ctypes
+import functools
+import gc
 import os
+import sys
 import threading
 from typing import Any
 
@@ -24,9 +27,8 @@ Identifier = ctypes.c_int64
 def _library() -> Any:
     try:
         # Symbols of the libraries that the extension is linked to are found through it.
-        # The lock of the interpreter is kept, as by PyTables: HDF5 calls back for each name.
+        # The lock of the interpreter is kept, as by PyTables.
         library = ctypes.PyDLL(hdf5extension.__file__)
-        library.H5Eset_auto2.restype = library.H5Ewalk2.restype = ctypes.c_int
         library.H5Aiterate2.restype = library.H5Giterate.restype = ctypes.c_int
         library.H5Fopen.restype = Identifier
         library.H5Fopen.argtypes = [ctypes.c_char_p, ctypes.c_uint, Identifier]
@@ -46,39 +48,56 @@ class DamagedNameError(PypetOSError):
     """A name in the file is no UTF-8, so the file is damaged."""
 
 
-_VisitAttribute = ctypes.PYFUNCTYPE(
-    ctypes.c_int, Identifier, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p
-)
-_VisitLink = ctypes.PYFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_char_p, ctypes.c_void_p)
-_names: list[bytes] = []
-_add = _names.append
+#: `PyList_Insert` of the interpreter, which answers 0: it goes on to the next name.
+_insert = ctypes.pythonapi["PyList_Insert"]
+_insert.argtypes = [ctypes.py_object, ctypes.c_ssize_t, ctypes.py_object]
+#: The first two arguments of HDF5's visitors of attributes and of links, which are the same.
+_Visit = ctypes.PYFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_char_p)
 _BY_NAME, _NATIVE = 0, 2
-#: Python may go on in another thread while HDF5 calls back, which must not list names then.
-_listing = threading.RLock()
+#: Whether the garbage collector may run finalizers, which are Python code, in between.
+_COLLECTS_IN_BETWEEN = sys.version_info < (3, 12)
 
 
-def _renew_lock() -> None:
-    """In a forked process: no other thread lists names."""
-    global _listing
-    _listing = threading.RLock()
+class _Names(threading.local):
+    """The names that HDF5 lists in this thread, each as bytes.
+
+    Invariant: no Python code runs while HDF5 calls back. HDF5 holds its own lock then; a thread
+    that gave up the interpreter's lock meanwhile would never get it back from one that waits for
+    HDF5. So the visitor is made of C functions alone: it inserts the name at an index that is an
+    HDF5 identifier, far beyond the end of the list.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[bytes] = []
+        #: Kept, for HDF5 is given nothing but its address.
+        self.visit = _Visit(functools.partial(_insert, self.found))
+
+    def take(self, iterate: Any, *arguments: Any) -> list[str] | None:
+        """The names that a function of HDF5 lists; ``None`` if it fails.
+
+        Raises
+        ------
+        DamagedNameError
+            If one of them is no UTF-8.
+        """
+        self.found.clear()
+        pauses = _COLLECTS_IN_BETWEEN and gc.isenabled()
+        if pauses:
+            gc.disable()
+        status = iterate(*arguments, self.visit, None)
+        if pauses:
+            gc.enable()
+        if status < 0:
+            return None
+        try:
+            return [name.decode() for name in self.found]
+        except UnicodeDecodeError as error:
+            raise DamagedNameError(
+                f"The file is damaged: a name in it is no UTF-8 text, but {error.object!r}."
+            ) from error
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-def _note_attribute(_where: int, name: bytes, _info: Any, _data: Any) -> int:
-    _add(name)
-    return 0
-
-
-def _note_link(_where: int, name: bytes, _data: Any) -> int:
-    _add(name)
-    return 0
-
-
-#: Kept, for HDF5 is given nothing but their addresses.
-_attribute_visitor, _link_visitor = _VisitAttribute(_note_attribute), _VisitLink(_note_link)
+_names = _Names()
 
 if LIBRARY is not None:
     _iterate_attributes = LIBRARY.H5Aiterate2
@@ -87,7 +106,7 @@ if LIBRARY is not None:
         ctypes.c_int,
         ctypes.c_int,
         ctypes.c_void_p,
-        _VisitAttribute,
+        _Visit,
         ctypes.c_void_p,
     ]
     _iterate_links = LIBRARY.H5Giterate
@@ -95,7 +114,7 @@ if LIBRARY is not None:
         Identifier,
         ctypes.c_char_p,
         ctypes.c_void_p,
-        _VisitLink,
+        _Visit,
         ctypes.c_void_p,
     ]
 
@@ -108,15 +127,10 @@ def attribute_names(identifier: int) -> list[str]:
     DamagedNameError
         If one of them is no UTF-8, or they cannot be listed.
     """
-    with _listing:
-        _names.clear()
-        status = _iterate_attributes(identifier, _BY_NAME, _NATIVE, None, _attribute_visitor, None)
-        if status >= 0:
-            try:
-                return [name.decode() for name in _names]
-            except UnicodeDecodeError as error:
-                raise _damaged(error) from error
-    raise DamagedNameError("The file is damaged: attributes in it cannot be listed.")
+    names = _names.take(_iterate_attributes, identifier, _BY_NAME, _NATIVE, None)
+    if names is None:
+        raise DamagedNameError("The file is damaged: attributes in it cannot be listed.")
+    return names
 
 
 def check_links(identifier: int) -> None:
@@ -129,15 +143,8 @@ def check_links(identifier: int) -> None:
     """
     if LIBRARY is None:
         return
-    with _listing:
-        _names.clear()
-        if _iterate_links(identifier, b".", None, _link_visitor, None) < 0:
-            raise DamagedNameError("The file is damaged: a group in it cannot be listed.")
-        try:
-            for name in _names:
-                name.decode()
-        except UnicodeDecodeError as error:
-            raise _damaged(error) from error
+    if _names.take(_iterate_links, identifier, b".", None) is None:
+        raise DamagedNameError("The file is damaged: a group in it cannot be listed.")
 
 
 def check_root(path: str) -> None:
@@ -160,12 +167,6 @@ def check_root(path: str) -> None:
         check_links(identifier)
     finally:
         LIBRARY.H5Fclose(identifier)
-
-
-def _damaged(error: UnicodeDecodeError) -> DamagedNameError:
-    return DamagedNameError(
-        f"The file is damaged: a name in it is no UTF-8 text, but {error.object!r}."
-    )
 
 
 def stored_bytes(identifier: int) -> int | None:

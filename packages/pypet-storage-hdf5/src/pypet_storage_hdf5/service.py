@@ -27,6 +27,7 @@ from pypet_storage_hdf5.file import damage_reported
 from pypet_storage_hdf5.file_names import DEFAULT_NAME, resolved_filename
 from pypet_storage_hdf5.overwriting import remove_file
 from pypet_storage_hdf5.safety.folder import find
+from pypet_storage_hdf5.safety.write_errors import hear
 from pypet_storage_hdf5.setting_values import checked, seconds, switch, text
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory import constants
@@ -336,6 +337,14 @@ class HDF5StorageService(TreeStorageService):
     def location(self) -> str:
         """Absolute path of the file."""
         return self._backend.location
+
+    @contextmanager
+    def _session(
+        self, name: str | None, index: int | None, *, writable: bool, create: bool = False
+    ) -> Iterator[None]:
+        hear()  # the file may have been opened in another thread
+        with super()._session(name, index, writable=writable, create=create):
+            yield
 
     def _settle(self) -> None:
         """Let what was stored in a file that stays open count, and show it if that is due."""

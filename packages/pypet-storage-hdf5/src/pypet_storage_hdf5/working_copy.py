@@ -133,6 +133,7 @@ class WorkingCopy:
 
     def close(self) -> None:
         """Let HDF5 close the copy, and see that the disk took all of it."""
+        write_errors.hear()
         expected = 0
         if not write_errors.CAN_LISTEN:  # the length is all that can be known then
             self.file.tables.flush()
@@ -167,6 +168,7 @@ class WorkingCopy:
 
     def replace_file_by_copy(self) -> None:
         """Put a copy of the open copy in the place of the file, for the sake of nodes in use."""
+        write_errors.hear()
         copy = os.path.join(self._folder.path, "copy.hdf5")
         self.file.tables.flush()
         self.check()

@@ -587,6 +587,16 @@ def test_many_damaged_journals_yield_only_what_was_written(path, mutants, monkey
     survive(path, mutants, 2000)
 
 
+def test_an_error_keeps_no_view_of_the_views_that_were_to_be_written(path):
+    # The garbage collector of CPython before 3.12.7 crashes over a view of a view in a cycle.
+    part = pickle.PickleBuffer(np.zeros(10)).raw()
+    journal = Journal(path / "no such folder" / "f.journal")
+    with pytest.raises(OSError) as caught:
+        journal.append_parts([part, part])
+    part.release()
+    assert caught.value.__traceback__ is not None
+
+
 _WRITER = """
 import sys
 from pypet_trajectory.storage.journal import Journal

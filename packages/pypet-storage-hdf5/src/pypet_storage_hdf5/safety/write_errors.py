@@ -3,11 +3,13 @@
 PyTables ignores what HDF5 returns when it flushes or closes a file or a dataset. On a full disk
 whole arrays are missing afterwards, and no exception tells: of 200 groups with two arrays each,
 written to a disk that had room for a third of them, PyTables raised none. HDF5 calls a function
-for every API call that fails, which PyTables sets to none. Here it is set to one that looks
-whether a driver could not write. It is called in case of errors only, so it costs nothing.
+for every API call that fails, which PyTables sets to none. Here it is HDF5's own, which prints the
+error; it prints to a file in memory, in which `refused` looks for what a driver could not write.
+No Python code runs then: HDF5 holds its lock while it reports, and a thread that gave up the
+interpreter's lock meanwhile would never get it back from one that waits for HDF5.
 
-Invariant: between `listen` and `stop` no refused write of this thread goes unnoticed, if
-`CAN_LISTEN`; otherwise only the length of the file is checked.
+Invariant: no refused write goes unnoticed of a thread that called `hear` before, if `CAN_LISTEN`;
+otherwise only the length of the file is checked.
 """
 
 from __future__ import annotations
@@ -15,64 +17,93 @@ from __future__ import annotations
 import atexit
 import ctypes
 import errno
+import os
 import re
+import tempfile
 import threading
 from typing import Any
 
 from pypet_storage_hdf5.hdf5_library import LIBRARY, Identifier
 
-
-class _Error(ctypes.Structure):
-    """``H5E_error2_t``: one level of an error stack."""
-
-    _fields_ = [
-        ("cls_id", Identifier),
-        ("maj_num", Identifier),
-        ("min_num", Identifier),
-        ("line", ctypes.c_uint),
-        ("func_name", ctypes.c_char_p),
-        ("file_name", ctypes.c_char_p),
-        ("desc", ctypes.c_char_p),
-    ]
-
-
-_Visit = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_uint, ctypes.POINTER(_Error), ctypes.c_void_p)
-_Report = ctypes.PYFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_void_p)
 _DEFAULT_STACK = 0
-_DOWNWARD = 1
+_UNBUFFERED = 2  # `_IONBF`
+#: One level of an error that HDF5 prints: file and function of HDF5, and what happened.
+_LEVEL = re.compile(rb"#\d+: (.*?) line \d+ in (\w+)\(.*?\): (.*?)\n +major: ", re.DOTALL)
 #: Where HDF5 calls the operating system, and parts of the names of functions that change the file.
 _DRIVER = b"H5FDsec2"
 _WRITING = (b"write", b"trunc", b"flush", b"close")
-_ERRNO = re.compile(r"errno = (\d+), error message = '(.*?)'")
+_ERRNO = re.compile(rb"errno = (\d+), error message = '(.*?)'")
 
 
-if LIBRARY is not None:
-    LIBRARY.H5Eset_auto2.argtypes = [Identifier, _Report, ctypes.c_void_p]
-    LIBRARY.H5Ewalk2.argtypes = [Identifier, ctypes.c_int, _Visit, ctypes.c_void_p]
+def _memory_file() -> int:
+    """A file that only this process has, in memory where the system offers that."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("pypet-hdf5-errors")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
 
+
+class _Reports:
+    """What HDF5 prints about calls that failed."""
+
+    def __init__(self, library: Any) -> None:
+        library.H5Eset_auto2.argtypes = [Identifier, ctypes.c_void_p, ctypes.c_void_p]
+        self._set_report = library.H5Eset_auto2
+        self._print = ctypes.cast(library.H5Eprint2, ctypes.c_void_p)
+        c_library = ctypes.CDLL(None)
+        c_library.fdopen.restype = ctypes.c_void_p
+        c_library.setvbuf.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_int,
+            ctypes.c_size_t,
+        ]
+        self._descriptor = _memory_file()
+        # Appending, so that it may be emptied; never closed, for another thread may still report.
+        self._stream = c_library.fdopen(self._descriptor, b"a")
+        c_library.setvbuf(self._stream, None, _UNBUFFERED, 0)
+
+    def hear(self) -> None:
+        """Let HDF5 report what fails in this thread."""
+        self._set_report(_DEFAULT_STACK, self._print, self._stream)
+
+    def stop(self) -> None:
+        """Let HDF5 report nothing of this thread."""
+        self._set_report(_DEFAULT_STACK, None, None)
+
+    def size(self) -> int:
+        return os.fstat(self._descriptor).st_size
+
+    def since(self, position: int) -> bytes:
+        return os.pread(self._descriptor, self.size() - position, position)
+
+    def clear(self) -> None:
+        os.ftruncate(self._descriptor, 0)
+
+    def renew(self) -> None:
+        """Have a file of its own, in a forked process."""
+        own = _memory_file()
+        os.dup2(own, self._descriptor, inheritable=False)
+        os.close(own)
+
+
+def _reports() -> _Reports | None:
+    if LIBRARY is None:
+        return None
+    try:
+        return _Reports(LIBRARY)
+    except (OSError, TypeError, AttributeError):  # there is no such C library, as on Windows
+        return None
+
+
+_REPORTS = _reports()
 #: Whether HDF5 tells about refused writes here.
-CAN_LISTEN = LIBRARY is not None
-
+CAN_LISTEN = _REPORTS is not None
+if _REPORTS is not None:
+    # HDF5 complains about files that it could not close when the process ends, if it may report.
+    atexit.register(_REPORTS.stop)
 _lock = threading.Lock()
 _listeners = 0
-_refused: list[str] = []
-
-
-def _note_refused(_number: int, error: Any, _data: Any) -> int:
-    level = error.contents
-    in_driver = _DRIVER in (level.file_name or b"")
-    if in_driver and any(part in (level.func_name or b"") for part in _WRITING):
-        _refused.append((level.desc or b"").decode("utf-8", "replace"))
-    return 0
-
-
-def _walk(stack: int, _data: Any) -> int:
-    LIBRARY.H5Ewalk2(stack, _DOWNWARD, _visitor, None)
-    return 0
-
-
-#: Kept, for HDF5 is given nothing but their addresses.
-_visitor, _reporter = _Visit(_note_refused), _Report(_walk)
 
 
 def listen() -> int:
@@ -80,25 +111,28 @@ def listen() -> int:
     global _listeners
     with _lock:
         _listeners += 1
-        if LIBRARY is not None:
-            # For this thread, where HDF5 keeps an error stack for each.
-            LIBRARY.H5Eset_auto2(_DEFAULT_STACK, _reporter, None)
-        return len(_refused)
+        hear()
+        return so_far()
+
+
+def hear() -> None:
+    """Listen to what HDF5 does in this thread, too: it has an error stack for each."""
+    if _REPORTS is not None:
+        _REPORTS.hear()
 
 
 def so_far() -> int:
     """What `refused` needs to report only what comes from now on."""
-    return len(_refused)
+    return 0 if _REPORTS is None else _REPORTS.size()
 
 
 def stop() -> None:
-    """Listen no more, unless others do."""
+    """Forget what was reported, unless others listen."""
     global _listeners
     with _lock:
         _listeners = max(0, _listeners - 1)
-        if not _listeners:
-            _silence()
-            _refused.clear()
+        if not _listeners and _REPORTS is not None:
+            _REPORTS.clear()
 
 
 def refused(since: int, path: str) -> OSError | None:
@@ -106,19 +140,26 @@ def refused(since: int, path: str) -> OSError | None:
 
     A report that names no file counts for every file.
     """
-    for text in _refused[since:]:
-        if "filename = " not in text or path in text:
+    if _REPORTS is None or _REPORTS.size() <= since:
+        return None
+    name = os.fsencode(path)
+    for source, function, text in _LEVEL.findall(_REPORTS.since(since)):
+        if _DRIVER not in source or not any(part in function for part in _WRITING):
+            continue
+        if b"filename = " not in text or name in text:
             found = _ERRNO.search(text)
             if found is not None:
-                return OSError(int(found[1]), found[2])
-            return OSError(errno.EIO, text)
+                return OSError(int(found[1]), found[2].decode("utf-8", "replace"))
+            return OSError(errno.EIO, text.decode("utf-8", "replace"))
     return None
 
 
-def _silence() -> None:
-    if LIBRARY is not None:
-        LIBRARY.H5Eset_auto2(_DEFAULT_STACK, _Report(), None)
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    if _REPORTS is not None:
+        _REPORTS.renew()
 
 
-# HDF5 closes what is open when the process ends, and must not call an interpreter that is gone.
-atexit.register(_silence)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

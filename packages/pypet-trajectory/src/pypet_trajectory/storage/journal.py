@@ -390,6 +390,9 @@ def _block(part: Any) -> Block:
     """The memory of a part as bytes."""
     if isinstance(part, bytes):
         return part
+    if isinstance(part, memoryview) and part.format == "B" and part.ndim == 1 and part.contiguous:
+        # No view of this view: CPython before 3.12.7 crashes if an error keeps both in a cycle.
+        return part
     try:
         with memoryview(part) as view:
             if "O" in "".join(view.format.split(":")[::2]):  # between colons are names of fields
