@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pypet import StorageContextManager, Trajectory
+from pypet_trajectory.testing.processes import in_forked_process
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -39,14 +40,15 @@ def test_recovery_needs_no_image_of_the_file(tmp_path: Path) -> None:
     for number in range(20):
         traj.f_add_result(f"many.old{number}", generator.random(5 * MB // 8))
     traj.f_store()
-    child = os.fork()
-    if not child:
+
+    def work() -> None:
         with StorageContextManager(traj):
             for number in range(20):
                 name = f"many.new{number}"
                 traj.f_store_item(traj.f_add_result(name, generator.random(5 * MB // 8)))
             os._exit(0)
-    os.waitpid(child, 0)
+
+    assert in_forked_process(work) == 0
     assert (tmp_path / "exp.hdf5.session").exists()
     answer = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", OPEN, str(file), str(small)],

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from pypet import load_trajectory
-from pypet_storage_hdf5.safety import files
+from pypet_trajectory.storage import durable
+from pypet_trajectory.testing.processes import in_forked_process
 from pypet_trajectory.trajectory import Trajectory
 from tests.faults import scenarios
 from tests.faults.checking import assert_true, assert_whole
@@ -29,19 +30,6 @@ pytestmark = [
 ]
 
 BLOCK = 512
-
-
-def in_a_process_that_dies(work: Callable[[], None]) -> None:
-    """Do something in a process that then ends without closing anything."""
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.fixture
@@ -57,7 +45,7 @@ def cut(template: Path, tmp_path: Path) -> Path:
         traj.f_expand({"x": list(range(OLD, OLD + NEW))})
         env.run(scenarios.job)
 
-    in_a_process_that_dies(work)
+    assert in_forked_process(work) == 0
     assert journal_of(file).stat().st_size > 50 * BLOCK
     return file
 
@@ -130,7 +118,7 @@ def test_nothing_takes_the_place_of_a_file_before_it_is_synced(
             synced[path] = Path(path).read_bytes()
         really(descriptor)
 
-    def publish(complete: str, path: str, really: Callable[..., None] = files.publish) -> None:
+    def publish(complete: str, path: str, really: Callable[..., None] = durable.publish) -> None:
         assert synced[complete] == Path(complete).read_bytes()
         published.append(path)
         really(complete, path)
@@ -162,7 +150,7 @@ def test_the_journal_says_on_the_disk_that_it_is_done_before_the_last_checkpoint
         synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
         really(descriptor)
 
-    def publish(complete: str, path: str, really: Callable[..., None] = files.publish) -> None:
+    def publish(complete: str, path: str, really: Callable[..., None] = durable.publish) -> None:
         assert "journal" in synced
         really(complete, path)
 

@@ -12,6 +12,7 @@ from pypet_storage_hdf5 import HDF5StorageService, merging
 from pypet_storage_hdf5.working_copy import WorkingCopy
 from pypet_trajectory import Trajectory, load_trajectory
 from pypet_trajectory.storage.service import transaction
+from pypet_trajectory.testing.processes import in_forked_process
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed")
 
@@ -41,15 +42,7 @@ def file(tmp_path):
 
 def dies(work):
     """Whether a process died by `die_at` while it did something."""
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = in_forked_process(work)
     assert status in (0, DIED)
     return status == DIED
 

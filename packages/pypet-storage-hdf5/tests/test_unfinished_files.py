@@ -16,19 +16,9 @@ from pypet_storage_hdf5 import (
 )
 from pypet_trajectory import load_trajectory
 from pypet_trajectory.storage.journal import Journal
+from pypet_trajectory.testing.processes import in_forked_process
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed")
-
-
-def killed_after(work):
-    """Do some work in a process that dies without closing anything."""
-    child = os.fork()
-    if not child:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
 
 
 def journal_of(path):
@@ -47,7 +37,7 @@ def unfinished(new, path):
         traj.v_storage_service.store("OPEN_FILE", None, trajectory_name="traj")
         traj.f_store()
 
-    killed_after(store)
+    in_forked_process(store)
     assert os.path.exists(journal_of(path))
     return path
 
@@ -93,7 +83,7 @@ def test_writing_refuses_to_read_the_journal_if_pickles_are_refused(unfinished):
 
 def test_a_second_kill_while_the_journal_is_applied_loses_nothing(load, unfinished):
     for _ in range(2):
-        killed_after(lambda: HDF5StorageService(unfinished).backend.open(writable=True))
+        in_forked_process(lambda: HDF5StorageService(unfinished).backend.open(writable=True))
     assert values(load()) == list(range(5))
 
 
@@ -157,7 +147,7 @@ def checkpointed(new, path):
             if number == 2:
                 service.backend._writing.checkpoint()
 
-    killed_after(store)
+    in_forked_process(store)
     return path
 
 

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, Self
 
 from pypet_trajectory.exceptions import PypetOSError, PypetRuntimeError, PypetTypeError
 from pypet_trajectory.logger import module_logger
+from pypet_trajectory.storage.durable import publish
 
 #: Begins every snapshot; the digit is the number of the format.
 MAGIC = b"pypet snapshot 1\n"
@@ -123,22 +124,10 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], N
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, target)
+        publish(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make creations, renames and removals in a folder survive a power failure."""
-    if os.name == "nt":
-        return  # Windows opens no folders; NTFS journals renames by itself.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def live(value: Any) -> Any:

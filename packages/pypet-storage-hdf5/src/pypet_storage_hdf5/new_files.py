@@ -9,11 +9,12 @@ from contextlib import contextmanager
 
 from pypet_storage_hdf5.file import HDF5FileError, OpenFile
 from pypet_storage_hdf5.safety import write_errors
-from pypet_storage_hdf5.safety.files import identity, publish, sync
+from pypet_storage_hdf5.safety.files import identity
 from pypet_storage_hdf5.safety.folder import FolderLockedError, locked
 from pypet_storage_hdf5.safety.turns import PATIENCE
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.exceptions import StorageFailedError
+from pypet_trajectory.storage.durable import publish, sync
 
 
 @contextmanager

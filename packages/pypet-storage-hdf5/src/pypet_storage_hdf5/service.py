@@ -394,23 +394,11 @@ class HDF5StorageService(TreeStorageService):
         self._backend.hold()
 
     def checkpoint(self) -> None:
-        """Show everything that was stored so far, without ending the session.
-
-        Raises
-        ------
-        StorageFailedError
-            If that is impossible, as on a full disk.
-        """
+        """Show everything that was stored so far, see `SupportsHolding`."""
         self._backend.checkpoint()
 
     def release(self) -> None:
-        """End it, and show everything that was stored.
-
-        Raises
-        ------
-        StorageFailedError
-            If that is impossible, as on a full disk.
-        """
+        """End the session, see `SupportsHolding`."""
         self._backend.release()
 
     @contextmanager

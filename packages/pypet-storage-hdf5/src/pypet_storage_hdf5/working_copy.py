@@ -12,10 +12,11 @@ import os
 
 from pypet_storage_hdf5.file import HDF5FileError, MissingFileError, OpenFile
 from pypet_storage_hdf5.safety import write_errors
-from pypet_storage_hdf5.safety.files import clone, identity, publish, remove, sync
+from pypet_storage_hdf5.safety.files import clone, identity, remove
 from pypet_storage_hdf5.safety.folder import SessionFolder
 from pypet_storage_hdf5.safety.turns import HeldFileError, locked_for_reading
 from pypet_storage_hdf5.settings import Settings
+from pypet_trajectory.storage.durable import publish, sync
 
 
 class WorkingCopy:

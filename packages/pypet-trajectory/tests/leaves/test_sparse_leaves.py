@@ -1,6 +1,11 @@
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
+from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.leaves import sparse_data
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
@@ -86,3 +91,24 @@ def test_a_refused_matrix_is_told_which_class_takes_it(leaf, form, taker):
     matrix = getattr(sparse, f"{form}_matrix")([[1]])
     with pytest.raises(TypeError, match=f"`group.leaf`.*{taker} takes it"):
         leaf.f_set(matrix)
+
+
+def test_a_text_that_claims_more_than_it_can_hold_is_refused():
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive, archive.open("data.npy", "w") as member:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (1 << 40,)}
+        np.lib.format.write_array_header_1_0(member, header)
+    with pytest.raises(PypetValueError, match=r"'data\.npy' in it claims 8796093022208 bytes"):
+        sparse_data.from_text(content.getvalue().hex())
+
+
+def test_a_text_that_is_no_matrix_is_refused():
+    with pytest.raises(PypetValueError, match="no sparse matrix"):
+        sparse_data.from_text(b"no matrix".hex())
+
+
+def test_a_text_whose_indices_lead_out_of_the_matrix_is_refused():
+    matrix = MATRIX.copy()
+    matrix.indices = np.array([0, 1 << 20], dtype=np.int32)
+    with pytest.raises(ValueError, match="indices"):
+        sparse_data.from_text(sparse_data.to_text(matrix))

@@ -101,32 +101,6 @@ def _copy_owner(source: str, target: str) -> None:
         shutil.copymode(source, target)  # changing the owner clears some permissions
 
 
-def sync(path: str) -> None:
-    """Return when the content of a file is on the disk."""
-    descriptor = os.open(path, os.O_RDWR | _BINARY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(path: str) -> None:
-    """Return when the names in a folder are on the disk, where folders can be synced."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def publish(complete: str, path: str) -> None:
-    """Let a synced file take the place of another in one step, and be there after a power cut."""
-    os.replace(complete, path)
-    sync_folder(os.path.dirname(path) or ".")
-
-
 def remove(path: str) -> None:
     """Remove a file of ours, if it is there."""
     with suppress(FileNotFoundError):

@@ -34,6 +34,7 @@ from pypet_trajectory.exceptions import DataNotInStorageError, PypetOSError, Pyp
 from pypet_trajectory.storage.archive_arrays import write_array
 from pypet_trajectory.storage.archive_index import FORMAT, latest_index
 from pypet_trajectory.storage.archive_members import MemberReader
+from pypet_trajectory.storage.durable import publish, sync
 
 #: Unreferenced bytes below this never cause the archive to be rewritten.
 _TOLERATED_WASTE = 1 << 16
@@ -195,10 +196,9 @@ class ArchiveFile:
             target.writestr(f"index.{self.index['generation']}.json", data)
             target.close()
             assert self._temporary is not None
-            _sync(self._temporary)
+            sync(self._temporary)
             _take_over_mode(self.path, self._temporary)
-            os.replace(self._temporary, self.path)
-            _sync(self.path.parent)
+            publish(self._temporary, self.path)
         except OSError as error:
             self._discard()
             raise PypetOSError(
@@ -279,13 +279,3 @@ def _take_over_mode(path: Path, temporary: Path) -> None:
     mask = os.umask(0)
     os.umask(mask)
     temporary.chmod(0o666 & ~mask)
-
-
-def _sync(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":  # Windows cannot sync folders
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -29,6 +29,7 @@ from typing import Any
 
 from pypet_trajectory.exceptions import PypetOSError, PypetTypeError, PypetValueError
 from pypet_trajectory.logger import module_logger
+from pypet_trajectory.storage.durable import sync_folder
 from pypet_trajectory.storage.journal_format import (
     HEADER_SIZE,
     SIGNATURE,
@@ -349,7 +350,7 @@ class Journal:
             descriptor = os.open(self.path, flags, 0o666)
             yield descriptor
             if created:
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
         except BaseException as error:
             if descriptor is not None:
                 os.close(descriptor)
@@ -446,14 +447,3 @@ def _buffers_per_write() -> int:
 
 
 _BUFFERS_PER_WRITE = _buffers_per_write()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name durable, where folders can be synced (not on Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
