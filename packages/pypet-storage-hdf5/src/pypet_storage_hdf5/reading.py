@@ -118,13 +118,7 @@ def _finish_dead(path: str, found: str, allow_pickle: bool, finish: Callable[[],
     except session_folder.FolderLockedError:
         return  # it is being written
     except OSError as error:
-        _logger.warning(
-            "%r lies beside %r, but cannot be looked into: %s. What is read may lack what was "
-            "stored last.",
-            found,
-            path,
-            error,
-        )
+        _warn_unreadable(found, path, error)
         return
     if folder is None:
         return
@@ -134,12 +128,22 @@ def _finish_dead(path: str, found: str, allow_pickle: bool, finish: Callable[[],
         state = read_state(folder.journal)
         if state is None or not state.has_changes:
             return  # there is nothing that the file lacks; the next writer tidies up
-    except (OSError, PypetError):
+    except (OSError, PypetError) as error:
+        _warn_unreadable(found, path, error)
         return
     finally:
         folder.unlock()
     if _may_finish(found, allow_pickle):
         _finish(path, finish)
+
+
+def _warn_unreadable(found: str, path: str, error: Exception) -> None:
+    _logger.warning(
+        "%r lies beside %r, but cannot be read: %s. What is read may lack what was stored last.",
+        found,
+        path,
+        error,
+    )
 
 
 def _may_finish(folder: str, allow_pickle: bool) -> bool:

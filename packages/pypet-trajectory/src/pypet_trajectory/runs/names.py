@@ -62,9 +62,10 @@ class RunNames:
             known = False
         if not known or isinstance(idx, float):
             raise self._unknown(idx)
-        if self._table.names is not None:
-            return self._table.names[idx]
-        return self._function(int(idx))
+        names = self._table.names
+        if names is not None and idx < len(names):
+            return names[idx]
+        return self._function(int(idx))  # also for runs that a damaged table does not name
 
     def find(self, name: str) -> int | None:
         """Index of the run called `name`, ``None`` if there is no such run."""
