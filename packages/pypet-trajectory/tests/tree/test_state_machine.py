@@ -188,7 +188,8 @@ class Trees(RuleBasedStateMachine):
     @rule(length=st.integers(1, 3))
     def expand(self, length: int) -> None:
         explored = self.traj.f_get_explored_parameters()
-        if explored and None not in explored.values():  # a run may have freed them
+        # A run may have freed some; one that was removed and added again has no range yet.
+        if explored and all(node is not None and node.f_has_range() for node in explored.values()):
             self.traj.f_expand({name: list(range(length)) for name in explored})
 
     @precondition(lambda self: not self.traj.v_is_run and self.traj.f_get_explored_parameters())
