@@ -127,6 +127,13 @@ def test_a_refused_write_is_heard_where_pytables_says_nothing(tmp_path, heard, n
     assert write_errors.refused(write_errors.so_far(), path) is None
 
 
+def test_storing_and_loading_report_nothing(experiment, heard):
+    # Each report takes time, and memory until the file is closed.
+    experiment.store(0)
+    experiment.assert_complete()
+    assert write_errors.so_far() == heard
+
+
 def test_what_fails_for_other_reasons_is_no_refused_write(tmp_path, heard):
     path = tmp_path / "f.hdf5"
     path.write_bytes(b"no HDF5")

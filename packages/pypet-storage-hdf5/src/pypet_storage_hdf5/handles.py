@@ -189,7 +189,7 @@ class Handles:
             If it cannot be opened.
         """
         handle = DatasetHandle(self.file)
-        handle._g_new(*self._around(path), False)
+        handle._g_new(*self._around(path), True)
         opened = handle._open_unimplemented()
         if opened is None:  # it is damaged, and PyTables has said so in a warning only
             raise tables.HDF5ExtError(
@@ -218,7 +218,7 @@ class Handles:
             If it is a table or another type that is no array of numbers or bytes.
         """
         handle = ArrayHandle(self.file)
-        handle._g_new(*self._around(path), False)
+        handle._g_new(*self._around(path), True)
         try:
             identifier, handle.atom, handle.shape, chunkshape = handle._open_array()
             if handle.atom.kind == "reference":
@@ -243,7 +243,7 @@ class Handles:
             nested ones, times, enumerations.
         """
         handle = TableHandle(self.file)
-        handle._g_new(*self._around(path), False)
+        handle._g_new(*self._around(path), True)
         try:
             handle._v_objectid, columns, rows_per_chunk = handle._get_info()
             handle.dtype = row_dtype(columns)

@@ -68,36 +68,42 @@ class _Names(threading.local):
     """
 
     def __init__(self) -> None:
-        self.found: list[bytes] = []
-        #: Kept, for HDF5 is given nothing but its address.
-        self.visit = _Visit(functools.partial(_insert, self.found))
-
-    def take(self, iterate: Any, *arguments: Any) -> list[str] | None:
-        """The names that a function of HDF5 lists; ``None`` if it fails.
-
-        Raises
-        ------
-        DamagedNameError
-            If one of them is no UTF-8.
-        """
-        self.found.clear()
-        pauses = _COLLECTS_IN_BETWEEN and gc.isenabled()
-        if pauses:
-            gc.disable()
-        status = iterate(*arguments, self.visit, None)
-        if pauses:
-            gc.enable()
-        if status < 0:
-            return None
-        try:
-            return [name.decode() for name in self.found]
-        except UnicodeDecodeError as error:
-            raise DamagedNameError(
-                f"The file is damaged: a name in it is no UTF-8 text, but {error.object!r}."
-            ) from error
+        found: list[bytes] = []
+        #: The names, and what is called for each; kept, for HDF5 is given nothing but its address.
+        self.listing = found, _Visit(functools.partial(_insert, found))
 
 
 _names = _Names()
+
+
+def _listed(iterate: Any, *arguments: Any) -> list[str] | None:
+    """The names that a function of HDF5 lists; ``None`` if it fails.
+
+    Raises
+    ------
+    DamagedNameError
+        If one of them is no UTF-8.
+    """
+    names, visit = _names.listing
+    names.clear()
+    pauses = _COLLECTS_IN_BETWEEN and gc.isenabled()
+    if pauses:
+        gc.disable()
+    status = iterate(*arguments, visit, None)
+    if pauses:
+        gc.enable()
+    if status < 0:
+        return None
+    if not names:
+        return []
+    try:
+        # Decoded at once; no name holds the separator.
+        return b"\0".join(names).decode().split("\0")
+    except UnicodeDecodeError as error:
+        raise DamagedNameError(
+            f"The file is damaged: a name in it is no UTF-8 text, but {error.object!r}."
+        ) from error
+
 
 if LIBRARY is not None:
     _iterate_attributes = LIBRARY.H5Aiterate2
@@ -127,7 +133,7 @@ def attribute_names(identifier: int) -> list[str]:
     DamagedNameError
         If one of them is no UTF-8, or they cannot be listed.
     """
-    names = _names.take(_iterate_attributes, identifier, _BY_NAME, _NATIVE, None)
+    names = _listed(_iterate_attributes, identifier, _BY_NAME, _NATIVE, None)
     if names is None:
         raise DamagedNameError("The file is damaged: attributes in it cannot be listed.")
     return names
@@ -143,7 +149,7 @@ def check_links(identifier: int) -> None:
     """
     if LIBRARY is None:
         return
-    if _names.take(_iterate_links, identifier, b".", None) is None:
+    if _listed(_iterate_links, identifier, b".", None) is None:
         raise DamagedNameError("The file is damaged: a group in it cannot be listed.")
 
 
