@@ -24,7 +24,7 @@ from pypet import (
     compact_hdf5_file,
     load_trajectory,
 )
-from pypet.environment.running import BatchLoop
+from pypet.environment.execution.running import BatchLoop
 
 #: Runs of the prepared trajectory, which are done, and of the part that is killed.
 OLD, NEW = 8, 30

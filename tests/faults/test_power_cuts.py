@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from pypet import load_trajectory
-from pypet_trajectory.storage import durable
+from pypet_trajectory.api import durable
 from pypet_trajectory.testing.processes import in_forked_process
 from pypet_trajectory.trajectory import Trajectory
 from tests.faults import scenarios
@@ -124,7 +124,7 @@ def test_nothing_takes_the_place_of_a_file_before_it_is_synced(
         really(complete, path)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr("pypet_storage_hdf5.working_copy.publish", publish)
+    monkeypatch.setattr("pypet_storage_hdf5.backend.working_copy.publish", publish)
     traj = load_trajectory("t", filename=str(file), load_data=2)
     env = scenarios.environment(traj, {})
     traj.f_expand({"x": list(range(OLD, OLD + NEW))})
@@ -155,7 +155,7 @@ def test_the_journal_says_on_the_disk_that_it_is_done_before_the_last_checkpoint
         really(complete, path)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr("pypet_storage_hdf5.working_copy.publish", publish)
+    monkeypatch.setattr("pypet_storage_hdf5.backend.working_copy.publish", publish)
     service.release()
     assert not (tmp_path / "exp.hdf5.session").exists()
 

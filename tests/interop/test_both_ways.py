@@ -15,8 +15,7 @@ from pypet_trajectory.leaves.pickle_parameter import PickleParameter
 from pypet_trajectory.leaves.pickle_result import PickleResult
 from pypet_trajectory.leaves.sparse_parameter import SparseParameter
 from pypet_trajectory.leaves.sparse_result import SparseResult
-from pypet_trajectory.runs import lifecycle
-from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.trajectory import Trajectory, lifecycle
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -106,7 +105,7 @@ def test_every_array(traj, path, pypet07):
 
 def test_every_dictionary_and_table(traj, path, pypet07):
     pd = pytest.importorskip("pandas")
-    from pypet_trajectory.leaves.object_table import ObjectTable
+    from pypet_trajectory.values.object_table import ObjectTable
 
     traj.f_add_result(
         "dicts",

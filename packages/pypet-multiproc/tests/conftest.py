@@ -8,9 +8,9 @@ import psutil
 import pytest
 
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.interrupt import sigint_handling
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.settings import EngineSettings
+from pypet_multiproc.processes.interrupt import sigint_handling
 from pypet_multiproc.testing import JournalStorageService
 from pypet_trajectory.trajectory import Trajectory
 

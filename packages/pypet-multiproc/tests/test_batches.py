@@ -7,12 +7,12 @@ import time
 import pytest
 
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.settings import EngineSettings
-from pypet_multiproc.single_run import ReusingRunner, RunPolicy
-from pypet_multiproc.tasks import Attempt
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.settings import EngineSettings
+from pypet_multiproc.model.tasks import Attempt
 from pypet_multiproc.testing import Fatal, double, where
-from pypet_multiproc.workers import LONG
+from pypet_multiproc.workers.process import LONG
+from pypet_multiproc.workers.single_run import ReusingRunner, RunPolicy
 from pypet_multiproc.wrapping.base import WrapSettings
 from pypet_multiproc.wrapping.local import LocalWrap
 from pypet_trajectory.trajectory import Trajectory
@@ -221,8 +221,8 @@ def test_results_stay_in_memory_if_wanted(experiment):
 
 @pytest.mark.parametrize("mode", ["LOCK", "LOCAL"])
 def test_workers_can_be_waited_for_as_windows_does(experiment, mode, monkeypatch):
-    from pypet_multiproc import supervision
-    from pypet_multiproc.waiting import ConnectionWaiter
+    from pypet_multiproc.backends import supervision
+    from pypet_multiproc.transport.waiting import ConnectionWaiter
 
     monkeypatch.setattr(supervision, "make_waiter", ConnectionWaiter)
     experiment(die_in, (3,), runs=60, wrap_mode=mode, **POOL)

@@ -12,8 +12,10 @@ from selectors import DefaultSelector, SelectSelector
 
 import pytest
 
-from pypet_multiproc import supervision
-from pypet_multiproc.channels import (
+from pypet_multiproc.backends import supervision
+from pypet_multiproc.testing import double
+from pypet_multiproc.transport import sockets
+from pypet_multiproc.transport.channels import (
     FrameBuffer,
     FrameReader,
     can_send,
@@ -21,12 +23,10 @@ from pypet_multiproc.channels import (
     send_frame,
     socket_channel,
 )
-from pypet_multiproc.testing import double
-from pypet_multiproc.waiting import ConnectionWaiter
-from pypet_multiproc.writing import process as writing_process
-from pypet_multiproc.writing import sockets
-from pypet_multiproc.writing.chunks import ChunkSource
-from pypet_multiproc.writing.sockets import SocketSource
+from pypet_multiproc.transport.chunks import ChunkSource
+from pypet_multiproc.transport.sockets import SocketSource
+from pypet_multiproc.transport.waiting import ConnectionWaiter
+from pypet_multiproc.writer import process as writing_process
 
 pytestmark = pytest.mark.timeout(60)
 

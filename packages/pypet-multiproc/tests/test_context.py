@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from pypet_multiproc.context import MultiprocContext
-from pypet_multiproc.failures import StoringFailedError, WriterDiedError
+from pypet_multiproc.engine.context import MultiprocContext
+from pypet_multiproc.model.failures import StoringFailedError, WriterDiedError
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.failures import RunLostError, WriterDiedError
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.failures import RunLostError, WriterDiedError
+from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import (
     JournalStorageService,
     combinations,
@@ -235,8 +235,8 @@ def test_no_process_outlives_the_main_process(start_method, way, mode, tmp_path)
 SCRIPT = """
 import sys, threading
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import JournalStorageService
 from pypet_trajectory.trajectory import Trajectory
 

@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import double, nothing, raise_at
-from pypet_trajectory.runs import snapshot
+from pypet_trajectory.trajectory import snapshot
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -203,7 +203,7 @@ def test_leaving_the_engine_early_ends_everything(make_traj, service, mode):
 
 
 def test_workers_that_cannot_be_set_up_stop_the_experiment(make_traj):
-    from pypet_multiproc.failures import WorkerStartError
+    from pypet_multiproc.model.failures import WorkerStartError
 
     traj = make_traj(2)
 
@@ -219,7 +219,7 @@ def test_workers_that_cannot_be_set_up_stop_the_experiment(make_traj):
 
 
 def test_workers_that_end_before_they_can_run_stop_the_experiment(make_traj):
-    from pypet_multiproc.failures import WorkerStartError
+    from pypet_multiproc.model.failures import WorkerStartError
 
     class Deadly:
         def prepare(self, service):
@@ -308,7 +308,7 @@ def test_the_main_process_opens_the_file_less_often_than_there_are_runs(experime
 
 
 def test_what_is_sent_per_run_does_not_depend_on_the_number_of_runs(make_traj, monkeypatch):
-    from pypet_multiproc import worker_handles
+    from pypet_multiproc.workers import handles as worker_handles
 
     def bytes_per_run(runs):
         sizes = []
@@ -362,7 +362,7 @@ def stores_before_failing(traj, marker):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_what_a_failed_try_stored_is_replaced_by_the_next_one(tmp_path, mode):
-    from pypet_trajectory.storage.archive import ArchiveStorageService
+    from pypet_trajectory.storage.archive.service import ArchiveStorageService
     from pypet_trajectory.trajectory import Trajectory
 
     service = ArchiveStorageService(str(tmp_path / "file.traj"))

@@ -7,10 +7,10 @@ from multiprocessing import get_context
 
 import pytest
 
-from pypet_multiproc.context import MultiprocContext
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.engine.context import MultiprocContext
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import JournalStorageService, combinations, double
 from pypet_multiproc.wrapping.base import WrapSettings
 from pypet_trajectory import constants

@@ -6,16 +6,16 @@ from contextlib import closing
 
 import pytest
 
-from pypet_multiproc.context import MultiprocContext
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.failures import CleanUp
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.engine.context import MultiprocContext
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.failures import CleanUp
+from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import JournalStorageService, double, raise_at
 from pypet_multiproc.wrapping.lock import LockWrapper
 from pypet_trajectory import constants
+from pypet_trajectory.api.service import SupportsHolding, SupportsTransactions
 from pypet_trajectory.exceptions import StorageFailedError
-from pypet_trajectory.storage.service import SupportsHolding, SupportsTransactions
 
 pytestmark = pytest.mark.timeout(30)
 

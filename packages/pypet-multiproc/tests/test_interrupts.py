@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.interrupt import SIGNALS, InterruptHandler, sigint_handling
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.settings import EngineSettings
+from pypet_multiproc.processes.interrupt import SIGNALS, InterruptHandler, sigint_handling
 from pypet_multiproc.testing import JournalStorageService, double
 from pypet_trajectory.trajectory import Trajectory
 

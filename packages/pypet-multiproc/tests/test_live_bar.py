@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from pypet_multiproc.live_bar import LiveBar, SharedConsole, share_console
 from pypet_multiproc.logs import LoggingManager
-from pypet_multiproc.progress import ProgressReport
+from pypet_multiproc.progress.live_bar import LiveBar, SharedConsole, share_console
+from pypet_multiproc.progress.report import ProgressReport
 
 
 class Terminal(io.StringIO):

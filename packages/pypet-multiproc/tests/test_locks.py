@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pypet_multiproc.locks import OwnerLock
 from pypet_multiproc.testing import combinations
+from pypet_multiproc.transport.locks import OwnerLock
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -157,8 +157,8 @@ def test_two_locks_of_one_process_on_one_file_exclude_each_other(lock):
 EXPERIMENT = """
 import os, sys, threading
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import JournalStorageService
 from pypet_trajectory.trajectory import Trajectory
 

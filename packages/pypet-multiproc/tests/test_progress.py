@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from pypet_multiproc.logs import LoggingManager
-from pypet_multiproc.progress import ProgressReport, check_report_progress, progressbar
+from pypet_multiproc.progress.report import ProgressReport, check_report_progress, progressbar
 
 
 def bars(total, **kwargs):

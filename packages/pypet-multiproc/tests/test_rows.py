@@ -5,12 +5,12 @@ import time
 import pytest
 
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import double
 from pypet_multiproc.wrapping import direct
-from pypet_multiproc.writing.rows import WaitingRows
-from pypet_trajectory.storage.records import RunFailure, RunRows
+from pypet_multiproc.writer.rows import WaitingRows
+from pypet_trajectory.api.records import RunFailure, RunRows
 
 pytestmark = pytest.mark.timeout(60)
 

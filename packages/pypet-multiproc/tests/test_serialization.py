@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from pypet_multiproc.failures import portable
-from pypet_multiproc.serialization import NotPicklableError, dumps, find_unpicklable, pack
+from pypet_multiproc.model.failures import portable
+from pypet_multiproc.model.serialization import NotPicklableError, dumps, find_unpicklable, pack
 from pypet_multiproc.testing import combinations, double
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pypet_multiproc.experiment import RunTask
-from pypet_multiproc.tasks import BatchSizer, TaskSource
+from pypet_multiproc.model.experiment import RunTask
+from pypet_multiproc.model.tasks import BatchSizer, TaskSource
 
 
 def source(count=5, on_exhausted=None, stop=lambda: False):

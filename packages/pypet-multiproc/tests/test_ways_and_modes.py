@@ -9,9 +9,9 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolEx
 import pytest
 
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunTask
-from pypet_multiproc.serialization import NotPicklableError
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.model.experiment import Experiment, RunTask
+from pypet_multiproc.model.serialization import NotPicklableError
+from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import combinations, double, nothing, where
 from pypet_trajectory.leaves.result import Result
 

@@ -5,12 +5,20 @@ import pickle
 
 import pytest
 
-from pypet_multiproc.channels import FrameReader, send_frame
-from pypet_multiproc.experiment import RunOutcome, RunTask
-from pypet_multiproc.failures import WorkerStartError, describe
-from pypet_multiproc.tasks import Attempt
-from pypet_multiproc.worker_handles import Reported, Undone, Worker
-from pypet_multiproc.workers import BEGUN, BROKEN, DROPPED, FINISHED, OUTCOME, READY, STORING
+from pypet_multiproc.model.experiment import RunOutcome, RunTask
+from pypet_multiproc.model.failures import WorkerStartError, describe
+from pypet_multiproc.model.tasks import Attempt
+from pypet_multiproc.transport.channels import FrameReader, send_frame
+from pypet_multiproc.workers.handles import Reported, Undone, Worker
+from pypet_multiproc.workers.process import (
+    BEGUN,
+    BROKEN,
+    DROPPED,
+    FINISHED,
+    OUTCOME,
+    READY,
+    STORING,
+)
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -15,7 +15,7 @@ from pypet_net.keys import SessionKeys
 from pypet_net.protocol import DATA
 from pypet_net.queue_client import ForkAwareQueuingClient, QueuingClient
 from pypet_net.queue_server import QueuingServer, QueuingServerMessageListener
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.api.service import StorageService
 
 pytestmark = pytest.mark.timeout(60)
 

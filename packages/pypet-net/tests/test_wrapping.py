@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.wrapping.base import WrapSettings
 from pypet_net.wrapping import WRAP_MODES, NetLockWrap, NetQueueWrap
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, RunDelta, RunRows, WriteRequest
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.api.records import NodeKind, NodeRecord, RunDelta, RunRows, WriteRequest
+from pypet_trajectory.api.service import StorageService
 
 pytestmark = [
     pytest.mark.timeout(90),

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pypet_resume import RunJournal
+from pypet_trajectory.api.records import NodeKind, NodeRecord, RunDelta, WriteRequest
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetTypeError
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, RunDelta, WriteRequest
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -124,7 +124,7 @@ def test_a_journal_whose_writer_was_killed_while_creating_it_is_empty(path, size
 def test_records_are_forced_to_the_disk_at_intervals(path, monkeypatch):
     syncs = []
     monkeypatch.setattr(
-        "pypet_trajectory.storage.journal.Journal.sync", lambda self: syncs.append(self)
+        "pypet_trajectory.api.journal.Journal.sync", lambda self: syncs.append(self)
     )
     journal = RunJournal(path, sync_interval=3600.0)
     journal.append(0, None, {})
@@ -138,7 +138,7 @@ def test_records_are_forced_to_the_disk_at_intervals(path, monkeypatch):
 WRITER = """
     import sys
     from pypet_resume import RunJournal
-    from pypet_trajectory.storage.records import NodeKind, NodeRecord, RunDelta, WriteRequest
+    from pypet_trajectory.api.records import NodeKind, NodeRecord, RunDelta, WriteRequest
 
     journal = RunJournal(sys.argv[1])
     start = int(sys.argv[2])

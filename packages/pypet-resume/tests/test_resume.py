@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pypet_resume import ExperimentSnapshot, NoSnapshotError, ResumeFolder
+from pypet_trajectory.api.records import NodeKind, NodeRecord, RunDelta, WriteRequest
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetTypeError
 from pypet_trajectory.runs.table import RunTable
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, RunDelta, WriteRequest
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -24,7 +24,7 @@ from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.trajectory import Trajectory
 
 pd = pytest.importorskip("pandas")
-ObjectTable = pytest.importorskip("pypet_trajectory.leaves.object_table").ObjectTable
+ObjectTable = pytest.importorskip("pypet_trajectory.values.object_table").ObjectTable
 
 scalars = st.one_of(
     st.none(),

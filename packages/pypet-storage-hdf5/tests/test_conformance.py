@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pypet_storage_hdf5 import HDF5StorageService
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.testing.storage import StorageServiceConformance
 
 

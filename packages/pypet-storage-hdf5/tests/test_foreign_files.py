@@ -9,13 +9,9 @@ import numpy as np
 import pytest
 import tables
 
-from pypet_storage_hdf5 import (
-    HDF5StorageService,
-    check_hdf5_file,
-    markers,
-    repair_hdf5_file,
-)
+from pypet_storage_hdf5 import HDF5StorageService, check_hdf5_file, repair_hdf5_file
 from pypet_storage_hdf5.codecs.columns import decode_column
+from pypet_storage_hdf5.h5 import markers
 from pypet_trajectory.trajectory import Trajectory
 
 Change = Callable[[Any], None]

@@ -12,7 +12,7 @@ import pytest
 import tables
 
 from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager
-from pypet_storage_hdf5.holders import holder_of
+from pypet_storage_hdf5.backend.holders import holder_of
 from pypet_trajectory import load_trajectory
 from pypet_trajectory.exceptions import PickleRefusedError
 from pypet_trajectory.leaves.pickle_result import PickleResult

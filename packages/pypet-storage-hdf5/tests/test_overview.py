@@ -6,10 +6,10 @@ import pytest
 import tables
 
 from pypet_storage_hdf5 import HDF5StorageService
+from pypet_trajectory.api.records import RunFailure, RunRows
 from pypet_trajectory.exceptions import VersionMismatchError
-from pypet_trajectory.runs.lifecycle import finalize_run, start_run
-from pypet_trajectory.storage.records import RunFailure, RunRows
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.trajectory.lifecycle import finalize_run, start_run
 
 
 def rows(path: str, table: str, trajectory: str = "traj") -> list[dict[str, object]]:

@@ -9,12 +9,12 @@ import pytest
 import tables
 
 from pypet_storage_hdf5.backend import HDF5Backend
-from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import Handles
+from pypet_storage_hdf5.h5.file import OpenFile
+from pypet_storage_hdf5.h5.handles import Handles
 from pypet_storage_hdf5.settings import Settings
+from pypet_trajectory.api.records import NodeKind, NodeRecord, WriteRequest
 from pypet_trajectory.constants import STORE_DATA
 from pypet_trajectory.exceptions import DataNotInStorageError
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
 
 RUNS = 40
 

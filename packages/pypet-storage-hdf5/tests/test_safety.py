@@ -14,9 +14,9 @@ from pypet_storage_hdf5 import (
     check_hdf5_file,
     repair_hdf5_file,
 )
+from pypet_trajectory.api.journal import Journal
 from pypet_trajectory.exceptions import StorageFailedError
 from pypet_trajectory.leaves.result import Result
-from pypet_trajectory.storage.journal import Journal
 from pypet_trajectory.trajectory import Trajectory
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tables
 
-from pypet_storage_hdf5 import HDF5StorageService, merging
-from pypet_storage_hdf5.working_copy import WorkingCopy
+from pypet_storage_hdf5 import HDF5StorageService
+from pypet_storage_hdf5.backend import merging
+from pypet_storage_hdf5.backend.working_copy import WorkingCopy
 from pypet_trajectory import Trajectory, load_trajectory
-from pypet_trajectory.storage.service import transaction
+from pypet_trajectory.api.service import transaction
 from pypet_trajectory.testing.processes import in_forked_process
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed")

@@ -15,7 +15,7 @@ from pypet_storage_hdf5 import (
     repair_hdf5_file,
 )
 from pypet_trajectory import load_trajectory
-from pypet_trajectory.storage.journal import Journal
+from pypet_trajectory.api.journal import Journal
 from pypet_trajectory.testing.processes import in_forked_process
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed")

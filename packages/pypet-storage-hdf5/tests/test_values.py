@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pypet_storage_hdf5 import HDF5StorageService
 from pypet_storage_hdf5.codecs.columns import decode_column, encode_column
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
+from pypet_trajectory.api.records import NodeKind, NodeRecord, WriteRequest
 from pypet_trajectory.testing.equality import assert_same
 
 VALUES: dict[str, Any] = {

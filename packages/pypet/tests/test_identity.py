@@ -16,7 +16,7 @@ from pypet import (
     Trajectory,
     load_trajectory,
 )
-from pypet.environment.identity import digest
+from pypet.environment.parts.identity import digest
 
 TIME = r"\d{4}_\d\d_\d\d_\d\dh\d\dm\d\ds"
 

@@ -10,10 +10,11 @@
 [1, 4, 9]
 """
 
-from pypet_multiproc.context import MultiprocContext
 from pypet_multiproc.engine import RunEngine
-from pypet_multiproc.experiment import Experiment, RunOutcome, RunTask
-from pypet_multiproc.failures import (
+from pypet_multiproc.engine.context import MultiprocContext
+from pypet_multiproc.logs.manager import LoggingManager
+from pypet_multiproc.model.experiment import Experiment, RunOutcome, RunTask
+from pypet_multiproc.model.failures import (
     ResultNotPicklableError,
     RunError,
     RunLostError,
@@ -22,11 +23,10 @@ from pypet_multiproc.failures import (
     WorkerStartError,
     WriterDiedError,
 )
-from pypet_multiproc.interrupt import sigint_handling
-from pypet_multiproc.logs.manager import LoggingManager
-from pypet_multiproc.progress import progressbar
-from pypet_multiproc.serialization import NotPicklableError
-from pypet_multiproc.settings import EngineSettings
+from pypet_multiproc.model.serialization import NotPicklableError
+from pypet_multiproc.model.settings import EngineSettings
+from pypet_multiproc.processes.interrupt import sigint_handling
+from pypet_multiproc.progress.report import progressbar
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings
 
 __all__ = [

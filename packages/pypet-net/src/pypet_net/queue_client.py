@@ -11,7 +11,7 @@ import itertools
 import queue
 from typing import Any
 
-from pypet_multiproc import serialization
+from pypet_multiproc.model import serialization
 from pypet_net import protocol
 from pypet_net.client import ReliableClient
 from pypet_net.keys import ClientKeys, user_keys

@@ -14,13 +14,13 @@ import queue
 import threading
 from typing import Any, Protocol
 
-from pypet_multiproc.wrapping.messages import DONE
+from pypet_multiproc.transport.messages import DONE
 from pypet_multiproc.wrapping.queue import QueueStorageServiceWriter
 from pypet_net import protocol
 from pypet_net.keys import ServerKeys, user_keys
 from pypet_net.server import Request, ZMQServer
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.logger import HasLogger
-from pypet_trajectory.storage.service import StorageService
 
 #: Seconds after which a sender that is held back is told so.
 _WAIT_INTERVAL = 1.0

@@ -19,7 +19,7 @@ from typing import Any
 from pypet_multiproc.backends.base import Step
 from pypet_multiproc.backends.executor import ExecutorBackend
 from pypet_multiproc.backends.serial import SerialBackend
-from pypet_multiproc.tasks import TaskSource
+from pypet_multiproc.model.tasks import TaskSource
 
 _logger = logging.getLogger("pypet")
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from pypet_multiproc.interrupt import sigint_handling
-from pypet_multiproc.processes import default_start_method, process_context, start_quietly
+from pypet_multiproc.processes.contexts import default_start_method, process_context, start_quietly
+from pypet_multiproc.processes.interrupt import sigint_handling
 from pypet_net.client import ReliableClient, ServerSilentError
 from pypet_net.keys import ClientKeys
 from pypet_net.liveness import ProcessWatch

@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from pypet_multiproc import serialization
-from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.model import serialization
+from pypet_multiproc.model.experiment import RunOutcome
+from pypet_multiproc.transport.messages import Message
+from pypet_multiproc.transport.source import MessageSource
 from pypet_multiproc.wrapping.base import WrapModeFactory, WrapSettings
 from pypet_multiproc.wrapping.lock import LockWrap
-from pypet_multiproc.wrapping.messages import Message
 from pypet_multiproc.wrapping.services import StoringOnly
 from pypet_multiproc.wrapping.through_writer import WriterWrap
-from pypet_multiproc.writing.source import MessageSource
 from pypet_net.addresses import candidate_urls
 from pypet_net.keys import SessionKeys
 from pypet_net.lock_client import LockerClient

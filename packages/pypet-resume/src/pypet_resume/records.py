@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pypet_trajectory.api.journal import SIGNATURE, Journal
+from pypet_trajectory.api.records import RunDelta
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetTypeError
-from pypet_trajectory.storage.journal import SIGNATURE, Journal
-from pypet_trajectory.storage.records import RunDelta
 
 
 @dataclass(frozen=True, slots=True)

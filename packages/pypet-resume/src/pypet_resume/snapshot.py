@@ -21,9 +21,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from pypet_trajectory.api.durable import publish
 from pypet_trajectory.exceptions import PypetOSError, PypetRuntimeError, PypetTypeError
 from pypet_trajectory.logger import module_logger
-from pypet_trajectory.storage.durable import publish
 
 #: Begins every snapshot; the digit is the number of the format.
 MAGIC = b"pypet snapshot 1\n"

@@ -1,9 +1,9 @@
 """Trajectories of numerical experiments in HDF5 files."""
 
-from pypet_storage_hdf5.checking import Problem, check_hdf5_file
-from pypet_storage_hdf5.compaction import compact_hdf5_file
-from pypet_storage_hdf5.file import HDF5FileError
-from pypet_storage_hdf5.repairing import RepairReport, repair_hdf5_file
+from pypet_storage_hdf5.h5.file import HDF5FileError
+from pypet_storage_hdf5.maintenance.check import Problem, check_hdf5_file
+from pypet_storage_hdf5.maintenance.compact import compact_hdf5_file
+from pypet_storage_hdf5.maintenance.repair import RepairReport, repair_hdf5_file
 from pypet_storage_hdf5.service import HDF5StorageService
 from pypet_storage_hdf5.shared import (
     SharedArray,

@@ -25,18 +25,18 @@ from pypet_trajectory.exploration.kinds import Exploration
 from pypet_trajectory.lazy_names import names_from
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.base import BaseParameter, BaseResult
-from pypet_trajectory.leaves.column_table import ColumnTable
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.pickle_parameter import PickleParameter
 from pypet_trajectory.leaves.pickle_result import PickleResult
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.leaves.sparse_parameter import SparseParameter
 from pypet_trajectory.leaves.sparse_result import SparseResult
-from pypet_trajectory.loading import load_trajectory, merge_all_in_folder
 from pypet_trajectory.logger import HasLogger
-from pypet_trajectory.runs.lifecycle import manual_run
+from pypet_trajectory.naming.wildcards import make_run_name, make_set_name
 from pypet_trajectory.slots import HasSlots
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.trajectory.lifecycle import manual_run
+from pypet_trajectory.trajectory.loading import load_trajectory, merge_all_in_folder
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
     DerivedParameterGroup,
@@ -45,9 +45,10 @@ from pypet_trajectory.tree.branch_groups import (
 )
 from pypet_trajectory.tree.groups import NNGroupNode
 from pypet_trajectory.tree.nodes import KnowsTrajectory, NNLeafNode
-from pypet_trajectory.wildcards import make_run_name, make_set_name
+from pypet_trajectory.values.column_table import ColumnTable
 
 if TYPE_CHECKING:
+    from pypet_trajectory.api.service import StorageService
     from pypet_trajectory.exploration.algebra import (
         axis,
         concatenated,
@@ -58,11 +59,10 @@ if TYPE_CHECKING:
     )
     from pypet_trajectory.exploration.combinations import cartesian_product, find_unique_points
     from pypet_trajectory.exploration.sampling import latin_hypercube, sobol
-    from pypet_trajectory.leaves.object_table import ObjectTable
-    from pypet_trajectory.storage.archive import ArchiveStorageService
+    from pypet_trajectory.storage.archive.service import ArchiveStorageService
     from pypet_trajectory.storage.lazy import LazyStorageService
     from pypet_trajectory.storage.memory import InMemoryStorageService
-    from pypet_trajectory.storage.service import StorageService
+    from pypet_trajectory.values.object_table import ObjectTable
 
 __version__ = "0.1.0"
 
@@ -124,11 +124,11 @@ __all__ = (
 __getattr__ = names_from(
     __name__,
     {
-        "ArchiveStorageService": "pypet_trajectory.storage.archive",
+        "ArchiveStorageService": "pypet_trajectory.storage.archive.service",
         "InMemoryStorageService": "pypet_trajectory.storage.memory",
         "LazyStorageService": "pypet_trajectory.storage.lazy",
-        "ObjectTable": "pypet_trajectory.leaves.object_table",
-        "StorageService": "pypet_trajectory.storage.service",
+        "ObjectTable": "pypet_trajectory.values.object_table",
+        "StorageService": "pypet_trajectory.api.service",
         "axis": "pypet_trajectory.exploration.algebra",
         "cartesian_product": "pypet_trajectory.exploration.combinations",
         "concatenated": "pypet_trajectory.exploration.algebra",

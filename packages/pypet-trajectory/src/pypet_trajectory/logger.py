@@ -24,7 +24,7 @@ from pypet_trajectory.slots import HasSlots
 _KNOWN_AS: Mapping[str, str] = MappingProxyType(
     {
         "pypet_multiproc": "pypet.utils.mpwrappers",
-        "pypet_multiproc.context": "pypet.environment",
+        "pypet_multiproc.engine.context": "pypet.environment",
         "pypet_multiproc.logs": "pypet.pypetlogging",
         "pypet_net": "pypet.utils.mpwrappers",
         "pypet_storage_hdf5": "pypet.storageservice.HDF5StorageService",

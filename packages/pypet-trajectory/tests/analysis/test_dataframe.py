@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pypet_trajectory import Trajectory
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.api.service import StorageService
 
 pd = pytest.importorskip("pandas")
 

@@ -7,7 +7,7 @@ import pytest
 
 from pypet_trajectory import Parameter, PickleParameter, Result, Trajectory
 from pypet_trajectory.analysis.html import MAX_CHILDREN, MAX_TEXT, node_html, runs_summary
-from pypet_trajectory.storage.records import RunFailure
+from pypet_trajectory.api.records import RunFailure
 
 
 class Checker(HTMLParser):

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from pypet_trajectory.comparisons import (
+from pypet_trajectory.leaves.array_parameter import ArrayParameter
+from pypet_trajectory.leaves.parameter import Parameter
+from pypet_trajectory.leaves.result import Result
+from pypet_trajectory.values.comparisons import (
     get_all_attributes,
     nested_equal,
     parameters_equal,
     results_equal,
 )
-from pypet_trajectory.leaves.array_parameter import ArrayParameter
-from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.result import Result
 
 
 class Opaque:

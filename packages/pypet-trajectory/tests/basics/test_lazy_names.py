@@ -11,10 +11,10 @@ from pypet_trajectory.lazy_names import names_from
 
 #: What a script that makes a trajectory and adds parameters has no use for.
 NOT_NEEDED = (
-    "pypet_trajectory.exploration.identity",
+    "pypet_trajectory.values.identity",
     "pypet_trajectory.merging",
     "pypet_trajectory.storage.memory",
-    "pypet_trajectory.storage.records",
+    "pypet_trajectory.api.records",
     "numpy.typing",
 )
 

@@ -16,9 +16,9 @@ from pypet_trajectory.exploration.algebra import (
     table,
     zipped,
 )
-from pypet_trajectory.leaves.column_table import ColumnTable
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
+from pypet_trajectory.values.column_table import ColumnTable
 
 
 class Tree:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypet_trajectory.exploration.identity import encode, point_hash, point_hashes
-from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_trajectory.values.identity import encode, point_hash, point_hashes
+from pypet_trajectory.values.ranges import CompactRange
 
 SCALARS = st.one_of(
     st.none(),

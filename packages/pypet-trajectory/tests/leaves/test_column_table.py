@@ -4,8 +4,8 @@ import pickle
 import numpy as np
 import pytest
 
-from pypet_trajectory.leaves.column_table import ColumnTable, column_kind, column_values
-from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_trajectory.values.column_table import ColumnTable, column_kind, column_values
+from pypet_trajectory.values.ranges import CompactRange
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("pandas")
 
-from pypet_trajectory.leaves.object_table import ObjectTable
+from pypet_trajectory.values.object_table import ObjectTable
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.base import BaseParameter
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-from pypet_trajectory.leaves.ranges import CompactRange
 from pypet_trajectory.leaves.sparse_parameter import SparseParameter
+from pypet_trajectory.values.ranges import CompactRange
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import pickle
 import numpy as np
 import pytest
 
-from pypet_trajectory.comparisons import nested_equal
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.base import BaseParameter, BaseResult
 from pypet_trajectory.leaves.parameter import Parameter
@@ -13,6 +12,7 @@ from pypet_trajectory.leaves.pickle_result import PickleResult
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.leaves.sparse_parameter import SparseParameter
 from pypet_trajectory.leaves.sparse_result import SparseResult
+from pypet_trajectory.values.comparisons import nested_equal
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypet_trajectory.leaves.ranges import NO_RANGE, CompactRange
+from pypet_trajectory.values.ranges import NO_RANGE, CompactRange
 
 NUMBERS = st.one_of(
     st.lists(st.integers()),

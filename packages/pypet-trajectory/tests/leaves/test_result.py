@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from pypet_trajectory.leaves.base import BaseResult
-from pypet_trajectory.leaves.column_table import ColumnTable
 from pypet_trajectory.leaves.result import Result
+from pypet_trajectory.values.column_table import ColumnTable
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_loading_replaces_all_items(res):
 
 def test_tables_are_loaded_as_object_tables():
     pytest.importorskip("pandas")
-    from pypet_trajectory.leaves.object_table import ObjectTable
+    from pypet_trajectory.values.object_table import ObjectTable
 
     res = Result("res")
     res._load({"t": ColumnTable({"a": [1, "x"], "b": [np.arange(2), (1,)]})})
@@ -222,7 +222,7 @@ def test_tables_are_loaded_as_object_tables():
 def test_tables_stay_columns_where_pandas_is_missing(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
     monkeypatch.delitem(
-        __import__("sys").modules, "pypet_trajectory.leaves.object_table", raising=False
+        __import__("sys").modules, "pypet_trajectory.values.object_table", raising=False
     )
     res = Result("res")
     res._load({"t": ColumnTable({"a": [1, "x"]})})

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from pypet_trajectory.exceptions import PypetValueError
-from pypet_trajectory.leaves import sparse_data
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.leaves.sparse_parameter import SparseParameter
 from pypet_trajectory.leaves.sparse_result import SparseResult
+from pypet_trajectory.values import sparse_data
 
 sparse = pytest.importorskip("scipy.sparse")
 

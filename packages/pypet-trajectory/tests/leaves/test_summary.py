@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypet_trajectory.leaves.summary import summarise, summarise_items
+from pypet_trajectory.values.summary import summarise, summarise_items
 
 VALUES = st.recursive(
     st.one_of(st.integers(), st.floats(), st.text(), st.binary(), st.none(), st.booleans()),

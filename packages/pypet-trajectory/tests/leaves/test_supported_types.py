@@ -88,7 +88,7 @@ def test_other_sparse_formats_need_pickles(name):
 
 def test_results_take_tables_of_pandas():
     pd = pytest.importorskip("pandas")
-    from pypet_trajectory.leaves.object_table import ObjectTable
+    from pypet_trajectory.values.object_table import ObjectTable
 
     for table in (pd.DataFrame({"a": [1]}), pd.Series([1]), ObjectTable({"a": [1, "x"]})):
         taken = [supports(leaf_class, table) for leaf_class in (*PARAMETERS, *RESULTS)]

@@ -3,7 +3,7 @@
 import pytest
 
 from pypet_trajectory import InMemoryStorageService, Trajectory, manual_run
-from pypet_trajectory.runs.lifecycle import abandon_run, finalize_run, start_run
+from pypet_trajectory.trajectory.lifecycle import abandon_run, finalize_run, start_run
 
 
 @pytest.fixture

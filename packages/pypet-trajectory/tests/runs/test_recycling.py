@@ -14,9 +14,9 @@ from pypet_trajectory import (
     Result,
     Trajectory,
 )
-from pypet_trajectory.runs.lifecycle import abandon_run, finalize_run, start_run
-from pypet_trajectory.runs.snapshot import Snapshot
 from pypet_trajectory.testing.invariants import assert_invariants
+from pypet_trajectory.trajectory.lifecycle import abandon_run, finalize_run, start_run
+from pypet_trajectory.trajectory.snapshot import Snapshot
 
 
 def make_trajectory():

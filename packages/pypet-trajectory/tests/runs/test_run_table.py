@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from pypet_trajectory.api.records import RunFailure
 from pypet_trajectory.runs.table import FRESH, RunTable
-from pypet_trajectory.storage.records import RunFailure
 
 
 def test_a_fresh_row_holds_the_placeholders():

@@ -13,8 +13,8 @@ from pypet_trajectory import (
     Result,
     Trajectory,
 )
-from pypet_trajectory.runs.lifecycle import finalize_run, start_run
-from pypet_trajectory.runs.snapshot import Snapshot
+from pypet_trajectory.trajectory.lifecycle import finalize_run, start_run
+from pypet_trajectory.trajectory.snapshot import Snapshot
 
 
 def make_trajectory():

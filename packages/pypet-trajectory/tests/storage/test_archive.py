@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import (
     DataNotInStorageError,
     NoSuchServiceError,
@@ -24,9 +25,8 @@ from pypet_trajectory.exceptions import (
 )
 from pypet_trajectory.leaves.pickle_parameter import PickleParameter
 from pypet_trajectory.leaves.pickle_result import PickleResult
-from pypet_trajectory.storage import archive_format
-from pypet_trajectory.storage.archive import ArchiveStorageService
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.storage.archive import container as archive_format
+from pypet_trajectory.storage.archive.service import ArchiveStorageService
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.testing.examples import assert_trees_same, loaded, stored_example
 from pypet_trajectory.testing.storage import StorageServiceConformance
@@ -291,7 +291,7 @@ def test_results_are_merged_from_another_archive(path, tmp_path):
 
 _WRITER = """
 import sys
-from pypet_trajectory.storage.archive import ArchiveStorageService
+from pypet_trajectory.storage.archive.service import ArchiveStorageService
 from pypet_trajectory.trajectory import Trajectory
 traj = Trajectory('t', storage_service=ArchiveStorageService(sys.argv[1]))
 traj.f_store()

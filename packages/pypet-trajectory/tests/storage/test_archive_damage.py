@@ -16,10 +16,10 @@ from random import Random
 import numpy as np
 import pytest
 
+from pypet_trajectory.api.records import RunFailure, RunRows
 from pypet_trajectory.exceptions import PypetError
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
-from pypet_trajectory.storage.archive import ArchiveStorageService
-from pypet_trajectory.storage.records import RunFailure, RunRows
+from pypet_trajectory.storage.archive.service import ArchiveStorageService
 from pypet_trajectory.testing.examples import loaded
 from pypet_trajectory.trajectory import Trajectory
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pypet_trajectory.storage.archive import ArchiveStorageService
+from pypet_trajectory.storage.archive.service import ArchiveStorageService
 from pypet_trajectory.testing.examples import loaded
 from pypet_trajectory.trajectory import Trajectory
 
@@ -73,7 +73,7 @@ def test_series_come_back_the_same(through_archive, series):
 
 
 def test_object_tables_keep_their_class_and_types(through_archive):
-    from pypet_trajectory.leaves.object_table import ObjectTable
+    from pypet_trajectory.values.object_table import ObjectTable
 
     table = ObjectTable(data={"n": [1, 2], "arrays": [np.arange(2), np.arange(3)]})
     found = through_archive(table)

@@ -14,16 +14,16 @@ import zlib
 import numpy as np
 import pytest
 
+from pypet_trajectory.api.records import RunRows
 from pypet_trajectory.exceptions import (
     NoSuchServiceError,
     PickleRefusedError,
     PypetError,
     PypetOSError,
 )
-from pypet_trajectory.storage import archive_arrays
-from pypet_trajectory.storage.archive import ArchiveStorageService
-from pypet_trajectory.storage.archive_values import ValueDecoder
-from pypet_trajectory.storage.records import RunRows
+from pypet_trajectory.storage.archive import arrays as archive_arrays
+from pypet_trajectory.storage.archive.service import ArchiveStorageService
+from pypet_trajectory.storage.archive.values import ValueDecoder
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.testing.examples import loaded
 from pypet_trajectory.trajectory import Trajectory

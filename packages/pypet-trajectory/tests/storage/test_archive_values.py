@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypet_trajectory.exceptions import NoSuchServiceError
-from pypet_trajectory.leaves.column_table import ColumnTable
-from pypet_trajectory.leaves.ranges import CompactRange
-from pypet_trajectory.storage.archive_values import ValueDecoder, ValueEncoder
+from pypet_trajectory.storage.archive.values import ValueDecoder, ValueEncoder
 from pypet_trajectory.testing.equality import assert_same
+from pypet_trajectory.values.column_table import ColumnTable
+from pypet_trajectory.values.ranges import CompactRange
 
 
 def through_archive(value, allow_pickle=False):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypet_trajectory.storage.archive import ArchiveStorageService
+from pypet_trajectory.storage.archive.service import ArchiveStorageService
 from pypet_trajectory.storage.copying import copy_trajectory
 from pypet_trajectory.storage.lazy import LazyStorageService
 from pypet_trajectory.storage.memory import InMemoryStorageService

@@ -9,7 +9,7 @@ import pytest
 
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
-from pypet_trajectory.storage.archive import ArchiveStorageService
+from pypet_trajectory.storage.archive.service import ArchiveStorageService
 from pypet_trajectory.trajectory import Trajectory
 
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pypet_trajectory.api import journal as journal_module
+from pypet_trajectory.api import journal_format
+from pypet_trajectory.api.journal import SIGNATURE, Journal
 from pypet_trajectory.exceptions import PypetOSError, PypetTypeError, PypetValueError
-from pypet_trajectory.storage import journal as journal_module
-from pypet_trajectory.storage import journal_format
-from pypet_trajectory.storage.journal import SIGNATURE, Journal
 
 
 @pytest.fixture
@@ -599,7 +599,7 @@ def test_an_error_keeps_no_view_of_the_views_that_were_to_be_written(path):
 
 _WRITER = """
 import sys
-from pypet_trajectory.storage.journal import Journal
+from pypet_trajectory.api.journal import Journal
 journal = Journal(sys.argv[1])
 number = 0
 while True:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.storage.memory import InMemoryStorageService
-from pypet_trajectory.storage.service import StorageService
 from pypet_trajectory.testing.examples import loaded, stored_example
 from pypet_trajectory.testing.storage import StorageServiceConformance
 from pypet_trajectory.trajectory import Trajectory

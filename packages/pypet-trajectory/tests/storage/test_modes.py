@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pypet_trajectory.storage.modes import chosen_items, merged
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
+from pypet_trajectory.api.modes import chosen_items, merged
+from pypet_trajectory.api.records import NodeKind, NodeRecord, WriteRequest
 
 
 def leaf(**fields):

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.storage import registry
-from pypet_trajectory.storage.archive import ArchiveStorageService
+from pypet_trajectory.storage.archive.service import ArchiveStorageService
 from pypet_trajectory.storage.lazy import LazyStorageService
 from pypet_trajectory.storage.memory import InMemoryStorageService
 from pypet_trajectory.storage.registry import service_for_file, storage_factory
-from pypet_trajectory.storage.service import StorageService
 from pypet_trajectory.trajectory import Trajectory
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import DataNotInStorageError
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.storage.lazy import LazyStorageService
-from pypet_trajectory.storage.service import StorageService
 from pypet_trajectory.trajectory import Trajectory
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pypet_trajectory import names
 from pypet_trajectory.exceptions import InvalidNameError
+from pypet_trajectory.naming import names
+from pypet_trajectory.naming.wildcards import WildcardFunctions
 from pypet_trajectory.trajectory import Trajectory
-from pypet_trajectory.wildcards import WildcardFunctions
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from pypet_trajectory.wildcards import WildcardFunctions, make_run_name, make_set_name
+from pypet_trajectory.naming.wildcards import WildcardFunctions, make_run_name, make_set_name
 
 
 def half(idx: int) -> str:

@@ -14,10 +14,10 @@ from pypet.version import __version__ as __version__
 if TYPE_CHECKING:
     from pypet.environment import Environment
     from pypet.selftest import test
-    from pypet_multiproc.context import MultiprocContext
+    from pypet_multiproc.engine.context import MultiprocContext
     from pypet_multiproc.logs import rename_log_file
-    from pypet_multiproc.progress import progressbar
-    from pypet_storage_hdf5.compaction import compact_hdf5_file
+    from pypet_multiproc.progress.report import progressbar
+    from pypet_storage_hdf5.maintenance.compact import compact_hdf5_file
     from pypet_storage_hdf5.service import HDF5StorageService
     from pypet_storage_hdf5.shared import (
         SharedArray,
@@ -45,19 +45,18 @@ if TYPE_CHECKING:
     from pypet_trajectory.folders import racedirs
     from pypet_trajectory.leaves.array_parameter import ArrayParameter
     from pypet_trajectory.leaves.base import BaseParameter, BaseResult
-    from pypet_trajectory.leaves.object_table import ObjectTable
     from pypet_trajectory.leaves.parameter import Parameter
     from pypet_trajectory.leaves.pickle_parameter import PickleParameter
     from pypet_trajectory.leaves.pickle_result import PickleResult
     from pypet_trajectory.leaves.result import Result
     from pypet_trajectory.leaves.sparse_parameter import SparseParameter
     from pypet_trajectory.leaves.sparse_result import SparseResult
-    from pypet_trajectory.loading import load_trajectory, merge_all_in_folder
     from pypet_trajectory.logger import HasLogger
-    from pypet_trajectory.runs.lifecycle import manual_run
     from pypet_trajectory.slots import HasSlots
     from pypet_trajectory.storage.lazy import LazyStorageService
     from pypet_trajectory.trajectory import Trajectory
+    from pypet_trajectory.trajectory.lifecycle import manual_run
+    from pypet_trajectory.trajectory.loading import load_trajectory, merge_all_in_folder
     from pypet_trajectory.tree.branch_groups import (
         ConfigGroup,
         DerivedParameterGroup,
@@ -66,6 +65,7 @@ if TYPE_CHECKING:
     )
     from pypet_trajectory.tree.groups import NNGroupNode
     from pypet_trajectory.tree.nodes import KnowsTrajectory, NNLeafNode
+    from pypet_trajectory.values.object_table import ObjectTable
 
 __all__ = [
     "Trajectory",
@@ -126,10 +126,10 @@ __all__ = [
 _DEFINED_IN = {
     "pypet.environment": ("Environment",),
     "pypet.selftest": ("test",),
-    "pypet_multiproc.context": ("MultiprocContext",),
+    "pypet_multiproc.engine.context": ("MultiprocContext",),
     "pypet_multiproc.logs": ("rename_log_file",),
-    "pypet_multiproc.progress": ("progressbar",),
-    "pypet_storage_hdf5.compaction": ("compact_hdf5_file",),
+    "pypet_multiproc.progress.report": ("progressbar",),
+    "pypet_storage_hdf5.maintenance.compact": ("compact_hdf5_file",),
     "pypet_storage_hdf5.service": ("HDF5StorageService",),
     "pypet_storage_hdf5.shared": (
         "SharedArray",
@@ -157,16 +157,16 @@ _DEFINED_IN = {
     "pypet_trajectory.folders": ("racedirs",),
     "pypet_trajectory.leaves.array_parameter": ("ArrayParameter",),
     "pypet_trajectory.leaves.base": ("BaseParameter", "BaseResult"),
-    "pypet_trajectory.leaves.object_table": ("ObjectTable",),
+    "pypet_trajectory.values.object_table": ("ObjectTable",),
     "pypet_trajectory.leaves.parameter": ("Parameter",),
     "pypet_trajectory.leaves.pickle_parameter": ("PickleParameter",),
     "pypet_trajectory.leaves.pickle_result": ("PickleResult",),
     "pypet_trajectory.leaves.result": ("Result",),
     "pypet_trajectory.leaves.sparse_parameter": ("SparseParameter",),
     "pypet_trajectory.leaves.sparse_result": ("SparseResult",),
-    "pypet_trajectory.loading": ("load_trajectory", "merge_all_in_folder"),
+    "pypet_trajectory.trajectory.loading": ("load_trajectory", "merge_all_in_folder"),
     "pypet_trajectory.logger": ("HasLogger",),
-    "pypet_trajectory.runs.lifecycle": ("manual_run",),
+    "pypet_trajectory.trajectory.lifecycle": ("manual_run",),
     "pypet_trajectory.slots": ("HasSlots",),
     "pypet_trajectory.storage.lazy": ("LazyStorageService",),
     "pypet_trajectory.trajectory": ("Trajectory",),

@@ -12,7 +12,7 @@ from pypet_trajectory.leaves.sparse_parameter import SparseParameter
 from pypet_trajectory.leaves.sparse_result import SparseResult
 
 if TYPE_CHECKING:
-    from pypet_trajectory.leaves.object_table import ObjectTable
+    from pypet_trajectory.values.object_table import ObjectTable
 
 __all__ = [
     "ArrayParameter",
@@ -31,7 +31,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Needs pandas, which is not imported before somebody wants a table.
     if name == "ObjectTable":
-        from pypet_trajectory.leaves.object_table import ObjectTable
+        from pypet_trajectory.values.object_table import ObjectTable
 
         return ObjectTable
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,8 +1,8 @@
 """What every way to run has in common.
 
-A backend takes attempts from a :class:`~pypet_multiproc.tasks.TaskSource` and yields each with its
-outcome, in the order in which they end. It decides *where* runs happen; whether a failure is tried
-again, recorded or raised is the engine's business.
+A backend takes attempts from a :class:`~pypet_multiproc.model.tasks.TaskSource` and yields each
+with its outcome, in the order in which they end. It decides *where* runs happen; whether a failure
+is tried again, recorded or raised is the engine's business.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pypet_multiproc.experiment import Experiment, RunOutcome
-from pypet_multiproc.settings import EngineSettings
-from pypet_multiproc.single_run import Runner, RunPolicy
-from pypet_multiproc.tasks import Attempt, TaskSource
+from pypet_multiproc.model.experiment import Experiment, RunOutcome
+from pypet_multiproc.model.settings import EngineSettings
+from pypet_multiproc.model.tasks import Attempt, TaskSource
+from pypet_multiproc.workers.single_run import Runner, RunPolicy
 from pypet_multiproc.wrapping.base import WrapMode
 
 if TYPE_CHECKING:

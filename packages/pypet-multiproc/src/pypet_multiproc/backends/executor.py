@@ -27,11 +27,11 @@ from typing import Any
 
 from pypet_multiproc.backends.base import Backend, BackendContext, Step
 from pypet_multiproc.backends.runners import make_runner, packed_runner
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.failures import describe, lost
-from pypet_multiproc.serialization import Packed, pack
-from pypet_multiproc.single_run import Runner, outcome_bytes, received_outcome
-from pypet_multiproc.tasks import Attempt, BatchSizer, TaskSource
+from pypet_multiproc.model.experiment import RunOutcome
+from pypet_multiproc.model.failures import describe, lost
+from pypet_multiproc.model.serialization import Packed, pack
+from pypet_multiproc.model.tasks import Attempt, BatchSizer, TaskSource
+from pypet_multiproc.workers.single_run import Runner, outcome_bytes, received_outcome
 
 #: Experiments a thread keeps at most.
 _KEPT = 2

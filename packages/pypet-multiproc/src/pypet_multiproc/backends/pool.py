@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 from pypet_multiproc.backends.base import BackendContext, Step
 from pypet_multiproc.backends.workers import WorkersBackend
-from pypet_multiproc.tasks import BatchSizer, TaskSource
-from pypet_multiproc.worker_handles import Ended, Event, Reported, Undone, Worker
-from pypet_multiproc.workers import LONG
+from pypet_multiproc.model.tasks import BatchSizer, TaskSource
+from pypet_multiproc.workers.handles import Ended, Event, Reported, Undone, Worker
+from pypet_multiproc.workers.process import LONG
 
 _NAMES = {
     "fork": "ForkPoolWorker-{n}",

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pypet_multiproc.backends.base import BackendContext, Step
+from pypet_multiproc.backends.caps import CapMonitor
 from pypet_multiproc.backends.workers import WorkersBackend
-from pypet_multiproc.caps import CapMonitor
-from pypet_multiproc.serialization import pack
-from pypet_multiproc.tasks import Attempt, TaskSource
+from pypet_multiproc.model.serialization import pack
+from pypet_multiproc.model.tasks import Attempt, TaskSource
 
 #: Seconds between two looks at the caps while they keep a process from starting.
 _LOOK_AGAIN = 0.1

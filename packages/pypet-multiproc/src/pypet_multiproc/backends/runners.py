@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from pypet_multiproc.backends.base import BackendContext
-from pypet_multiproc.experiment import Experiment
-from pypet_multiproc.serialization import NotPicklableError, Packed, explain, pack
-from pypet_multiproc.single_run import FrozenRunner, RestoringRunner, Runner, RunPolicy
+from pypet_multiproc.model.experiment import Experiment
+from pypet_multiproc.model.serialization import NotPicklableError, Packed, explain, pack
+from pypet_multiproc.workers.single_run import FrozenRunner, RestoringRunner, Runner, RunPolicy
 
 
 def make_runner(
@@ -29,7 +29,7 @@ def make_runner(
     frozen : bool
         Whether all runs of a process use one copy.
     inherits_main : bool
-        As for :func:`~pypet_multiproc.serialization.pack`.
+        As for :func:`~pypet_multiproc.model.serialization.pack`.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def _packed_call(experiment: Experiment, inherits_main: bool) -> Packed:
 
 
 def _snapshot(trajectory: Any, full_copy: bool) -> Any:
-    from pypet_trajectory.runs.snapshot import Snapshot
+    from pypet_trajectory.trajectory.snapshot import Snapshot
 
     try:
         return Snapshot.take(trajectory, full_copy=full_copy)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pypet_multiproc.backends.base import Backend, Step
-from pypet_multiproc.single_run import ReusingRunner, Runner
-from pypet_multiproc.tasks import TaskSource
+from pypet_multiproc.model.tasks import TaskSource
+from pypet_multiproc.workers.single_run import ReusingRunner, Runner
 
 
 class SerialBackend(Backend):

@@ -14,16 +14,16 @@ from typing import Any
 
 from pypet_multiproc.backends.base import Backend, BackendContext, Step
 from pypet_multiproc.backends.runners import make_runner, packed_runner
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.failures import TIMED_OUT, explain_exit, lost
-from pypet_multiproc.processes import default_start_method
-from pypet_multiproc.serialization import Packed
-from pypet_multiproc.single_run import ReusingRunner, Runner
-from pypet_multiproc.supervision import Supervisor
-from pypet_multiproc.tasks import Attempt, TaskSource
-from pypet_multiproc.threads import InheritedLimit, threads_per_worker
-from pypet_multiproc.worker_handles import Ended, Event, Reported, Undone, Worker
-from pypet_multiproc.workers import WorkerSetup
+from pypet_multiproc.backends.supervision import Supervisor
+from pypet_multiproc.model.experiment import RunOutcome
+from pypet_multiproc.model.failures import TIMED_OUT, explain_exit, lost
+from pypet_multiproc.model.serialization import Packed
+from pypet_multiproc.model.tasks import Attempt, TaskSource
+from pypet_multiproc.processes.contexts import default_start_method
+from pypet_multiproc.workers.handles import Ended, Event, Reported, Undone, Worker
+from pypet_multiproc.workers.process import WorkerSetup
+from pypet_multiproc.workers.single_run import ReusingRunner, Runner
+from pypet_multiproc.workers.threads import InheritedLimit, threads_per_worker
 
 #: Seconds a worker that is asked to end may take before it is killed ...
 _PATIENCE = 1.0

@@ -14,7 +14,6 @@ import multiprocessing
 import sys
 from typing import Any
 
-from pypet_multiproc.live_bar import LiveBar, share_console
 from pypet_multiproc.logs.changes import (
     LoggingChanges,
     all_loggers,
@@ -24,7 +23,8 @@ from pypet_multiproc.logs.changes import (
 from pypet_multiproc.logs.configurations import LoggingConfig, split_config
 from pypet_multiproc.logs.file_names import rename_log_file
 from pypet_multiproc.logs.standard_output import StdoutToLogger
-from pypet_multiproc.progress import ProgressReport, check_report_progress
+from pypet_multiproc.progress.live_bar import LiveBar, share_console
+from pypet_multiproc.progress.report import ProgressReport, check_report_progress
 from pypet_trajectory.exceptions import PypetTypeError
 
 

@@ -11,8 +11,8 @@ import sys
 import threading
 from typing import Any
 
-from pypet_multiproc.channels import frame
-from pypet_multiproc.writing.chunks import HEADER
+from pypet_multiproc.transport.channels import frame
+from pypet_multiproc.transport.chunks import HEADER
 
 
 def double(traj: Any, factor: int = 2) -> int:

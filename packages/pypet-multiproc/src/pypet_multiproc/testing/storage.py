@@ -13,14 +13,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from pypet_multiproc.locks import OwnerLock
+from pypet_multiproc.transport.locks import OwnerLock
 from pypet_trajectory import constants
+from pypet_trajectory.api.journal import Journal
+from pypet_trajectory.api.records import NodeKind, NodeRecord, RunDelta, RunRows
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import DataNotInStorageError, NoSuchServiceError
 from pypet_trajectory.storage.delta import delta_from_message
-from pypet_trajectory.storage.journal import Journal
 from pypet_trajectory.storage.leftovers import pattern_of
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, RunDelta, RunRows
-from pypet_trajectory.storage.service import StorageService
 
 
 @dataclass(frozen=True)

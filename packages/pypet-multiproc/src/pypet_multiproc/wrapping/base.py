@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.failures import storage_failure, with_remote_traceback
+from pypet_multiproc.model.experiment import RunOutcome
+from pypet_multiproc.model.failures import storage_failure, with_remote_traceback
+from pypet_trajectory.api.records import RunRows
+from pypet_trajectory.api.service import StorageService, SupportsDeltas
 from pypet_trajectory.exceptions import StorageFailedError
-from pypet_trajectory.storage.records import RunRows
-from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 if TYPE_CHECKING:
     from pypet_multiproc.logs.manager import LoggingManager

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.wrapping.messages import DELTA, Message
+from pypet_multiproc.model.experiment import RunOutcome
+from pypet_multiproc.transport.messages import DELTA, Message
 from pypet_multiproc.wrapping.services import StoringOnly
 
 #: Data of runs that take fewer seconds may wait to be sent with that of others.

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from pypet_trajectory import constants
-from pypet_trajectory.storage.records import NodeKind, RunDelta
+from pypet_trajectory.api.records import NodeKind, RunDelta
 
 
 def joined(deltas: Sequence[RunDelta]) -> RunDelta | None:

@@ -13,15 +13,15 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.failures import describe, storage_failure
-from pypet_multiproc.lifeline import storing
+from pypet_multiproc.model.experiment import RunOutcome
+from pypet_multiproc.model.failures import describe, storage_failure
+from pypet_multiproc.processes.lifeline import storing
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.lock import LockWrapper
-from pypet_multiproc.writing.files import kept_open
-from pypet_multiproc.writing.rows import WaitingRows
-from pypet_trajectory.storage.records import RunRows
-from pypet_trajectory.storage.service import StorageService
+from pypet_multiproc.writer.files import kept_open
+from pypet_multiproc.writer.rows import WaitingRows
+from pypet_trajectory.api.records import RunRows
+from pypet_trajectory.api.service import StorageService
 
 #: Runs that take fewer seconds than this wait for others ...
 SHORT = 0.005

@@ -12,20 +12,20 @@ import time
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.failures import describe
-from pypet_multiproc.garbage import GarbageInterval
+from pypet_multiproc.model.experiment import RunOutcome
+from pypet_multiproc.model.failures import describe
+from pypet_multiproc.processes.garbage import GarbageInterval
+from pypet_multiproc.transport.messages import DELTA, Message, deliver
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.deltas import joined
-from pypet_multiproc.wrapping.messages import DELTA, Message, deliver
 from pypet_multiproc.wrapping.services import StoringOnly
-from pypet_multiproc.writing.files import flush_file, kept_open
-from pypet_multiproc.writing.rows import WaitingRows
+from pypet_multiproc.writer.files import flush_file, kept_open
+from pypet_multiproc.writer.rows import WaitingRows
 from pypet_trajectory import constants
+from pypet_trajectory.api.records import RunRows
+from pypet_trajectory.api.service import StorageService, SupportsDeltas
 from pypet_trajectory.exceptions import PypetRuntimeError, StorageFailedError
 from pypet_trajectory.logger import HasLogger
-from pypet_trajectory.storage.records import RunRows
-from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 #: Outcomes wait at most this many seconds before they are written ...
 _PATIENCE = 0.25

@@ -1,8 +1,8 @@
 """LOCK: every process stores and loads by itself, one at a time.
 
-The lock belongs to its owner (:mod:`pypet_multiproc.locks`): a process that is killed while it
-stores does not block the others. It is held from before the file is opened until after it is
-closed, so a service that is kept open keeps the lock.
+The lock belongs to its owner (:mod:`pypet_multiproc.transport.locks`): a process that is killed
+while it stores does not block the others. It is held from before the file is opened until after it
+is closed, so a service that is kept open keeps the lock.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar
 
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.lifeline import storing
-from pypet_multiproc.locks import OwnerLock
+from pypet_multiproc.model.experiment import RunOutcome
+from pypet_multiproc.processes.lifeline import storing
+from pypet_multiproc.transport.locks import OwnerLock
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.deferral import Deferral
 from pypet_multiproc.wrapping.deltas import joined, overwriting
 from pypet_multiproc.wrapping.services import NOT_PASSED_ON, MultiprocWrapper
-from pypet_multiproc.writing.files import flush_file, kept_open, store_delta
+from pypet_multiproc.writer.files import flush_file, kept_open, store_delta
 from pypet_trajectory import constants
+from pypet_trajectory.api.records import RunDelta, RunRows
+from pypet_trajectory.api.service import StorageService, SupportsDeltas
 from pypet_trajectory.exceptions import (
     NoSuchServiceError,
     PypetRuntimeError,
@@ -29,8 +31,6 @@ from pypet_trajectory.exceptions import (
 )
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.delta import delta_from_message
-from pypet_trajectory.storage.records import RunDelta, RunRows
-from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 #: Seconds for which a process without a main process waits for the lock to delete its file.
 _PATIENCE_AS_ORPHAN = 1.0

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.services import RecordingService
 from pypet_trajectory import constants
-from pypet_trajectory.storage.records import RunRows
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.api.records import RunRows
+from pypet_trajectory.api.service import StorageService
 
 
 class NoWrap(WrapMode):

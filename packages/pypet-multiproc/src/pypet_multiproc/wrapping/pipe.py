@@ -2,7 +2,7 @@
 
 Fast for many small results. Runs store only; the pipe can be handed to processes that are being
 started, by any start method, but not be sent to running ones. No lock guards it
-(:mod:`pypet_multiproc.writing.chunks`).
+(:mod:`pypet_multiproc.transport.chunks`).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from pypet_multiproc.transport.chunks import ChunkSource, ChunkWriter
+from pypet_multiproc.transport.messages import DONE, Message
+from pypet_multiproc.transport.source import MessageSource
 from pypet_multiproc.wrapping.deferral import DeferringSender
 from pypet_multiproc.wrapping.lock import LockAcquisition
-from pypet_multiproc.wrapping.messages import DONE, Message
 from pypet_multiproc.wrapping.through_writer import WriterWrap
-from pypet_multiproc.writing.chunks import ChunkSource, ChunkWriter
-from pypet_multiproc.writing.process import StorageServiceDataHandler
-from pypet_multiproc.writing.source import MessageSource
+from pypet_multiproc.writer.process import StorageServiceDataHandler
 from pypet_trajectory import constants
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.api.service import StorageService
 
 
 class PipeStorageServiceSender(DeferringSender, LockAcquisition):

@@ -1,8 +1,8 @@
 """QUEUE: runs send what they store to a writer process through a bounded queue.
 
 Runs store only. A full queue makes them wait, so that memory stays bounded when the disk is slower
-than the runs. The queue is a local socket (:mod:`pypet_multiproc.writing.sockets`); a queue object
-of the user's own works as well. Small data of short runs travels together and counts as one
+than the runs. The queue is a local socket (:mod:`pypet_multiproc.transport.sockets`); a queue
+object of the user's own works as well. Small data of short runs travels together and counts as one
 message: passing it on one by one would take longer than the runs.
 """
 
@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+from pypet_multiproc.transport.messages import DONE, Message
+from pypet_multiproc.transport.sockets import SocketSource, WriterQueue, remove_address
+from pypet_multiproc.transport.source import MessageSource
 from pypet_multiproc.wrapping.deferral import DeferringSender
-from pypet_multiproc.wrapping.messages import DONE, Message
 from pypet_multiproc.wrapping.through_writer import WriterWrap
-from pypet_multiproc.writing.process import StorageServiceDataHandler
-from pypet_multiproc.writing.sockets import SocketSource, WriterQueue, remove_address
-from pypet_multiproc.writing.source import MessageSource
+from pypet_multiproc.writer.process import StorageServiceDataHandler
 from pypet_trajectory import constants
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.api.service import StorageService
 
 _RETRIES = 9
 _PAUSE = 0.01

@@ -1,7 +1,7 @@
 """The storage services that runs see in place of the real one.
 
 A wrapper takes the same two messages as any service. Invariant: it never pickles the trajectory;
-store calls become records (:class:`~pypet_trajectory.storage.records.RunDelta`) as soon as they
+store calls become records (:class:`~pypet_trajectory.api.records.RunDelta`) as soon as they
 are made, so that what a run does with its tree afterwards changes nothing. Services of other people
 that do not take records get the leaves themselves.
 """
@@ -12,17 +12,17 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pypet_multiproc.experiment import RunOutcome
+from pypet_multiproc.model.experiment import RunOutcome
+from pypet_multiproc.transport.messages import DELTA, Message, message_of
 from pypet_multiproc.wrapping.deltas import joined, overwriting
-from pypet_multiproc.wrapping.messages import DELTA, Message, message_of
-from pypet_multiproc.writing.files import store_delta
+from pypet_multiproc.writer.files import store_delta
 from pypet_trajectory import constants
+from pypet_trajectory.api.records import RunDelta
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import NoSuchServiceError, StorageFailedError
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.leftovers import patterns_in_memory
-from pypet_trajectory.storage.records import RunDelta
-from pypet_trajectory.storage.service import StorageService
 
 #: What wrappers do not pass on. The real service is held where it was wrapped, as long as it is
 #: wrapped; all processes belong to that session, and none of them may end it.

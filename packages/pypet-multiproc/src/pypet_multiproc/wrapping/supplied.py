@@ -14,21 +14,21 @@ from abc import abstractmethod
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar
 
-from pypet_multiproc import lifeline
-from pypet_multiproc.channels import keep_from_children
-from pypet_multiproc.failures import describe, with_remote_traceback
-from pypet_multiproc.interrupt import sigint_handling
-from pypet_multiproc.locks import OwnerLock
-from pypet_multiproc.processes import default_start_method, process_context, start_quietly
+from pypet_multiproc.model.failures import describe, with_remote_traceback
+from pypet_multiproc.processes import lifeline
+from pypet_multiproc.processes.contexts import default_start_method, process_context, start_quietly
+from pypet_multiproc.processes.interrupt import sigint_handling
+from pypet_multiproc.transport.channels import keep_from_children
+from pypet_multiproc.transport.locks import OwnerLock
+from pypet_multiproc.transport.messages import ROWS
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings
-from pypet_multiproc.wrapping.messages import ROWS
 from pypet_multiproc.wrapping.pipe import PipeStorageServiceSender, PipeStorageServiceWriter
 from pypet_multiproc.wrapping.queue import QueueStorageServiceSender, QueueStorageServiceWriter
 from pypet_trajectory import constants
+from pypet_trajectory.api.records import RunFailure, RunRows
+from pypet_trajectory.api.service import StorageService, SupportsDeltas
 from pypet_trajectory.exceptions import PypetRuntimeError, StorageFailedError
 from pypet_trajectory.logger import module_logger
-from pypet_trajectory.storage.records import RunFailure, RunRows
-from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 _PATIENCE = 300.0
 

@@ -11,16 +11,16 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from pypet_multiproc.experiment import RunOutcome
-from pypet_multiproc.failures import StoringFailedError
+from pypet_multiproc.model.experiment import RunOutcome
+from pypet_multiproc.model.failures import StoringFailedError
+from pypet_multiproc.transport.source import MessageSource
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings
 from pypet_multiproc.wrapping.services import StoringOnly
-from pypet_multiproc.writing.handle import PATIENCE, WriterHandle
-from pypet_multiproc.writing.process import Confirmation, WriterSetup
-from pypet_multiproc.writing.source import MessageSource
+from pypet_multiproc.writer.handle import PATIENCE, WriterHandle
+from pypet_multiproc.writer.process import Confirmation, WriterSetup
+from pypet_trajectory.api.records import RunFailure, RunRows
+from pypet_trajectory.api.service import StorageService, SupportsDeltas
 from pypet_trajectory.exceptions import PypetRuntimeError
-from pypet_trajectory.storage.records import RunFailure, RunRows
-from pypet_trajectory.storage.service import StorageService, SupportsDeltas
 
 
 class WriterWrap(WrapMode):

@@ -1,7 +1,7 @@
 """ARRAY: scalars, short sequences and arrays without elements, contiguous and never compressed.
 
 What does not fit an array (mixed lists, ``None``, nested containers, huge integers) is one text,
-see :mod:`~pypet_storage_hdf5.codecs.structured_text`.
+see :mod:`~pypet_storage_hdf5.h5.structured_text`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pypet_storage_hdf5.codecs.recall import Encoded, decode, encode, encode_as_
 from pypet_trajectory.constants import ARRAY
 
 if TYPE_CHECKING:
-    from pypet_storage_hdf5.file import OpenFile
-    from pypet_storage_hdf5.objects import ArrayHandle
+    from pypet_storage_hdf5.h5.file import OpenFile
+    from pypet_storage_hdf5.h5.objects import ArrayHandle
 
 
 class ArrayCodec(Codec):

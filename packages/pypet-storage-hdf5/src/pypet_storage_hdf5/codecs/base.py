@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.codecs.recall import Marks
-from pypet_storage_hdf5.objects import AttributeOwner
+from pypet_storage_hdf5.h5 import markers
+from pypet_storage_hdf5.h5.objects import AttributeOwner
 from pypet_storage_hdf5.settings import FILTER_OPTIONS
 from pypet_trajectory.exceptions import PypetTypeError
 
 if TYPE_CHECKING:
-    from pypet_storage_hdf5.file import OpenFile
+    from pypet_storage_hdf5.h5.file import OpenFile
 
 #: Marks that pypet 0.7 knows; the others get the prefix of our additions.
 _KNOWN_TO_07 = (markers.COLL_TYPE, markers.SCALAR_TYPE)

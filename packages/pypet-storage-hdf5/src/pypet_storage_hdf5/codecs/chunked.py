@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.codecs.array import read_array_item, write_encoded
 from pypet_storage_hdf5.codecs.base import Codec, data_options, finish, read_marks, write_marks
 from pypet_storage_hdf5.codecs.recall import decode, encode, encode_as_text
+from pypet_storage_hdf5.h5 import markers
 from pypet_trajectory.constants import ARRAY, CARRAY, EARRAY, VLARRAY
 
 if TYPE_CHECKING:
-    from pypet_storage_hdf5.file import OpenFile
+    from pypet_storage_hdf5.h5.file import OpenFile
 
 #: Bytes a chunk should have: large enough to compress, small enough to read a part of an array.
 _CHUNK_BYTES = 1 << 18

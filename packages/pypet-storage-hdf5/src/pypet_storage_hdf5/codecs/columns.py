@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.codecs import structured_text
 from pypet_storage_hdf5.codecs.recall import (
     Encoded,
     Marks,
@@ -27,7 +25,8 @@ from pypet_storage_hdf5.codecs.recall import (
     scalar_name,
     scalar_type,
 )
-from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_storage_hdf5.h5 import markers, structured_text
+from pypet_trajectory.values.ranges import CompactRange
 
 _SEQUENCES = {list: markers.COLL_LIST, tuple: markers.COLL_TUPLE}
 

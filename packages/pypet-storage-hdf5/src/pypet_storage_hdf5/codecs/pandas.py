@@ -20,7 +20,7 @@ from pypet_trajectory.constants import FRAME, SERIES
 from pypet_trajectory.exceptions import MissingPackageError, NoSuchServiceError
 
 if TYPE_CHECKING:
-    from pypet_storage_hdf5.file import OpenFile
+    from pypet_storage_hdf5.h5.file import OpenFile
 
 _OPTIONS = (
     "format",

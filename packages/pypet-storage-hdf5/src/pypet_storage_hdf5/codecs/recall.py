@@ -3,7 +3,7 @@
 HDF5 knows arrays of numbers and bytes. Whether three numbers were a list, a tuple or an array, and
 whether a number was Python's or numpy's, is said by marks beside the data. Invariant:
 ``decode(*encode(value))`` has the value's exact type, or `encode` says None and the value is
-written as text (:mod:`~pypet_storage_hdf5.codecs.structured_text`). pypet 0.7 let a list of mixed
+written as text (:mod:`~pypet_storage_hdf5.h5.structured_text`). pypet 0.7 let a list of mixed
 types become what numpy made of it; here it is text.
 """
 
@@ -15,8 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.codecs import structured_text
+from pypet_storage_hdf5.h5 import markers, structured_text
 from pypet_trajectory.constants import COMPATPARAMETERTYPEDICT, PARAMETERTYPEDICT
 from pypet_trajectory.exceptions import NoSuchServiceError
 

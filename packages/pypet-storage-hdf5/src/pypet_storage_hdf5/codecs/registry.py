@@ -28,7 +28,7 @@ from pypet_trajectory.constants import (
     TABLE,
 )
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
-from pypet_trajectory.leaves.column_table import ColumnTable
+from pypet_trajectory.values.column_table import ColumnTable
 
 _CODECS: Final[Mapping[str, Codec]] = {
     kind: codec

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.codecs.base import Codec, text_of
+from pypet_storage_hdf5.h5 import markers
 from pypet_trajectory.constants import SHARED_DATA
 from pypet_trajectory.exceptions import NoSuchServiceError
 
 if TYPE_CHECKING:
-    from pypet_storage_hdf5.file import OpenFile
+    from pypet_storage_hdf5.h5.file import OpenFile
 
 
 class SharedCodec(Codec):

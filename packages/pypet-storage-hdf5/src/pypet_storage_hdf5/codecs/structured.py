@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.codecs import structured_text
 from pypet_storage_hdf5.codecs.recall import Encoded, Marks
+from pypet_storage_hdf5.h5 import markers, structured_text
 
 #: Bytes HDF5 allows for the description of a table, with some room to spare.
 MAX_DESCRIPTION_BYTES = 50_000

@@ -16,7 +16,6 @@ import numpy as np
 import tables
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5 import markers
 from pypet_storage_hdf5.codecs.array import write_encoded
 from pypet_storage_hdf5.codecs.base import (
     Codec,
@@ -36,14 +35,15 @@ from pypet_storage_hdf5.codecs.structured import (
     from_rows,
     is_column_name,
 )
-from pypet_storage_hdf5.handles import GROUP
-from pypet_storage_hdf5.objects import AttributeOwner
+from pypet_storage_hdf5.h5 import markers
+from pypet_storage_hdf5.h5.handles import GROUP
+from pypet_storage_hdf5.h5.objects import AttributeOwner
 from pypet_trajectory.constants import ARRAY, DICT, TABLE
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetValueError
-from pypet_trajectory.leaves.column_table import ColumnTable
+from pypet_trajectory.values.column_table import ColumnTable
 
 if TYPE_CHECKING:
-    from pypet_storage_hdf5.file import OpenFile
+    from pypet_storage_hdf5.h5.file import OpenFile
 
 _CHUNK_BYTES = 1 << 16
 #: With more columns their marks go into a table: HDF5 is slow with many attributes.

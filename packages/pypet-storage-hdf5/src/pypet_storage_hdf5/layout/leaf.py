@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.attributes import read_text, remove_text, write_text
 from pypet_storage_hdf5.codecs.array import array_value
 from pypet_storage_hdf5.codecs.base import text_of
 from pypet_storage_hdf5.codecs.registry import codec_of, storage_kind
 from pypet_storage_hdf5.codecs.table import table_value
-from pypet_storage_hdf5.copying import INDEX_PREFIX
-from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import DATASET, GROUP
-from pypet_storage_hdf5.objects import ArrayHandle, AttributeOwner
+from pypet_storage_hdf5.h5 import markers
+from pypet_storage_hdf5.h5.attributes import read_text, remove_text, write_text
+from pypet_storage_hdf5.h5.file import OpenFile
+from pypet_storage_hdf5.h5.handles import DATASET, GROUP
+from pypet_storage_hdf5.h5.objects import ArrayHandle, AttributeOwner
+from pypet_storage_hdf5.layout.copying import INDEX_PREFIX
+from pypet_trajectory.api.modes import chosen_items, known_items
 from pypet_trajectory.constants import (
     ARRAY,
     CARRAY,
@@ -34,7 +35,6 @@ from pypet_trajectory.constants import (
 )
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.logger import module_logger
-from pypet_trajectory.storage.modes import chosen_items, known_items
 
 _logger = module_logger(__name__)
 

@@ -15,15 +15,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.attributes import is_leaf, read_annotations, read_text
-from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import GROUP, LINK, Children, Handles
+from pypet_storage_hdf5.h5 import markers
+from pypet_storage_hdf5.h5.attributes import is_leaf, read_annotations, read_text
+from pypet_storage_hdf5.h5.file import OpenFile
+from pypet_storage_hdf5.h5.handles import GROUP, LINK, Children, Handles
 from pypet_storage_hdf5.layout.classes import likely_class
 from pypet_storage_hdf5.layout.leaf import LeafItems
+from pypet_trajectory.api.records import NodeKind, NodeRecord
 from pypet_trajectory.exceptions import DataNotInStorageError
 from pypet_trajectory.logger import module_logger
-from pypet_trajectory.storage.records import NodeKind, NodeRecord
 
 _logger = module_logger(__name__)
 

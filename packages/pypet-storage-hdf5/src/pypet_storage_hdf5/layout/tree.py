@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.attributes import is_leaf, write_annotations, write_text
-from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import GROUP, LINK
+from pypet_storage_hdf5.h5 import markers
+from pypet_storage_hdf5.h5.attributes import is_leaf, write_annotations, write_text
+from pypet_storage_hdf5.h5.file import OpenFile
+from pypet_storage_hdf5.h5.handles import GROUP, LINK
+from pypet_storage_hdf5.h5.objects import AttributeOwner
 from pypet_storage_hdf5.layout.leaf import LeafItems
 from pypet_storage_hdf5.layout.reader import TreeReader
-from pypet_storage_hdf5.objects import AttributeOwner
 from pypet_storage_hdf5.overview.summaries import Summaries
+from pypet_trajectory.api.modes import ANNOTATIONS, items_to_overwrite
+from pypet_trajectory.api.records import NodeKind, NodeRecord, WriteRequest
 from pypet_trajectory.constants import OVERWRITE_DATA
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetTypeError
-from pypet_trajectory.storage.modes import ANNOTATIONS, items_to_overwrite
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
 
 #: Classes that groups have without saying so.
 _STANDARD_GROUPS = frozenset(

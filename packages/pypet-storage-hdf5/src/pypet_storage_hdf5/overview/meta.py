@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from pypet_storage_hdf5 import markers
-from pypet_storage_hdf5.attributes import cut_text, read_text
-from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import GROUP
+from pypet_storage_hdf5.h5 import markers
+from pypet_storage_hdf5.h5.attributes import cut_text, read_text
+from pypet_storage_hdf5.h5.file import OpenFile
+from pypet_storage_hdf5.h5.handles import GROUP
 from pypet_storage_hdf5.overview.tables import (
     create_table,
     read_single_row,
@@ -22,13 +22,13 @@ from pypet_storage_hdf5.overview.tables import (
 )
 from pypet_storage_hdf5.setting_values import restored
 from pypet_storage_hdf5.settings import SETTING_NAMES, Settings
+from pypet_trajectory.api.records import TrajectoryMeta
 from pypet_trajectory.constants import (
     HDF5_STRCOL_MAX_COMMENT_LENGTH,
     HDF5_STRCOL_MAX_LOCATION_LENGTH,
     HDF5_STRCOL_MAX_NAME_LENGTH,
 )
 from pypet_trajectory.exceptions import DataNotInStorageError, VersionMismatchError
-from pypet_trajectory.storage.records import TrajectoryMeta
 
 #: Grows when an older version of this library could no longer read the files.
 FORMAT_NUMBER = 1

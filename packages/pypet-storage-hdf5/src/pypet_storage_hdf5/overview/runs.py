@@ -19,8 +19,8 @@ import numpy as np
 import tables
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5.attributes import cut_text
-from pypet_storage_hdf5.file import HDF5FileError, OpenFile
+from pypet_storage_hdf5.h5.attributes import cut_text
+from pypet_storage_hdf5.h5.file import HDF5FileError, OpenFile
 from pypet_storage_hdf5.overview.run_blocks import ColumnCollector, rows_from, run_names
 from pypet_storage_hdf5.overview.tables import (
     as_rows,
@@ -29,6 +29,7 @@ from pypet_storage_hdf5.overview.tables import (
     plain,
     table_exists,
 )
+from pypet_trajectory.api.records import RunFailure, RunRows
 from pypet_trajectory.constants import (
     FORMATTED_RUN_NAME,
     HDF5_STRCOL_MAX_COMMENT_LENGTH,
@@ -37,7 +38,6 @@ from pypet_trajectory.constants import (
 )
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetIndexError
 from pypet_trajectory.runs.table import FRESH, RunTable
-from pypet_trajectory.storage.records import RunFailure, RunRows
 
 _DTYPE = np.dtype(
     [

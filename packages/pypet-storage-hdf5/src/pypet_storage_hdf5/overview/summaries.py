@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from pypet_storage_hdf5.attributes import cut_text
-from pypet_storage_hdf5.comments import KnownComments, comment_digest
-from pypet_storage_hdf5.file import OpenFile
+from pypet_storage_hdf5.h5.attributes import cut_text
+from pypet_storage_hdf5.h5.file import OpenFile
+from pypet_storage_hdf5.overview.comments import KnownComments, comment_digest
 from pypet_storage_hdf5.overview.tables import append_rows, create_table, table_exists
+from pypet_trajectory.api.records import NodeRecord
 from pypet_trajectory.constants import (
     HDF5_MAX_OVERVIEW_TABLE_LENGTH,
     HDF5_STRCOL_MAX_COMMENT_LENGTH,
@@ -27,7 +28,6 @@ from pypet_trajectory.constants import (
     HDF5_STRCOL_MAX_VALUE_LENGTH,
 )
 from pypet_trajectory.logger import module_logger
-from pypet_trajectory.storage.records import NodeRecord
 
 _logger = module_logger(__name__)
 

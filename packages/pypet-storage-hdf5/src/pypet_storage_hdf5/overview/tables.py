@@ -16,8 +16,8 @@ import numpy as np
 import tables
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5.file import OpenFile
-from pypet_storage_hdf5.handles import DATASET, GROUP
+from pypet_storage_hdf5.h5.file import OpenFile
+from pypet_storage_hdf5.h5.handles import DATASET, GROUP
 from pypet_storage_hdf5.overview.run_blocks import bytes_for
 
 

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
+from pypet_trajectory.api.journal import Journal
 from pypet_trajectory.exceptions import PypetValueError
-from pypet_trajectory.storage.journal import Journal
 
 _HEAD, _CHANGES, _COMMIT, _FINAL = b"H", b"E", b"C", b"F"
 _COUNT = struct.Struct("<I")

@@ -23,7 +23,7 @@ import tempfile
 import threading
 from typing import Any
 
-from pypet_storage_hdf5.hdf5_library import LIBRARY, Identifier
+from pypet_storage_hdf5.safety.hdf5_library import LIBRARY, Identifier
 
 _DEFAULT_STACK = 0
 _UNBUFFERED = 2  # `_IONBF`

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pypet_trajectory.api.records import NO_RUN, RunLeaf
+from pypet_trajectory.api.service import SupportsRunLeaves
 from pypet_trajectory.constants import LEAF
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetTypeError
-from pypet_trajectory.storage.run_leaves import NO_RUN, RunLeaf
-from pypet_trajectory.storage.service import SupportsRunLeaves
 from pypet_trajectory.tree.adding import construct
 from pypet_trajectory.tree.storage_calls import reading_session, service_of
 

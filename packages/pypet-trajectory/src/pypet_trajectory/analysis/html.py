@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.leaves.base import BaseParameter
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.summary import summarise
+from pypet_trajectory.values.summary import summarise
 
 if TYPE_CHECKING:
-    from pypet_trajectory.state import TrajectoryState
+    from pypet_trajectory.trajectory.state import TrajectoryState
 
 #: Children shown of one group, and nodes shown in all.
 MAX_CHILDREN = 25

@@ -22,9 +22,9 @@ import numpy as np
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.exploration.checking import check_iterable
 from pypet_trajectory.exploration.kinds import Concatenated, Exploration, Product, Table, Zipped
-from pypet_trajectory.leaves.column_table import ColumnTable
-from pypet_trajectory.leaves.ranges import CompactRange
-from pypet_trajectory.leaves.types import is_pandas_table
+from pypet_trajectory.values.column_table import ColumnTable
+from pypet_trajectory.values.ranges import CompactRange
+from pypet_trajectory.values.types import is_pandas_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from typing import Any
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.ranges import CompactRange
-from pypet_trajectory.leaves.summary import summarise
+from pypet_trajectory.values.ranges import CompactRange
+from pypet_trajectory.values.summary import summarise
 
 
 def check_iterable(name: str, values: Any) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pypet_trajectory.exceptions import PypetKeyError, UnsupportedDataError
-from pypet_trajectory.exploration.identity import point_hashes
 from pypet_trajectory.logger import module_logger
+from pypet_trajectory.values.identity import point_hashes
 
 _logger = module_logger(__name__)
 

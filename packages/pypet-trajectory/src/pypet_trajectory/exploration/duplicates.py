@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import UnsupportedDataError
-from pypet_trajectory.exploration.identity import point_hashes
 from pypet_trajectory.logger import module_logger
+from pypet_trajectory.values.identity import point_hashes
 
 if TYPE_CHECKING:
     from pypet_trajectory.leaves.base import BaseParameter

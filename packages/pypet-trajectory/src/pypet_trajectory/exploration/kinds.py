@@ -22,8 +22,8 @@ import numpy as np
 from pypet_trajectory.exceptions import PypetIndexError, PypetValueError
 from pypet_trajectory.exploration.checking import check_values
 from pypet_trajectory.exploration.preview import text_table
-from pypet_trajectory.leaves.ranges import CompactRange
 from pypet_trajectory.optional import import_optional
+from pypet_trajectory.values.ranges import CompactRange
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pypet_trajectory.leaves.summary import summarise
+from pypet_trajectory.values.summary import summarise
 
 #: Widest text of one value.
 _WIDTH: Final = 24

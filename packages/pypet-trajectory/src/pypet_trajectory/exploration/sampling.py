@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.exploration.kinds import Columns, Exploration, Indices
-from pypet_trajectory.leaves.ranges import CompactRange
 from pypet_trajectory.optional import import_optional
+from pypet_trajectory.values.ranges import CompactRange
 
 Bounds: TypeAlias = Mapping[str, tuple[float, float]]
 #: Number of dimensions, number of points and seed to points in the unit cube, shape (n, d).

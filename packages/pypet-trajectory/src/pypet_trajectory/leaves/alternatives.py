@@ -16,7 +16,7 @@ from pypet_trajectory.leaves.pickle_result import PickleResult
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.leaves.sparse_parameter import SparseParameter
 from pypet_trajectory.leaves.sparse_result import SparseResult
-from pypet_trajectory.leaves.types import SCALARS
+from pypet_trajectory.values.types import SCALARS
 
 #: From the plainest to the one that takes everything.
 _PARAMETERS: Final = (Parameter, ArrayParameter, SparseParameter, PickleParameter)

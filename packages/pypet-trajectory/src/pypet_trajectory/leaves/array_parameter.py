@@ -14,7 +14,7 @@ import numpy as np
 from pypet_trajectory.exceptions import UnsupportedDataError
 from pypet_trajectory.leaves.distinct import DistinctForm
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.types import ARRAYS, exact_scalars, has_plain_dtype, is_homogeneous
+from pypet_trajectory.values.types import ARRAYS, exact_scalars, has_plain_dtype, is_homogeneous
 
 _IDENTIFIER: Final = "__rr__"
 #: Distinct values kept in one group of the storage.
@@ -28,7 +28,7 @@ def _item_name(number: int) -> str:
 
 def _content(value: Any) -> Hashable:
     """What makes two values the same: type, dtype, shape and content, types of items included."""
-    from pypet_trajectory.exploration.identity import encode  # brings OpenSSL
+    from pypet_trajectory.values.identity import encode  # brings OpenSSL
 
     try:
         return encode(value)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from pypet_trajectory.comparisons import nested_equal
 from pypet_trajectory.exceptions import PypetTypeError
-from pypet_trajectory.leaves.summary import safe_repr
-from pypet_trajectory.leaves.types import SCALARS, exact_scalars
 from pypet_trajectory.tree.nodes import NNLeafNode
+from pypet_trajectory.values.comparisons import nested_equal
+from pypet_trajectory.values.summary import safe_repr
+from pypet_trajectory.values.types import SCALARS, exact_scalars
 
 #: Text of a parameter without value.
 NO_VALUE: Final = "No value yet"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError, UnsupportedDataError
-from pypet_trajectory.leaves.ranges import CompactRange
-from pypet_trajectory.leaves.summary import summarise
-from pypet_trajectory.leaves.types import ARRAYS, SCALARS
+from pypet_trajectory.values.ranges import CompactRange
+from pypet_trajectory.values.summary import summarise
+from pypet_trajectory.values.types import ARRAYS, SCALARS
 
 if TYPE_CHECKING:
     from pypet_trajectory.leaves.parameter import Parameter

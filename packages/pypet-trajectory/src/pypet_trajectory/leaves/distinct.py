@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pypet_trajectory.exceptions import DataNotInStorageError
-from pypet_trajectory.leaves.column_table import ColumnTable, column_values
 from pypet_trajectory.leaves.parameter import DATA, EXPLORED_DATA, Parameter
-from pypet_trajectory.leaves.ranges import CompactRange
+from pypet_trajectory.values.column_table import ColumnTable, column_values
+from pypet_trajectory.values.ranges import CompactRange
 
 #: Column that holds the running numbers.
 INDEX: Final = "idx"

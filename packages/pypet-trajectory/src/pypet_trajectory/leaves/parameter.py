@@ -2,7 +2,7 @@
 
 Invariant: all values of a range have the exact type of the default value, so that a run never
 meets an ``int`` where another met a ``float``. Values are kept as given, not copied; ranges are
-compact and shared between copies (see :mod:`pypet_trajectory.leaves.ranges`).
+compact and shared between copies (see :mod:`pypet_trajectory.values.ranges`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pypet_trajectory.exceptions import (
 )
 from pypet_trajectory.leaves.base import BaseParameter
 from pypet_trajectory.leaves.checking import checked_range, unsupported
-from pypet_trajectory.leaves.column_table import ColumnTable, column_values
-from pypet_trajectory.leaves.ranges import NO_RANGE, CompactRange
-from pypet_trajectory.leaves.types import (
+from pypet_trajectory.values.column_table import ColumnTable, column_values
+from pypet_trajectory.values.ranges import NO_RANGE, CompactRange
+from pypet_trajectory.values.types import (
     ARRAYS,
     SCALARS,
     exact_scalars,

@@ -12,8 +12,8 @@ from typing import Any, Final
 from pypet_trajectory.leaves.distinct import DistinctForm
 from pypet_trajectory.leaves.parameter import DATA, Parameter
 from pypet_trajectory.leaves.pickles import guess_protocol, load_pickle
-from pypet_trajectory.leaves.ranges import CompactRange
-from pypet_trajectory.leaves.types import exact_scalars
+from pypet_trajectory.values.ranges import CompactRange
+from pypet_trajectory.values.types import exact_scalars
 
 
 def _item_name(number: int) -> str:

@@ -20,11 +20,11 @@ from pypet_trajectory.exceptions import (
     UnsupportedDataError,
 )
 from pypet_trajectory.leaves.base import BaseResult
-from pypet_trajectory.leaves.column_table import ColumnTable
-from pypet_trajectory.leaves.summary import summarise_items
-from pypet_trajectory.leaves.types import ARRAYS, SCALARS, is_pandas
 from pypet_trajectory.tree import suggestions
 from pypet_trajectory.tree.nodes import is_writable
+from pypet_trajectory.values.column_table import ColumnTable
+from pypet_trajectory.values.summary import summarise_items
+from pypet_trajectory.values.types import ARRAYS, SCALARS, is_pandas
 
 #: Names of items in error messages.
 MAX_ITEMS_SHOWN: Final = 8

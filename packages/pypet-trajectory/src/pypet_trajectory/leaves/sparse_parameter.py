@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pypet_trajectory.leaves import sparse_data
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.distinct import DistinctForm
-from pypet_trajectory.leaves.types import exact_scalars, is_supported_sparse
+from pypet_trajectory.values import sparse_data
+from pypet_trajectory.values.types import exact_scalars, is_supported_sparse
 
 _IDENTIFIER: Final = "__spsp__"
 

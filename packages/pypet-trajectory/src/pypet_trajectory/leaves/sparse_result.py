@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pypet_trajectory.exceptions import PypetAttributeError
-from pypet_trajectory.leaves import sparse_data
 from pypet_trajectory.leaves.result import Result, as_item
 from pypet_trajectory.leaves.sparse_parameter import SparseParameter
-from pypet_trajectory.leaves.types import is_supported_sparse
+from pypet_trajectory.values import sparse_data
+from pypet_trajectory.values.types import is_supported_sparse
 
 
 class SparseResult(Result):

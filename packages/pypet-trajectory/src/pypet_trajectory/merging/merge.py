@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory import constants
+from pypet_trajectory.api.service import transaction
 from pypet_trajectory.exceptions import NoSuchServiceError
 from pypet_trajectory.merging import compatibility, data, info, links, parameters
 from pypet_trajectory.merging.renaming import RunRenaming
-from pypet_trajectory.runs import lifecycle
-from pypet_trajectory.storage.service import transaction
+from pypet_trajectory.trajectory import lifecycle
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pypet_trajectory.wildcards import RUN_SYNONYMS
+from pypet_trajectory.naming.wildcards import RUN_SYNONYMS
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory

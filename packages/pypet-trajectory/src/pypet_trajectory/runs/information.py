@@ -8,14 +8,11 @@ has one entry more than those of pypet 0.7, ``'failure'``, and only such a run h
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pypet_trajectory.exceptions import PypetKeyError
 from pypet_trajectory.runs.names import RunNames
 from pypet_trajectory.runs.table import RunTable
-
-if TYPE_CHECKING:
-    from pypet_trajectory.state import TrajectoryState
 
 
 class RunInformation(Mapping[str, dict[str, Any]]):
@@ -100,18 +97,17 @@ class SingleRunIds(Mapping[Any, Any]):
 
 
 def run_information(
-    traj: TrajectoryState, name_or_idx: str | int | None, copy: bool
+    table: RunTable, names: RunNames, name_or_idx: str | int | None, copy: bool
 ) -> Mapping[str, Any]:
     """What :meth:`Trajectory.f_get_run_information` returns."""
-    information = RunInformation(traj._run_table, traj._run_names)
+    information = RunInformation(table, names)
     if name_or_idx is None:
         return dict(information) if copy else information
-    return information.row(traj._run_names.resolve(name_or_idx))
+    return information.row(names.resolve(name_or_idx))
 
 
-def is_completed(traj: TrajectoryState, name_or_id: str | int | None) -> bool | int:
+def is_completed(table: RunTable, names: RunNames, name_or_id: str | int | None) -> bool | int:
     """Whether one run, or all of them, have finished."""
-    table = traj._run_table
     if name_or_id is None:
         return not len(table.open_indices())
-    return int(table.is_completed(traj._run_names.resolve(name_or_id)))
+    return int(table.is_completed(names.resolve(name_or_id)))

@@ -13,8 +13,8 @@ from typing import Any
 
 from pypet_trajectory.constants import FORMAT_ZEROS, RUN_NAME
 from pypet_trajectory.exceptions import PypetKeyError, PypetRuntimeError
+from pypet_trajectory.naming.wildcards import make_run_name
 from pypet_trajectory.runs.table import RunTable
-from pypet_trajectory.wildcards import make_run_name
 
 
 class RunNames:

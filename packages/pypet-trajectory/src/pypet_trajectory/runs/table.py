@@ -24,7 +24,7 @@ from pypet_trajectory.exceptions import PypetIndexError, PypetKeyError, PypetVal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pypet_trajectory.storage.records import RunFailure
+    from pypet_trajectory.api.records import RunFailure
 
 #: Values of a row whose run has not started; the texts are what pypet 0.7 writes to its files.
 FRESH: Mapping[str, Any] = MappingProxyType(

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from pypet_trajectory.lazy_names import names_from
 
 if TYPE_CHECKING:
-    from pypet_trajectory.storage.backend import TreeBackend
-    from pypet_trajectory.storage.records import (
+    from pypet_trajectory.api.records import (
         NodeKind,
         NodeRecord,
         RunDelta,
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
         TrajectoryMeta,
         WriteRequest,
     )
-    from pypet_trajectory.storage.service import StorageService, SupportsDeltas
+    from pypet_trajectory.api.service import StorageService, SupportsDeltas
+    from pypet_trajectory.storage.backend import TreeBackend
 
 __all__ = [
     "NodeKind",
@@ -39,16 +39,16 @@ __all__ = [
 __getattr__ = names_from(
     __name__,
     {
-        "NodeKind": "pypet_trajectory.storage.records",
-        "NodeRecord": "pypet_trajectory.storage.records",
-        "RunDelta": "pypet_trajectory.storage.records",
-        "RunFailure": "pypet_trajectory.storage.records",
-        "RunRows": "pypet_trajectory.storage.records",
-        "StorageService": "pypet_trajectory.storage.service",
-        "SupportsDeltas": "pypet_trajectory.storage.service",
-        "TrajectoryMeta": "pypet_trajectory.storage.records",
+        "NodeKind": "pypet_trajectory.api.records",
+        "NodeRecord": "pypet_trajectory.api.records",
+        "RunDelta": "pypet_trajectory.api.records",
+        "RunFailure": "pypet_trajectory.api.records",
+        "RunRows": "pypet_trajectory.api.records",
+        "StorageService": "pypet_trajectory.api.service",
+        "SupportsDeltas": "pypet_trajectory.api.service",
+        "TrajectoryMeta": "pypet_trajectory.api.records",
         "TreeBackend": "pypet_trajectory.storage.backend",
-        "WriteRequest": "pypet_trajectory.storage.records",
+        "WriteRequest": "pypet_trajectory.api.records",
     },
 )
 

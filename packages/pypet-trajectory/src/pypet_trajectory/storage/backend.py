@@ -14,8 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from pypet_trajectory.exceptions import NoSuchServiceError
-from pypet_trajectory.storage.records import (
+from pypet_trajectory.api.records import (
     NodeKind,
     NodeRecord,
     RunDelta,
@@ -23,6 +22,7 @@ from pypet_trajectory.storage.records import (
     TrajectoryMeta,
     WriteRequest,
 )
+from pypet_trajectory.exceptions import NoSuchServiceError
 
 if TYPE_CHECKING:
     from pypet_trajectory.runs.table import RunTable

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pypet_trajectory.api.records import NodeKind, NodeRecord, WriteRequest
 from pypet_trajectory.constants import STORE_DATA
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.records import NodeKind, NodeRecord, WriteRequest
 
 if TYPE_CHECKING:
     from pypet_trajectory.storage.tree_service import TreeStorageService

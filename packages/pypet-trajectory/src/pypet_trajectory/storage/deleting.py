@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from pypet_trajectory.api.records import NodeKind
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetTypeError, PypetValueError
 from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.records import NodeKind
 
 
 def delete(

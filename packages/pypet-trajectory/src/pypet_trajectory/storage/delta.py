@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pypet_trajectory.api.records import RunDelta, WriteRequest
 from pypet_trajectory.constants import GROUP, LEAF, LIST, SINGLE_RUN, TREE
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
-from pypet_trajectory.storage.records import RunDelta, WriteRequest
 from pypet_trajectory.storage.storing import (
     Outgoing,
     child_requests,

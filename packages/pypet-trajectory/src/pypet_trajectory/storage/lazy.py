@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.api.service import StorageService
 
 
 class LazyStorageService(StorageService):

@@ -12,9 +12,9 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from pypet_trajectory.api.records import NodeKind
 from pypet_trajectory.constants import FORMAT_ZEROS, RUN_NAME, SET_FORMAT_ZEROS, SET_NAME
 from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.records import NodeKind
 
 #: Branches to which runs add.
 RUN_BRANCHES = ("derived_parameters", "results")

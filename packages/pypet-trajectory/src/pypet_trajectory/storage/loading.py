@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from pypet_trajectory.api.records import NodeKind, TrajectoryMeta
 from pypet_trajectory.constants import (
     LOAD_DATA,
     LOAD_NOTHING,
@@ -30,7 +31,6 @@ from pypet_trajectory.exceptions import (
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.records import NodeKind, TrajectoryMeta
 from pypet_trajectory.storage.restoring import NodeRestorer, annotate, is_described
 from pypet_trajectory.storage.stored_links import StoredLinks, joined
 

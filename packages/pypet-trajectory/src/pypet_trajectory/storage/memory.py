@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from pypet_trajectory.exceptions import DataNotInStorageError, PypetKeyError
-from pypet_trajectory.runs.table import RunTable
-from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.modes import chosen_items, known_items, merged
-from pypet_trajectory.storage.records import (
+from pypet_trajectory.api.modes import chosen_items, known_items, merged
+from pypet_trajectory.api.records import (
     NodeKind,
     NodeRecord,
     RunRows,
     TrajectoryMeta,
     WriteRequest,
 )
+from pypet_trajectory.exceptions import DataNotInStorageError, PypetKeyError
+from pypet_trajectory.runs.table import RunTable
+from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.rows import apply_run_rows, write_rows
 from pypet_trajectory.storage.tree_service import TreeStorageService
 

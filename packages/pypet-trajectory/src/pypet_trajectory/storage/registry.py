@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 GROUP = "pypet.storage_services"
 
 #: Services of this distribution by file extension.
-BUILT_IN_EXTENSIONS = {".traj": "pypet_trajectory.storage.archive:ArchiveStorageService"}
+BUILT_IN_EXTENSIONS = {".traj": "pypet_trajectory.storage.archive.service:ArchiveStorageService"}
 
 #: Services of this distribution by class name.
 BUILT_IN_CLASSES = {
-    "ArchiveStorageService": "pypet_trajectory.storage.archive:ArchiveStorageService",
+    "ArchiveStorageService": "pypet_trajectory.storage.archive.service:ArchiveStorageService",
     "InMemoryStorageService": "pypet_trajectory.storage.memory:InMemoryStorageService",
     "LazyStorageService": "pypet_trajectory.storage.lazy:LazyStorageService",
-    "StorageService": "pypet_trajectory.storage.service:StorageService",
+    "StorageService": "pypet_trajectory.api.service:StorageService",
 }
 
 #: Extensions pypet has always used for HDF5 files.

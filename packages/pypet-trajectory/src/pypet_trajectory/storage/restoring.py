@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pypet_trajectory.api.records import NodeKind, NodeRecord
 from pypet_trajectory.exceptions import PickleRefusedError, PypetImportError
 from pypet_trajectory.logger import module_logger
-from pypet_trajectory.storage.records import NodeKind, NodeRecord
 from pypet_trajectory.tree.adding import construct, insert
 
 _logger = module_logger(__name__)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from pypet_trajectory.api.records import RunRows
 from pypet_trajectory.runs.table import RunTable
-from pypet_trajectory.storage.records import RunRows
 
 
 def write_rows(stored: RunTable, table: RunTable, rows: Collection[int] | None) -> RunTable:

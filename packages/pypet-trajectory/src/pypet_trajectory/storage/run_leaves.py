@@ -9,29 +9,15 @@ stores know no shortcuts.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from pypet_trajectory.api.records import NO_RUN, NodeKind, NodeRecord, RunLeaf
 from pypet_trajectory.exceptions import DataNotInStorageError
-from pypet_trajectory.names import translate
+from pypet_trajectory.naming.names import translate
 from pypet_trajectory.storage.copying import walk
-from pypet_trajectory.storage.records import NodeKind, NodeRecord
 
 if TYPE_CHECKING:
     from pypet_trajectory.storage.backend import TreeBackend
-
-#: Stands for no particular run, as in ``v_idx``.
-NO_RUN = -1
-
-
-class RunLeaf(NamedTuple):
-    """One leaf of one run."""
-
-    #: Index of the run; -1 for what is kept for no particular run.
-    idx: int
-    #: Path from what was asked for down to the leaf; ``''`` if it is the leaf itself.
-    relative_name: str
-    #: The leaf with its data, in no tree.
-    leaf: Any
 
 
 def run_parents(backend: TreeBackend, traj: Any) -> dict[str, dict[int, str]]:

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.service import StorageService
 
 
 class SessionService(StorageService):

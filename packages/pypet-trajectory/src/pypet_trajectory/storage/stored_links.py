@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pypet_trajectory.api.records import NodeKind
 from pypet_trajectory.constants import OVERWRITE_DATA
 from pypet_trajectory.exceptions import PypetError
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.records import NodeKind
 from pypet_trajectory.tree.links import add_link_from_storage
 
 _logger = module_logger(__name__)

@@ -2,7 +2,7 @@
 
 The stream comes parents before children. Invariant: the tree is only read here; no back end is
 touched and nothing is marked stored. So one and the same stream is written on the spot by a
-service, or packed into a :class:`~pypet_trajectory.storage.records.RunDelta` by a worker that
+service, or packed into a :class:`~pypet_trajectory.api.records.RunDelta` by a worker that
 has no store.
 
 A leaf is turned into records when the stream reaches it, not before, so a whole trajectory never
@@ -14,6 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pypet_trajectory.api.records import (
+    NodeKind,
+    NodeRecord,
+    TrajectoryMeta,
+    WriteRequest,
+)
 from pypet_trajectory.constants import (
     HDF5_STRCOL_MAX_VALUE_LENGTH,
     OVERWRITE_DATA,
@@ -22,12 +28,6 @@ from pypet_trajectory.constants import (
     STORE_NOTHING,
 )
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
-from pypet_trajectory.storage.records import (
-    NodeKind,
-    NodeRecord,
-    TrajectoryMeta,
-    WriteRequest,
-)
 
 _WRITING_MODES = frozenset((STORE_DATA_SKIPPING, STORE_DATA, OVERWRITE_DATA))
 

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from pypet_trajectory import constants
+from pypet_trajectory.api.records import RunDelta, RunLeaf, RunRows, WriteRequest
 from pypet_trajectory.exceptions import (
     NoSuchServiceError,
     PypetRuntimeError,
@@ -33,8 +34,7 @@ from pypet_trajectory.storage.copying import copy_to_backend
 from pypet_trajectory.storage.delta import REQUESTS, unpacked
 from pypet_trajectory.storage.leftovers import remove_leftovers
 from pypet_trajectory.storage.loading import TreeLoader
-from pypet_trajectory.storage.records import RunDelta, RunRows, WriteRequest
-from pypet_trajectory.storage.run_leaves import RunLeaf, run_leaves, run_parents
+from pypet_trajectory.storage.run_leaves import run_leaves, run_parents
 from pypet_trajectory.storage.session import SessionService
 from pypet_trajectory.storage.storing import below, meta_of, record_of
 

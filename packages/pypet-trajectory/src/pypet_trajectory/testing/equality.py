@@ -1,7 +1,7 @@
 """What "loaded as it was stored" means: equal values of equal types, all the way down.
 
-Stricter than :func:`~pypet_trajectory.comparisons.nested_equal`, where 1 and 1.0 are equal, and
-laxer in two respects only: NaN equals NaN, and the width of text arrays does not matter, for a
+Stricter than :func:`~pypet_trajectory.values.comparisons.nested_equal`, where 1 and 1.0 are equal,
+and laxer in two respects only: NaN equals NaN, and the width of text arrays does not matter, for a
 store may trim it.
 """
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.storage.service import StorageService
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.trajectory import Trajectory
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pypet_trajectory import names
 from pypet_trajectory.exceptions import (
     InvalidNameError,
     NotInRunError,
@@ -21,6 +20,8 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
     PypetValueError,
 )
+from pypet_trajectory.naming import names
+from pypet_trajectory.naming.wildcards import RUN_WILDCARD
 from pypet_trajectory.tree.kinds import (
     BRANCHES,
     ELSEWHERE,
@@ -30,7 +31,6 @@ from pypet_trajectory.tree.kinds import (
     branch_of,
 )
 from pypet_trajectory.tree.nodes import NNTreeNode
-from pypet_trajectory.wildcards import RUN_WILDCARD
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode

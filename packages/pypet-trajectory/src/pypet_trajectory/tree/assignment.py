@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory import names
 from pypet_trajectory.exceptions import PypetAttributeError
+from pypet_trajectory.naming import names
 from pypet_trajectory.tree import adding, links, lookup
 from pypet_trajectory.tree.nodes import NNTreeNode
 

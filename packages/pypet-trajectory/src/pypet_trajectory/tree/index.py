@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory.names import members_of
+from pypet_trajectory.naming.names import members_of
 from pypet_trajectory.tree.kinds import BRANCHES
 from pypet_trajectory.tree.nodes import NNLeafNode, NNTreeNode
 from pypet_trajectory.tree.short_names import ShortNames

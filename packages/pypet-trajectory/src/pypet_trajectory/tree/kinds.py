@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from pypet_trajectory.names import ABBREVIATIONS
+from pypet_trajectory.naming.names import ABBREVIATIONS
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode

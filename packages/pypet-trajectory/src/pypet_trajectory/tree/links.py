@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory import names
 from pypet_trajectory.exceptions import NotInRunError, PypetAttributeError, PypetValueError
+from pypet_trajectory.naming import names
 from pypet_trajectory.tree import adding, lookup
 from pypet_trajectory.tree.kinds import BRANCHES, branch_of
 from pypet_trajectory.tree.nodes import NNTreeNode

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory import names
 from pypet_trajectory.exceptions import (
     DataNotInStorageError,
     NodeNotFoundError,
@@ -23,6 +22,7 @@ from pypet_trajectory.exceptions import (
     PypetAttributeError,
     PypetValueError,
 )
+from pypet_trajectory.naming import names
 from pypet_trajectory.tree import adding, storage_calls, suggestions
 from pypet_trajectory.tree.kinds import BRANCHES
 from pypet_trajectory.tree.nodes import NNTreeNode

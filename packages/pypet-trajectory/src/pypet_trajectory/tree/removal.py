@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pypet_trajectory import names
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
+from pypet_trajectory.naming import names
 from pypet_trajectory.tree.nodes import NNTreeNode
 
 if TYPE_CHECKING:

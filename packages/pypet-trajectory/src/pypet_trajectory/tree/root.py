@@ -23,11 +23,11 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from pypet_trajectory.storage.service import StorageService
+    from pypet_trajectory.api.service import StorageService
+    from pypet_trajectory.naming.wildcards import WildcardFunctions
     from pypet_trajectory.tree.groups import NNGroupNode
     from pypet_trajectory.tree.index import TreeIndex
     from pypet_trajectory.tree.nodes import NNLeafNode, NNTreeNode
-    from pypet_trajectory.wildcards import WildcardFunctions
 
 
 class KnownRuns(Protocol):

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pypet_trajectory.api.service import StorageService, SupportsSessions
 from pypet_trajectory.constants import GROUP, LEAF, LIST, LOAD_DATA, TREE
 from pypet_trajectory.exceptions import PypetAttributeError
-from pypet_trajectory.storage.service import StorageService, SupportsSessions
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode

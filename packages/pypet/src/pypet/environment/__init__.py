@@ -8,8 +8,8 @@ imported when first read.
 
 from typing import Any
 
+from pypet.environment.arguments.packages import SOURCES, import_optional
 from pypet.environment.environment import Environment
-from pypet.environment.packages import SOURCES, import_optional
 
 __all__ = ["Environment", "MultiprocContext"]
 
@@ -17,7 +17,7 @@ __all__ = ["Environment", "MultiprocContext"]
 def __getattr__(name: str) -> Any:
     value: Any
     if name == "MultiprocContext":
-        from pypet_multiproc.context import MultiprocContext
+        from pypet_multiproc.engine.context import MultiprocContext
 
         value = MultiprocContext
     elif name in SOURCES:

@@ -14,26 +14,28 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pypet.config_files import parse_config
-from pypet.environment import config_entries, engines, log_files, resuming, services, versioning
-from pypet.environment.argument_types import COUNT, KINDS, TEXT
 from pypet.environment.arguments import ARGUMENT_NAMES, EnvironmentArguments
-from pypet.environment.identity import Identity, moment_for
-from pypet.environment.idle_arguments import idle_arguments
-from pypet.environment.keywords import distribute
-from pypet.environment.lab_book import begin_record, finish_record
-from pypet.environment.pipelines import Plan, plan_from_pipeline
-from pypet.environment.run_data import RunData
-from pypet.environment.running import BatchLoop
-from pypet.environment.storing import ExperimentStore
-from pypet.environment.summary import failed_runs, first_open_index, log_summary
-from pypet.environment.trajectories import trajectory_for
+from pypet.environment.arguments.types import COUNT, KINDS, TEXT
+from pypet.environment.arguments.without_effect import idle_arguments
+from pypet.environment.execution import resuming
+from pypet.environment.execution.run_data import RunData
+from pypet.environment.execution.running import BatchLoop
+from pypet.environment.execution.storing import ExperimentStore
+from pypet.environment.parts import config_entries, engines, log_files, services
+from pypet.environment.parts.identity import Identity, moment_for
+from pypet.environment.parts.keywords import distribute
+from pypet.environment.parts.pipelines import Plan, plan_from_pipeline
+from pypet.environment.parts.trajectories import trajectory_for
+from pypet.environment.provenance import versioning
+from pypet.environment.provenance.lab_book import begin_record, finish_record
+from pypet.environment.provenance.summary import failed_runs, first_open_index, log_summary
 from pypet.version import __version__
 from pypet_multiproc.logs.simple import simple_logging_config
-from pypet_multiproc.writing.files import held
+from pypet_multiproc.writer.files import held
+from pypet_trajectory.api.records import RunFailure
 from pypet_trajectory.decorators import prefix_naming
 from pypet_trajectory.deprecation import kwargs_api_change
 from pypet_trajectory.logger import HasLogger
-from pypet_trajectory.storage.records import RunFailure
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory

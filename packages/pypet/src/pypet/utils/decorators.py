@@ -8,7 +8,7 @@ from pypet_trajectory.decorators import (
     with_open_store,
 )
 from pypet_trajectory.deprecation import deprecated, kwargs_api_change, kwargs_mutual_exclusive
-from pypet_trajectory.runs.lifecycle import manual_run
+from pypet_trajectory.trajectory.lifecycle import manual_run
 
 __all__ = [
     "copydoc",

@@ -5,7 +5,7 @@ from pypet_multiproc.wrapping.lock import LockAcquisition, LockWrapper
 from pypet_multiproc.wrapping.pipe import PipeStorageServiceSender, PipeStorageServiceWriter
 from pypet_multiproc.wrapping.queue import QueueStorageServiceSender, QueueStorageServiceWriter
 from pypet_multiproc.wrapping.services import MultiprocWrapper
-from pypet_multiproc.writing.process import StorageServiceDataHandler
+from pypet_multiproc.writer.process import StorageServiceDataHandler
 from pypet_net.client import ForkDetector, ReliableClient
 from pypet_net.lock_client import ForkAwareLockerClient, LockerClient
 from pypet_net.lock_server import LockerServer, TimeOutLockerServer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pypet_trajectory import constants
+from pypet_trajectory.api.service import SupportsDeltas
 from pypet_trajectory.exceptions import DataNotInStorageError
-from pypet_trajectory.storage.service import SupportsDeltas
 from pypet_trajectory.testing.examples import loaded
 from pypet_trajectory.testing.storage.store import Connect, StoreTests
 from pypet_trajectory.trajectory import Trajectory

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
-from pypet_trajectory.storage.service import StorageService
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.testing.examples import stored_example
 from pypet_trajectory.trajectory import Trajectory
 

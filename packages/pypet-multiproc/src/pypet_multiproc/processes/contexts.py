@@ -1,0 +1,73 @@
+"""Starting processes the same way everywhere.
+
+Fork is the default where there is one, because run functions of pypet 0.7 rely on inheriting what
+cannot be pickled; Python 3.14 has another default, and nothing here changes the global one.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import warnings
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from pypet_multiproc.processes.interrupt import sigint_handling
+from pypet_trajectory.api.service import StorageService
+
+
+def default_start_method() -> str:
+    """``'fork'`` where the system has it, else ``'spawn'``."""
+    return "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def process_context(start_method: str) -> Any:
+    """The context of :mod:`multiprocessing` that starts processes.
+
+    The server that forks for ``'forkserver'`` imports pypet and the storage services that are in
+    use once; each process would do so anew otherwise, and that takes longer than a fork. Modules
+    of users are not among it: whether they may be imported where others fork, only users know.
+    """
+    context: Any = multiprocessing.get_context(start_method)
+    if start_method == "forkserver":
+        wanted = {"pypet"} & sys.modules.keys() | _modules_of_services(StorageService)
+        context.set_forkserver_preload(
+            ["__main__", "pypet_multiproc.backends.workers", *sorted(wanted)]
+        )
+    return context
+
+
+def _modules_of_services(service_class: type[StorageService]) -> set[str]:
+    """Modules of pypet that define storage services."""
+    modules = {service_class.__module__}
+    for subclass in service_class.__subclasses__():
+        modules |= _modules_of_services(subclass)
+    return {name for name in modules if name.startswith("pypet_")}
+
+
+def start_quietly(process: BaseProcess) -> None:
+    """Start a process.
+
+    Python 3.12 warns of forking beside threads and counts those of numerical libraries, which are
+    idle at that moment and stay behind in the parent.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with sigint_handling.passed_on():
+            process.start()
+
+
+def watch_end(process: BaseProcess) -> int:
+    """A file descriptor that becomes readable when the process has ended.
+
+    Where the kernel offers process descriptors, these are used: the sentinel of ``multiprocessing``
+    is a pipe, which children of a killed process would keep open. To be closed by the caller
+    unless it is the sentinel.
+    """
+    if hasattr(os, "pidfd_open") and process.pid is not None:
+        try:
+            return os.pidfd_open(process.pid)
+        except OSError:
+            return process.sentinel
+    return process.sentinel

@@ -1,0 +1,1 @@
+"""Bytes between processes: channels, sockets, messages in chunks, locks and waiting."""

@@ -1,0 +1,1 @@
+"""The writer: a process that stores what the others send."""

@@ -1,0 +1,1 @@
+"""What is done to whole files: checking, repairing and compacting them."""

@@ -1,0 +1,1 @@
+"""The inner seams: what storage services must be able to do, records, and the journal of files."""

@@ -1,0 +1,1 @@
+"""Trajectories in one `.traj` file: a zip of JSON and `.npy` members."""

@@ -1,0 +1,1 @@
+"""Executing an experiment: its runs, what lies around them, and running again."""

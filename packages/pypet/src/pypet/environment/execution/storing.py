@@ -1,0 +1,165 @@
+"""What an environment stores by itself: everything fixed before the first run, the rest after.
+
+Before the first run meta data, run table, explorations, parameters and config are in the file,
+so that an experiment that dies leaves a file that loads and says truthfully how far it came.
+Results that exist by then wait until the end, since post-processing may still change them;
+config that post-processing changes is written again. Pypet 0.7 stored all of it at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from pypet_multiproc.writer.files import kept_open
+from pypet_trajectory import constants
+from pypet_trajectory.api.service import SupportsSessions, transaction
+
+logger = logging.getLogger("pypet")
+
+#: Branches whose content does not change once runs have begun.
+FIXED_BRANCHES = ("parameters", "derived_parameters", "config")
+
+
+class ExperimentStore:
+    """Stores a trajectory around its runs.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        What to store.
+    automatic : bool
+        Whether nodes are stored; meta data and run table always are.
+    """
+
+    def __init__(self, trajectory: Any, automatic: bool) -> None:
+        self._trajectory = trajectory
+        self._automatic = automatic
+        #: Config that the user has not locked, with the values that are in the file.
+        self._open_config: dict[str, tuple[Any, Any]] = {}
+
+    def before_runs(self, changed: list[Any]) -> None:
+        """Lock parameters and store what runs depend on.
+
+        If the process dies in here, the file holds everything or nothing of it.
+
+        Parameters
+        ----------
+        changed : list of Parameter
+            Config leaves that replace what the file holds of them.
+
+        Raises
+        ------
+        PresettingError
+            If a preset was never used.
+        """
+        traj = self._trajectory
+        traj._prepare_experiment()
+        if self._automatic:
+            unlocked = [
+                leaf
+                for leaf in traj.f_get_config(copy=False).values()
+                if not leaf.v_locked and not leaf.f_is_empty()
+            ]
+            with transaction(traj.v_storage_service, traj.v_name):
+                if not traj.v_stored:
+                    self.meta_data()
+                with self._one_opening():
+                    traj.f_store_items([*_replacing(changed), *self._grown(), *self._unstored()])
+                    for leaf in unlocked:
+                        self._open_config[leaf.v_full_name] = (leaf, leaf.f_get())
+                        leaf.f_unlock()  # last, for reading locks, too
+                    self.meta_data()
+        else:
+            self.meta_data()
+
+    def meta_data(self) -> None:
+        """Store meta data and the changed rows of the run table, with ranges that grew."""
+        self._trajectory.f_store(only_init=True)
+
+    def believe_stored_runs(self) -> None:
+        """Let only those runs count as completed of which the storage says so.
+
+        For after its failure: the data of further runs may be there, but not their rows of the run
+        table, so they are executed again.
+        """
+        table = self._trajectory._run_table
+        service = self._trajectory.v_storage_service
+        stored: Any = None
+        if isinstance(service, SupportsSessions):
+            try:
+                with service.opened(self._trajectory.v_name, writable=False) as backend:
+                    stored = backend.read_runs()
+            except (OSError, ValueError) as error:
+                logger.warning("It is not known which runs are stored: %s", error)
+        for idx in np.flatnonzero(table.column("completed")).tolist():
+            if stored is None or idx >= len(stored) or not stored.is_completed(idx):
+                table.set(idx, completed=0)
+
+    def after_runs(self, times: list[Any]) -> None:
+        """Store everything that is in memory and not in the file.
+
+        Parameters
+        ----------
+        times : list of Parameter
+            Config leaves that replace what the file holds of them.
+        """
+        if not self._automatic:
+            return
+        logger.info("Storing what is left of trajectory `%s`.", self._trajectory.v_name)
+        changed = [
+            leaf
+            for leaf, stored in self._open_config.values()
+            if not leaf.v_locked and not leaf.f_is_empty() and not _same(leaf, stored)
+        ]
+        self._open_config.clear()
+        with self._one_opening():
+            self._trajectory.f_store_items(
+                [*_replacing([*changed, *times]), *self._unstored(), *self._others()]
+            )
+            self.meta_data()
+        logger.info("Trajectory `%s` is stored.", self._trajectory.v_name)
+
+    def _one_opening(self) -> AbstractContextManager[None]:
+        """Let several calls share one opening of the file, which takes longer than most of them."""
+        traj = self._trajectory
+        service = traj.v_storage_service
+        return nullcontext() if service is None else kept_open(service, traj.v_name)
+
+    def _grown(self) -> list[Any]:
+        """Explored parameters whose ranges in the file are shorter than those in memory."""
+        traj = self._trajectory
+        grown = map(traj._explored_parameters.get, sorted(traj._outdated_in_storage))
+        return [parameter for parameter in grown if parameter is not None]
+
+    def _unstored(self) -> Iterator[tuple[Any, ...]]:
+        """Requests for what the fixed branches hold and the file does not."""
+        options = {"recursive": True, "store_data": constants.STORE_DATA_SKIPPING}
+        for branch in FIXED_BRANCHES:
+            group = self._trajectory._children.get(branch)
+            if group is not None:
+                yield constants.GROUP, group, (), options
+
+    def _others(self) -> Iterator[tuple[Any, ...]]:
+        """Requests for everything outside the fixed branches, whose nodes may have grown."""
+        traj = self._trajectory
+        for name in traj._children:
+            if name not in FIXED_BRANCHES:
+                options = {"recursive": True, "store_data": constants.STORE_DATA}
+                yield constants.TREE, traj, (name,), options
+
+
+def _replacing(leaves: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    for leaf in leaves:
+        yield constants.LEAF, leaf, (), {"store_data": constants.OVERWRITE_DATA}
+
+
+def _same(leaf: Any, stored: Any) -> bool:
+    """Whether a config leaf still has the value that was stored, without locking it."""
+    value = leaf.f_get()
+    leaf.f_unlock()
+    return bool(leaf._equal_values(value, stored))

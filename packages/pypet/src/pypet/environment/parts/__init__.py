@@ -1,0 +1,1 @@
+"""What an environment is put together from: trajectory, services, log files, engine."""

@@ -1,0 +1,83 @@
+"""From the arguments of an environment to the engine that executes its runs.
+
+The engine knows one machine; what needs a network is added here to its tables of wrap modes
+and of ways to run. This is the only module that knows which distribution brings which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from pypet.environment.arguments import EnvironmentArguments
+from pypet.environment.arguments.rules import NETWORK_WRAP_MODES
+from pypet.environment.parts.pipelines import Plan
+from pypet_multiproc.engine import BACKENDS, RunEngine
+from pypet_multiproc.model.settings import EngineSettings
+from pypet_multiproc.wrapping.base import WrapSettings
+from pypet_multiproc.wrapping.registry import WRAP_MODES
+from pypet_trajectory.exceptions import PypetRuntimeError
+
+
+def check_plan(arguments: EnvironmentArguments, plan: Plan) -> None:
+    """Refuse runs where none were announced, and no runs where some were.
+
+    Raises
+    ------
+    RuntimeError
+        If the plan and ``do_single_runs`` contradict one another.
+    """
+    if plan.runfunc is not None and not arguments.do_single_runs:
+        raise PypetRuntimeError(
+            "The environment was made with do_single_runs=False, so no runs can be executed. "
+            "Make one with do_single_runs=True."
+        )
+    if plan.runfunc is None and arguments.do_single_runs:
+        raise PypetRuntimeError(
+            "The pipeline function returned no run function. Return (runfunc, args, kwargs), or "
+            "make the environment with do_single_runs=False."
+        )
+
+
+def settings_for(arguments: EnvironmentArguments) -> EngineSettings:
+    """Settings of the engine, each under the name the environment has for it."""
+    known = {field.name for field in fields(arguments)}
+    values: dict[str, Any] = {
+        field.name: getattr(arguments, field.name)
+        for field in fields(EngineSettings)
+        if field.name in known
+    }
+    return EngineSettings(**values, keep_deltas=arguments.resumable)
+
+
+def engine_for(arguments: EnvironmentArguments, logging_manager: Any, url: str | None) -> RunEngine:
+    """The engine that executes the runs of an environment."""
+    return RunEngine(
+        settings_for(arguments),
+        logging_manager,
+        wrap_modes=_network_wrap_modes() if url is not None else None,
+        backends=_scoop_backends() if arguments.use_scoop else None,
+        backend="scoop" if arguments.use_scoop and arguments.multiproc else None,
+        wrap_settings=WrapSettings(port=url, timeout=arguments.timeout),
+    )
+
+
+def _network_wrap_modes() -> dict[str, Any]:
+    from pypet_net import wrapping
+
+    return {**WRAP_MODES, **wrapping.WRAP_MODES}
+
+
+def _scoop_backends() -> dict[str, Any]:
+    from pypet_net.scoop_backend import ScoopBackend
+
+    return {**BACKENDS, "scoop": ScoopBackend}
+
+
+def server_url(arguments: EnvironmentArguments) -> str | None:
+    """Address for the server of a network wrap mode, ``None`` for the other modes."""
+    if not arguments.multiproc or arguments.wrap_mode not in NETWORK_WRAP_MODES:
+        return None
+    from pypet.environment.arguments.addresses import port_to_tcp
+
+    return port_to_tcp(arguments.port)
