@@ -177,17 +177,17 @@ def test_rows_of_the_run_table_reach_the_storage_while_runs_go_on(make_traj, ser
     engine = RunEngine(EngineSettings(wrap_mode=mode, **POOL))
     for outcome in engine.run(Experiment(traj, double), map(RunTask, range(4))):
         outcome.row.pop("idx")
-        traj._run_table.set(outcome.idx, **outcome.row)
-        engine.store_run_rows(traj._run_rows([outcome.idx]))
+        traj.v_runs.table.set(outcome.idx, **outcome.row)
+        engine.store_run_rows(traj.v_runs.rows(traj.v_name, [outcome.idx]))
     assert {idx: row["completed"] for idx, row in service.rows().items()} == dict.fromkeys(
         range(4), 1
     )
-    engine.store_run_rows(traj._run_rows([0]))
+    engine.store_run_rows(traj.v_runs.rows(traj.v_name, [0]))
 
 
 def test_before_the_first_run_there_is_nowhere_to_store_rows(make_traj):
     with pytest.raises(RuntimeError, match="run table"):
-        RunEngine(EngineSettings()).store_run_rows(make_traj(1)._run_rows([0]))
+        RunEngine(EngineSettings()).store_run_rows(make_traj(1).v_runs.rows("t", [0]))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -444,8 +444,8 @@ def test_without_wrapping_the_main_process_stays_away_from_an_unsafe_service(
     rows_while_running = []
     for outcome in engine.run(Experiment(traj, double), map(RunTask, range(3))):
         outcome.row.pop("idx")
-        traj._run_table.set(outcome.idx, **outcome.row)
-        engine.store_run_rows(traj._run_rows([outcome.idx]))
+        traj.v_runs.table.set(outcome.idx, **outcome.row)
+        engine.store_run_rows(traj.v_runs.rows(traj.v_name, [outcome.idx]))
         rows_while_running.append(len(service.rows()))
     assert rows_while_running == ([1, 2, 3] if safe else [0, 0, 0])
     assert sorted(service.rows()) == [0, 1, 2]

@@ -114,14 +114,14 @@ class Trial:
 
     def run(self, func=double, *args, engine=None, **settings):
         engine = RunEngine(EngineSettings(**settings), **(engine or {}))
-        tasks = map(RunTask, self.traj._run_table.open_indices().tolist())
+        tasks = map(RunTask, self.traj.v_runs.table.open_indices().tolist())
         outcomes = engine.run(Experiment(self.traj, func, args), tasks)
         try:
             for outcome in outcomes:
                 self.outcomes.append(outcome)
                 row = {name: value for name, value in outcome.row.items() if name != "idx"}
-                self.traj._run_table.set(outcome.idx, **row)
-                engine.store_run_rows(self.traj._run_rows([outcome.idx]))
+                self.traj.v_runs.table.set(outcome.idx, **row)
+                engine.store_run_rows(self.traj.v_runs.rows(self.traj.v_name, [outcome.idx]))
         finally:
             outcomes.close()
 
@@ -136,7 +136,7 @@ class Trial:
     def check(self):
         """Whatever counts as completed anywhere is in the file, and nothing has failed."""
         assert [outcome.idx for outcome in self.outcomes if outcome.failure is not None] == []
-        open_runs = set(self.traj._run_table.open_indices().tolist())
+        open_runs = set(self.traj.v_runs.table.open_indices().tolist())
         assert self.completed <= set(range(len(self.traj))) - open_runs <= self.stored
         completed_rows = {idx for idx, row in self.service.rows().items() if row["completed"]}
         assert completed_rows <= self.completed

@@ -370,7 +370,7 @@ class OtherPeoplesService:
             for entry in stuff_to_store:
                 self.store(entry[0], entry[1], **kwargs)
         elif msg == "SINGLE_RUN":
-            for _, node in stuff_to_store._new_nodes.values():
+            for _, node in stuff_to_store.v_runs.new_nodes.values():
                 if node.v_is_leaf:
                     self.store("LEAF", node, **kwargs)
         elif msg == "LEAF":

@@ -30,12 +30,12 @@ def test_finished_runs_are_rebuilt_and_the_rest_is_left(tmp_path):
         result = job(traj)
         delta = delta_from_message("SINGLE_RUN", traj, (), {"trajectory_name": traj.v_name})
         traj.f_finalize_run()
-        folder.record(idx, result, traj._run_table.row(idx), delta)
+        folder.record(idx, result, traj.v_runs.table.row(idx), delta)
     folder.close()
 
     state = folder.load()
     again = state.snapshot.trajectory
-    state.update_run_table(again._run_table)
+    state.update_run_table(again.v_runs.table)
     folder.replay(again.v_storage_service)
 
     assert state.results() == [(0, 1), (2, 3)]

@@ -86,14 +86,14 @@ def test_rows_of_runs_that_were_done_have_a_summary_of_their_parameters(explored
 def test_single_rows_and_failures_are_updated(explored, load, path):
     explored.f_store()
     failure = RunFailure("failed", "ZeroDivisionError", "oh", "Traceback …", 2, "host", 5.0)
-    row = {**explored._run_table.row(1), "name": "run_00000001", "completed": 1}
-    other = {**explored._run_table.row(2), "name": "run_00000002"}
+    row = {**explored.v_runs.table.row(1), "name": "run_00000001", "completed": 1}
+    other = {**explored.v_runs.table.row(2), "name": "run_00000002"}
     explored.v_storage_service.store_run_rows(RunRows("traj", {1: row, 2: other}, {2: failure}))
-    table = load()._run_table
+    table = load().v_runs.table
     assert [table.is_completed(idx) for idx in range(3)] == [False, True, False]
     assert table.failures == {2: failure}
     explored.v_storage_service.store_run_rows(RunRows("traj", {2: {**other, "completed": 1}}))
-    assert load()._run_table.failures == {}
+    assert load().v_runs.table.failures == {}
     assert not has_table(path, "run_failures")
 
 
@@ -231,7 +231,7 @@ def test_runs_have_the_names_that_the_trajectory_gives_them(new, load, path):
     traj.f_explore({"x": [1, 2]})
     traj.f_store()
     assert [row["name"] for row in rows(path, "runs")] == ["try_0", "try_1"]
-    assert load()._run_table.names == ["try_0", "try_1"]
+    assert load().v_runs.table.names == ["try_0", "try_1"]
 
 
 def test_a_format_of_the_future_is_refused(new, load, path):

@@ -299,7 +299,7 @@ def test_failures_are_kept_if_runs_go_on(explored, way):
     assert "fail_at_two" in failure.traceback
     traj, _ = stored("t.hdf5")
     assert not traj.f_is_completed("run_00000001")
-    assert traj._run_table.failures[1].exception == "ZeroDivisionError"
+    assert traj.v_runs.table.failures[1].exception == "ZeroDivisionError"
 
 
 def test_failed_runs_are_executed_by_calling_run_again(explored):

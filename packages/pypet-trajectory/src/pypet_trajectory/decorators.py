@@ -18,7 +18,7 @@ C = TypeVar("C", bound=type)
 
 
 def not_in_run(func: F) -> F:
-    """Refuse a method while its object is in a single run (``self._is_run``).
+    """Refuse a method while its object is in a single run (``self.v_is_run``).
 
     Raises
     ------
@@ -28,7 +28,7 @@ def not_in_run(func: F) -> F:
 
     @functools.wraps(func)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._is_run:
+        if self.v_is_run:
             raise NotInRunError(
                 f"`{func.__name__}` is not available during a single run: call it before the "
                 "runs start or after they have finished."

@@ -122,7 +122,7 @@ def test_looking_does_not_lock(traj):
 
 
 def test_failures_are_counted(traj):
-    traj._run_table.failures[2] = RunFailure("failed", "ValueError", "no", "")
+    traj.v_runs.table.failures[2] = RunFailure("failed", "ValueError", "no", "")
     assert "1 failed" in runs_summary(traj)
 
 

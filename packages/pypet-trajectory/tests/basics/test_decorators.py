@@ -13,7 +13,7 @@ from pypet_trajectory.decorators import (
 
 class Trajectory:
     def __init__(self, is_run):
-        self._is_run = is_run
+        self.v_is_run = is_run
 
     @not_in_run
     def extend(self):

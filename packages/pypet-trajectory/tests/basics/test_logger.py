@@ -25,7 +25,7 @@ def test_classes_log_under_the_names_they_have_always_had():
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("pypet_trajectory.naming.wildcards", "pypet.trajectory.wildcards"),
+        ("pypet_trajectory.naming.wildcards", "pypet.trajectory.naming.wildcards"),
         ("pypet_trajectory.leaves.text", "pypet.parameter.text"),
         ("pypet_trajectory", "pypet.trajectory"),
         ("pypet_unheard_of.at.all", "pypet.unheard_of.at.all"),

@@ -87,11 +87,11 @@ def test_a_million_runs_need_little_memory():
     traj = Trajectory("T")
     traj.f_add_parameter("x", 0)
     traj.f_explore({"x": range(1_000_000)})
-    assert not traj._run_table._columns
+    assert not traj.v_runs.table._columns
     assert traj.f_idx_to_run("run_00999999") == 999_999
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_names_of_runs_pickle_with_every_protocol(traj, protocol):
-    names = pickle.loads(pickle.dumps(traj._run_names, protocol))
+    names = pickle.loads(pickle.dumps(traj.v_runs.names, protocol))
     assert list(names) == traj.f_get_run_names()

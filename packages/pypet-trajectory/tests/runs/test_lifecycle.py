@@ -83,8 +83,8 @@ def test_a_run_adds_below_its_name_and_cleans_up(traj):
     traj.f_finalize_run(store_meta_data=False)
     assert (traj.v_is_run, traj.v_idx) == (False, 1)
     assert list(traj.f_to_dict()) == ["parameters.x"]
-    assert not traj._new_nodes
-    assert not traj._new_links
+    assert not traj.v_runs.new_nodes
+    assert not traj.v_runs.new_links
     assert not traj._linked_by
 
 
@@ -102,7 +102,7 @@ def test_starting_twice_does_nothing_the_second_time(traj):
     assert traj.f_start_run(1) is traj
     traj.f_add_result("z", 1)
     assert traj.f_start_run(2) is traj
-    assert (traj.v_idx, len(traj._new_nodes)) == (1, 4)
+    assert (traj.v_idx, len(traj.v_runs.new_nodes)) == (1, 4)
 
 
 def test_starting_needs_a_run(traj):
@@ -244,7 +244,7 @@ def test_within_an_environment_manual_runs_are_plain_functions(traj):
     def job(traj):
         return traj.v_is_run
 
-    traj._run_by_environment = True
+    traj.v_runs.by_environment = True
     assert job(traj) is False
 
 

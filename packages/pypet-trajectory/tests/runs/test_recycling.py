@@ -64,12 +64,15 @@ def described(traj):
     state = {
         name: value
         for name, value in vars(traj).items()
-        if name not in ("_run_table_", "_run_names", "_wildcards", "_explored_parameters")
+        if name not in ("_runs", "_explored_parameters")
     }
+    runs = traj.v_runs.__getstate__()
+    del runs["_table"], runs["wildcards"]
     return (
         leaves,
         groups,
         state,
+        runs,
         traj.f_get_run_information(),
         traj.f_get_wildcards(),
         traj.v_comment,
@@ -124,16 +127,19 @@ GIVEN_UP = {
     "annotations of a group": lambda traj: traj.net.f_set_annotations(note="new"),
     "a link": lambda traj: (
         traj.f_add_leaf("kept", 1),
-        traj._new_nodes.clear(),
+        traj.v_runs.new_nodes.clear(),
         traj.results.f_add_link("lx", traj.f_get("x")),
-        traj._new_links.clear(),
+        traj.v_runs.new_links.clear(),
     ),
     "a node removed": lambda traj: traj.f_remove_item("seed"),
     "a node replaced": lambda traj: (
         traj.f_remove_item("before"),
         traj.f_add_result("results.before", [1, 2]),
     ),
-    "a node that stays": lambda traj: (traj.f_add_result("stays", 1), traj._new_nodes.clear()),
+    "a node that stays": lambda traj: (
+        traj.f_add_result("stays", 1),
+        traj.v_runs.new_nodes.clear(),
+    ),
 }
 
 
@@ -196,7 +202,7 @@ def test_a_trajectory_in_use_is_not_touched(snapshot):
     start_run(traj)
     traj.f_add_result("z", 1)
     snapshot.restore(1)
-    assert len(traj._new_nodes) == 3
+    assert len(traj.v_runs.new_nodes) == 3
     assert list(traj._explored_parameters) == ["parameters.x", "parameters.net.w"]
     finalize_run(traj)
     assert "z" not in traj

@@ -14,7 +14,7 @@ from pypet_trajectory.trajectory import Trajectory
 def test_run_table_and_meta_data_are_copied_too(tmp_path):
     source, target = InMemoryStorageService(), ArchiveStorageService(tmp_path / "x.traj")
     traj = stored_example(source)
-    traj._run_table.set(1, completed=1)
+    traj.v_runs.table.set(1, completed=1)
     traj.f_store()
     copy_trajectory(source, "example", target, "copied")
     copy = loaded(target, "copied")

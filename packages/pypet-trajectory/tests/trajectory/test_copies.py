@@ -86,7 +86,7 @@ def test_a_copy_made_in_a_run_is_in_that_run(traj):
     traj.f_add_result("z", 1)
     twin = traj.f_copy()
     assert twin.v_is_run
-    assert list(twin._new_nodes) == list(traj._new_nodes)
+    assert list(twin.v_runs.new_nodes) == list(traj.v_runs.new_nodes)
     twin.f_finalize_run(store_meta_data=False)
     assert "z" not in twin
     assert "results.runs.run_00000001.z" in traj

@@ -3,6 +3,7 @@
 import pytest
 
 from pypet_trajectory import ArrayParameter, PickleResult, Trajectory
+from pypet_trajectory.trajectory import lifecycle
 
 SWITCHES = {
     "v_fast_access": True,
@@ -86,7 +87,7 @@ def test_what_is_locked_before_the_first_run_are_parameters_with_values():
     traj = Trajectory("T")
     x, empty = traj.f_add_parameter("x", 1), traj.f_add_parameter("empty")
     derived, config = traj.f_add_derived_parameter("d", 1), traj.f_add_config("c", 1)
-    traj._prepare_experiment()
+    lifecycle.prepare_experiment(traj)
     assert [p.v_locked for p in (x, empty, derived, config)] == [True, False, True, False]
 
 
@@ -94,7 +95,7 @@ def test_presets_left_over_stop_an_experiment():
     traj = Trajectory("T")
     traj.f_preset_parameter("typo", 5)
     with pytest.raises(RuntimeError, match=r"parameters\.typo"):
-        traj._prepare_experiment()
+        lifecycle.prepare_experiment(traj)
 
 
 def test_if_one_property_is_unknown_none_is_set():

@@ -385,7 +385,7 @@ def test_a_run_cannot_add_parameters_and_configuration(in_run: Trajectory, add):
 
 def test_nodes_added_during_a_run_are_noted(in_run: Trajectory):
     in_run.f_add_result("$.z", 1)
-    assert list(in_run._new_nodes) == [
+    assert list(in_run.v_runs.new_nodes) == [
         ("", "results"),
         ("results", "run_00000001"),
         ("results.run_00000001", "z"),

@@ -42,7 +42,7 @@ def misplace_a_node(traj):
 
 
 def keep_a_new_node(traj):
-    traj._new_nodes["results", "gone"] = (traj.res, Result("results.gone", 1))
+    traj.v_runs.new_nodes["results", "gone"] = (traj.res, Result("results.gone", 1))
 
 
 FAULTS = [

@@ -171,9 +171,9 @@ def test_removing_a_group_removes_its_links_from_the_registers(traj: Trajectory)
 def test_links_added_during_a_run_are_noted(in_run: Trajectory):
     leaf = in_run.f_get("x")
     in_run.res.f_add_link("l", leaf)
-    assert list(in_run._new_links) == [("results", "l")]
+    assert list(in_run.v_runs.new_links) == [("results", "l")]
     in_run.res.f_remove_link("l")
-    assert not in_run._new_links
+    assert not in_run.v_runs.new_links
 
 
 def test_a_run_cannot_make_groups_of_parameters_for_a_link(in_run: Trajectory):

@@ -148,7 +148,7 @@ def test_groups_that_had_runs_are_forgotten_when_removed(explored: Trajectory):
 def test_removed_nodes_are_no_longer_new(in_run: Trajectory):
     in_run.f_add_result("$.z", 1)
     in_run.res.f_remove()
-    assert not in_run._new_nodes
+    assert not in_run.v_runs.new_nodes
 
 
 def test_the_last_explored_parameter_takes_the_exploration_along(explored: Trajectory):

@@ -180,7 +180,7 @@ class Trees(RuleBasedStateMachine):
             try:
                 self.traj.f_explore({parameter.v_full_name: list(range(length))})
             except TypeError:
-                assert self.traj.v_is_run or self.traj._run_table.column("completed").any()
+                assert self.traj.v_is_run or self.traj.v_runs.table.column("completed").any()
             else:
                 assert len(self.traj) == length
 

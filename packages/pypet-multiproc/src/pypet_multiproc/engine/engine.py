@@ -197,7 +197,7 @@ class RunEngine:
             wrap.finalize()
         finally:
             for outcome in wrap.unsettled():
-                trajectory._run_table.set(outcome.idx, completed=0)
+                trajectory.v_runs.table.set(outcome.idx, completed=0)
         failure = wrap.failure()
         if failure is not None:
             raise failure

@@ -66,7 +66,7 @@ def message_of(
 def _new_leaves(trajectory: Any) -> list[Any]:
     """Copies of the leaves a run added and has not stored, which are marked stored."""
     leaves = []
-    for _, node in trajectory._new_nodes.values():
+    for _, node in trajectory.v_runs.new_nodes.values():
         if node.v_is_leaf and not node._stored:
             leaves.append(copy.copy(node))
             node._stored = True

@@ -90,7 +90,7 @@ def run_single(
     kwargs = kwargs if attempt.task.kwargs is None else attempt.task.kwargs
     # A trajectory restored without its ranges is at its run already and cannot go to one.
     start_run(trajectory, None if trajectory.v_idx == idx else idx)
-    trajectory._run_by_environment = True
+    trajectory.v_runs.by_environment = True
     if observer is not None:
         observer.overwrite = attempt.repeated
         observer.begin_run(idx, attempt.token)
@@ -110,7 +110,7 @@ def run_single(
                 trajectory.f_store(store_data=mode)
         _make_safe(service)
         finalize_run(trajectory, completed=True, clean_up=policy.clean_up)
-        outcome.row = trajectory._run_table.row(idx)
+        outcome.row = trajectory.v_runs.table.row(idx)
         _logger.info("Finished single run #%d of %d.", idx, len(trajectory))
     except KeyboardInterrupt:
         abandon_run(trajectory)
@@ -122,7 +122,7 @@ def run_single(
             observer.end_run(outcome)
             if observer.storage_failure is not None:
                 _take_back(trajectory, outcome, observer.storage_failure)
-        trajectory._run_by_environment = False
+        trajectory.v_runs.by_environment = False
         outcome.interrupted = sigint_handling.hit
     return outcome
 
@@ -140,7 +140,7 @@ def _take_back(trajectory: Trajectory, outcome: RunOutcome, storage_failure: str
     """Let a run stay open whose function has caught that the storage failed."""
     outcome.storage_failure = storage_failure
     if outcome.failure is None:
-        trajectory._run_table.set(outcome.idx, completed=0)
+        trajectory.v_runs.table.set(outcome.idx, completed=0)
         outcome.row["completed"] = 0
 
 
@@ -162,7 +162,7 @@ def _note_failure(trajectory: Trajectory, outcome: RunOutcome, exc: BaseExceptio
     outcome.result = None
     outcome.failure = failure
     outcome.exception = exc
-    outcome.row = {**trajectory._run_table.row(outcome.idx), "completed": 0}
+    outcome.row = {**trajectory.v_runs.table.row(outcome.idx), "completed": 0}
     abandon_run(trajectory)
 
 

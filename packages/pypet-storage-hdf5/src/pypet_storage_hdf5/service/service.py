@@ -466,7 +466,7 @@ class HDF5StorageService(TreeStorageService):
             self._backend.title = title
 
     def _before_trajectory_store(self, traj: Any) -> None:
-        name_of_run = traj._wildcards.run_function
+        name_of_run = traj.v_runs.wildcards.run_function
         self._backend.name_of_run = None if name_of_run is make_run_name else name_of_run
 
     def _after_meta_load(self, traj: Any) -> None:

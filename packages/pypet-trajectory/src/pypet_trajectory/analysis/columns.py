@@ -136,7 +136,7 @@ def run_information_columns(traj: Trajectory) -> dict[str, Column]:
     ``status`` is ``'completed'``, ``'open'``, or why the run failed; ``runtime`` is in seconds,
     NaN for runs that have not finished.
     """
-    table = traj._run_table
+    table = traj.v_runs.table
     completed = table.column("completed").astype(bool)
     start, finish = table.column("timestamp"), table.column("finish_timestamp")
     status = np.where(completed, "completed", "open").astype(object)
@@ -144,7 +144,7 @@ def run_information_columns(traj: Trajectory) -> dict[str, Column]:
         status[idx] = failure.status
     runtime = np.where(completed, finish - start, np.nan)
     columns: dict[str, Sequence[Any] | NDArray[Any]] = {
-        "name": list(traj._run_names),
+        "name": list(traj.v_runs.names),
         "status": status,
         "completed": completed,
         "timestamp": np.where(completed, start, np.nan),

@@ -44,7 +44,7 @@ def node_html(node: Any) -> str:
 
 def runs_summary(traj: TrajectoryState) -> str:
     """How many runs there are and how far they have come, as text."""
-    table = traj._run_table
+    table = traj.v_runs.table
     completed = int((table.column("completed") != 0).sum())
     parts = [f"{len(table)} run{'s' if len(table) != 1 else ''}", f"{completed} completed"]
     if table.failures:

@@ -23,7 +23,7 @@ def check_other(other: object) -> None:
 
     if not isinstance(other, Trajectory):
         raise PypetTypeError(f"Only trajectories can be merged, not {other!r}.")
-    if other._is_run:
+    if other.v_runs.inside:
         raise PypetTypeError(
             f"Trajectory `{other.v_name}` is executing run `{other.v_crun}`; it can be merged "
             f"once that run has finished."

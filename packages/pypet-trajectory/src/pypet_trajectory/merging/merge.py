@@ -125,10 +125,10 @@ def _keeping(options: MergeOptions) -> MergeOptions:
 def _append_runs(
     traj: Trajectory, other: Trajectory, used: Sequence[int], new_indices: range
 ) -> None:
-    other_table = other._run_table.copy()
-    table = traj._run_table.copy()
+    other_table = other.v_runs.table.copy()
+    table = traj.v_runs.table.copy()
     table.append_rows(other_table, used)
-    traj._set_extended_table(table)
+    traj.v_runs.go_on_with(table)
     if traj._explored_parameters:
         for idx in new_indices:
             lifecycle.set_explored_parameters(traj, idx)

@@ -40,7 +40,7 @@ def parameters_that_count(
 
 def of_no_run(traj: Trajectory) -> dict[str, Any]:
     """Parameters and derived parameters that do not belong to runs, by full name."""
-    is_run = traj._run_names.contains
+    is_run = traj.v_runs.names.contains
     dummies = {traj.f_wildcard(wildcard, -1) for wildcard in traj.f_get_wildcards()}
     return {
         full_name: leaf

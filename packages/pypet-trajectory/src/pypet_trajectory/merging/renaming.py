@@ -33,9 +33,9 @@ class RunRenaming:
         self._traj = traj
         self._other = other
         self._new_index_of = new_index_of
-        self._find_run = other._run_names.find
+        self._find_run = other.v_runs.names.find
         #: One synonym per wildcard; the others would give the same names again.
-        self._wildcards = [synonyms[0] for synonyms in other._wildcards.functions]
+        self._wildcards = [synonyms[0] for synonyms in other.v_runs.wildcards.functions]
         self._dummies = {other.f_wildcard(wildcard, -1) for wildcard in self._wildcards}
         self._first_run_of: dict[str, int] = {}
         self._cache: dict[int, dict[str, str]] = {}

@@ -159,6 +159,12 @@ class WildcardFunctions:
         """All synonyms, those of ``$`` first."""
         return list(self.synonyms)
 
+    def copy(self) -> WildcardFunctions:
+        """The same, to which functions can be added without adding them here."""
+        twin = WildcardFunctions.__new__(WildcardFunctions)
+        twin.__setstate__(self.functions)
+        return twin
+
     def __contains__(self, name: object) -> bool:
         return name in self.synonyms
 

@@ -250,7 +250,7 @@ class TreeLoader:
         _report_versions(meta)
         if self.nodes.as_new:
             traj._comment = traj._comment or meta.comment
-            traj._run_table = RunTable(self._backend.count_runs())
+            traj.v_runs.table = RunTable(self._backend.count_runs())
         else:
             traj._name = meta.name
             traj._comment = meta.comment
@@ -259,11 +259,11 @@ class TreeLoader:
             traj._version = meta.version
             traj._python = meta.python
             if with_run_information:
-                traj._run_table = self._backend.read_runs()
+                traj.v_runs.table = self._backend.read_runs()
             else:
                 table = RunTable(self._backend.count_runs())
                 table.known = frozenset((0,))
-                traj._run_table = table
+                traj.v_runs.table = table
         for name in meta.explored:
             if name not in traj._explored_parameters:
                 parameter = traj._index.leaves.get(name)

@@ -29,7 +29,7 @@ def run_parents(backend: TreeBackend, traj: Any) -> dict[str, dict[int, str]]:
         Full name of each such group to its runs: index to full name of the run's group, with
         index -1 for the group of no particular run. That one alone makes no entry.
     """
-    find, dummy = traj._run_names.find, traj.f_wildcard("$", NO_RUN)
+    find, dummy = traj.v_runs.names.find, traj.f_wildcard("$", NO_RUN)
     parents: dict[str, dict[int, str]] = {}
     waiting = [""]
     while waiting:
@@ -91,7 +91,7 @@ def run_leaves(
 
 
 def _path(traj: Any, name: str, idx: int) -> str:
-    return ".".join(translate(part, traj._wildcards, idx) for part in name.split("."))
+    return ".".join(translate(part, traj.v_runs.wildcards, idx) for part in name.split("."))
 
 
 def _record(backend: TreeBackend, group: str, path: str) -> NodeRecord | None:

@@ -209,11 +209,11 @@ def new_node_requests(
     if store_data == STORE_NOTHING:
         return
     sent = set()
-    for _, node in traj._new_nodes.values():
+    for _, node in traj.v_runs.new_nodes.values():
         if not node._stored and _within(node.v_full_name, max_depth):
             sent.add(node)
             yield from _node_requests(node, store_data)
-    for (parent_name, name), (parent, target) in traj._new_links.items():
+    for (parent_name, name), (parent, target) in traj.v_runs.new_links.items():
         if _within(f"{parent_name}.{name}" if parent_name else name, max_depth):
             yield from _link_requests(parent, name, target, target in sent)
 

@@ -279,7 +279,7 @@ class TreeStorageService(SessionService):
                 self._mark_stored(node)
 
     def _store_meta(self, traj: Any) -> None:
-        table = traj._run_table
+        table = traj.v_runs.table
         self._backend.write_meta(meta_of(traj))
         changed = set(table.changed)
         self._backend.write_runs(table, None if self._created else changed)

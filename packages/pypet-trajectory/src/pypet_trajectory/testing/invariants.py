@@ -131,11 +131,11 @@ def _check_root(index: TreeIndex) -> None:
             length = parameter.f_get_range_length()
             assert length == len(root), f"explored `{full_name}`: {length} values, {len(root)} runs"
         assert index.leaves.get(full_name) is parameter, f"explored `{full_name}` is gone"
-    for (parent, name), (group, node) in root._new_nodes.items():
+    for (parent, name), (group, node) in root.v_runs.new_nodes.items():
         assert group._full_name == parent, f"the parent of new node `{name}` moved"
         assert group._children.get(name) is node, f"new node `{name}` below `{parent}` is gone"
         assert index.holds(node), f"new node `{node._full_name}` is gone"
-    for (parent, name), (group, target) in root._new_links.items():
+    for (parent, name), (group, target) in root.v_runs.new_links.items():
         assert group._links.get(name) is target, f"new link `{name}` below `{parent}` is gone"
 
 

@@ -11,7 +11,6 @@ import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pypet_trajectory.exceptions import PypetValueError
-from pypet_trajectory.naming.wildcards import WildcardFunctions
 from pypet_trajectory.trajectory import settings
 from pypet_trajectory.tree.index import TreeIndex
 from pypet_trajectory.tree.links import add_link_from_storage
@@ -35,11 +34,6 @@ _TAKEN_OVER = (
     "_environment_hexsha",
     "_storage_service",
     "_full_copy",
-    "_idx",
-    "_crun",
-    "_is_run",
-    "_run_started",
-    "_run_by_environment",
 )
 
 
@@ -104,32 +98,22 @@ def _start_as_root(twin: Any, traj: TrajectoryState) -> None:
     for register in (
         "_explored_parameters",
         "_changed_default_parameters",
-        "_new_nodes",
-        "_new_links",
     ):
         object.__setattr__(twin, register, type(getattr(traj, register))())
     object.__setattr__(twin, "_changed_default_parameters", dict(traj._changed_default_parameters))
     object.__setattr__(twin, "_outdated_in_storage", set(traj._outdated_in_storage))
     object.__setattr__(twin, "_dynamic_imports", list(traj._dynamic_imports))
-    object.__setattr__(twin, "_wildcards", copy_wildcards(traj._wildcards))
+    object.__setattr__(twin, "_runs", traj.v_runs.copy())
     object.__setattr__(twin, "_nn_interface", TreeIndex(twin))
-    twin._run_table = traj._run_table.copy()
     _copy_annotations(traj, twin)
-
-
-def copy_wildcards(wildcards: WildcardFunctions) -> WildcardFunctions:
-    """Wildcards to which functions can be added without adding them to the original."""
-    twin = WildcardFunctions.__new__(WildcardFunctions)
-    twin.__setstate__(wildcards.functions)
-    return twin
 
 
 def _translate_news(twin: TrajectoryState, traj: TrajectoryState) -> None:
     """Note in the copy what was added during the run, as the copy's own nodes."""
-    twin._new_nodes.clear()
-    twin._new_links.clear()
-    node = twin._index.node
-    for news, own_news in ((traj._new_nodes, twin._new_nodes), (traj._new_links, twin._new_links)):
+    node, own, runs = twin._index.node, twin.v_runs, traj.v_runs
+    own.new_nodes.clear()
+    own.new_links.clear()
+    for news, own_news in ((runs.new_nodes, own.new_nodes), (runs.new_links, own.new_links)):
         for (location, name), (_, child) in news.items():
             own_news[location, name] = (node(location), node(child.v_full_name))
 

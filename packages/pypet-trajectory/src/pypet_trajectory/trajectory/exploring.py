@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def explore(traj: Trajectory, build_dict: Any) -> None:
     """Give parameters ranges; see :meth:`Trajectory.f_explore`."""
-    if traj._run_table.any_completed():
+    if traj.v_runs.table.any_completed():
         raise PypetTypeError(
             f"Trajectory `{traj.v_name}` has completed runs, so its exploration is settled. Use "
             f"`f_expand` to append runs."
@@ -44,7 +44,7 @@ def explore(traj: Trajectory, build_dict: Any) -> None:
             if traj._full_copy:
                 parameter.v_full_copy = True
         length = _common_length(traj)
-        traj._reset_runs(length)
+        traj.v_runs.reset(length)
 
 
 def expand(
@@ -77,7 +77,7 @@ def expand(
             parameter.f_unlock()
             parameter._expand(values)
         length = _common_length(traj)
-        traj._extend_runs(length - len(traj))
+        traj.v_runs.extend(length - len(traj))
     for parameter in parameters:
         if parameter._stored:
             # What is on disk ends too early; the next store replaces it.
@@ -99,8 +99,8 @@ def shrink(traj: Trajectory, force: bool = False) -> None:
             parameter.f_unlock()
             parameter._shrink()
     traj._explored_parameters.clear()
-    traj._idx, traj._crun = -1, None
-    traj._reset_runs(1)
+    traj.v_runs.leave()
+    traj.v_runs.reset(1)
 
 
 def _parameter(traj: Trajectory, name: str) -> BaseParameter:
@@ -124,7 +124,7 @@ def _rolled_back_on_failure(
         for parameter in parameters
     ]
     explored = dict(traj._explored_parameters)
-    table = traj._run_table
+    table = traj.v_runs.table
     try:
         yield
     except BaseException:
@@ -132,8 +132,8 @@ def _rolled_back_on_failure(
             _restore_range(parameter, values, was_explored, was_locked)
         traj._explored_parameters.clear()
         traj._explored_parameters.update(explored)
-        if traj._run_table is not table:
-            traj._run_table = table
+        if traj.v_runs.table is not table:
+            traj.v_runs.table = table
         raise
 
 

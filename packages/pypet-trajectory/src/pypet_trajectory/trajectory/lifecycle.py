@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pypet_trajectory.constants import STORE_DATA
@@ -20,7 +20,6 @@ from pypet_trajectory.naming.wildcards import RUN_WILDCARD
 from pypet_trajectory.trajectory import persistence, presetting
 
 if TYPE_CHECKING:
-    from pypet_trajectory.api.records import RunRows
     from pypet_trajectory.trajectory.state import TrajectoryState
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,12 +40,11 @@ def set_run(traj: TrajectoryState, name_or_idx: str | int | None) -> None:
     PypetKeyError
         If there is no such run; nothing has changed then.
     """
-    if name_or_idx in (None, -1, traj._wildcards.translate(RUN_WILDCARD, -1)):
+    if name_or_idx in (None, -1, traj.v_runs.wildcards.translate(RUN_WILDCARD, -1)):
         restore_default(traj)
         return
-    idx = traj._run_names.resolve(name_or_idx)
-    traj._idx = idx
-    traj._crun = traj._run_names.name(idx)
+    idx = traj.v_runs.names.resolve(name_or_idx)
+    traj.v_runs.go_to(idx)
     set_explored_parameters(traj, idx)
 
 
@@ -68,8 +66,7 @@ def set_explored_parameters(traj: TrajectoryState, idx: int) -> None:
 
 def restore_default(traj: TrajectoryState) -> None:
     """Leave the run context; explored parameters show their defaults again."""
-    traj._idx = -1
-    traj._crun = None
+    traj.v_runs.leave()
     for parameter in traj._explored_parameters.values():
         if parameter is not None:
             parameter._restore_default()
@@ -104,10 +101,10 @@ def iter_runs(
 
 
 def _check_at_no_started_run(traj: TrajectoryState) -> None:
-    if traj._is_run:
+    if traj.v_runs.inside:
         raise NotInRunError(
             f"Cannot go on to the next run: trajectory `{traj.v_name}` is in the middle of "
-            f"`{traj._crun}`. Call `f_finalize_run` first."
+            f"`{traj.v_runs.name}`. Call `f_finalize_run` first."
         )
 
 
@@ -131,20 +128,20 @@ def start_run(traj: T, idx: str | int | None = None, turn_into_run: bool = True)
     PypetValueError
         If it is not clear which run.
     """
-    if traj._run_started:
+    if traj.v_runs.started:
         return traj
     if idx is not None:
         set_run(traj, idx)
-    if traj._idx < 0:
+    if traj.v_runs.idx < 0:
         raise PypetValueError(
             "No run to start: pass its name or index, or go to it with `f_set_crun` first."
         )
-    traj._new_nodes.clear()
-    traj._new_links.clear()
-    traj._times_before_run = traj._run_table.time_stamps(traj._idx)
-    traj._run_table.set(traj._idx, timestamp=time.time())
-    traj._run_started = True
-    traj._is_run = bool(turn_into_run)
+    traj.v_runs.new_nodes.clear()
+    traj.v_runs.new_links.clear()
+    traj.v_runs.times_before = traj.v_runs.table.time_stamps(traj.v_runs.idx)
+    traj.v_runs.table.set(traj.v_runs.idx, timestamp=time.time())
+    traj.v_runs.started = True
+    traj.v_runs.inside = bool(turn_into_run)
     return traj
 
 
@@ -162,11 +159,11 @@ def finalize_run(traj: T, completed: bool = True, clean_up: bool = True) -> T:
     clean_up : bool
         Whether to remove the nodes and links added during the run from memory.
     """
-    if not traj._run_started:
+    if not traj.v_runs.started:
         return traj
     finish = time.time()
-    traj._run_table.set(
-        traj._idx,
+    traj.v_runs.table.set(
+        traj.v_runs.idx,
         finish_timestamp=finish,
         completed=int(completed),
         parameter_summary=parameter_summary(traj),
@@ -178,7 +175,7 @@ def finalize_run(traj: T, completed: bool = True, clean_up: bool = True) -> T:
 
 def end_run(traj: T, store_meta_data: bool, clean_up: bool) -> T:
     """Finish the current run and store the run table; see :meth:`Trajectory.f_finalize_run`."""
-    if traj._run_started:
+    if traj.v_runs.started:
         finalize_run(traj, clean_up=clean_up)
         if store_meta_data:
             persistence.store(traj, only_init=True, store_data=STORE_DATA, max_depth=None)
@@ -190,32 +187,32 @@ def abandon_run(traj: T) -> T:
 
     What it added is removed from memory, its row is as it was before.
     """
-    if traj._run_started:
-        traj._run_table.set(traj._idx, **traj._times_before_run)
+    if traj.v_runs.started:
+        traj.v_runs.table.set(traj.v_runs.idx, **traj.v_runs.times_before)
         _leave_run(traj, clean_up=True)
     return traj
 
 
 def _leave_run(traj: TrajectoryState, clean_up: bool) -> None:
     # Run mode ends first: should removing fail, the trajectory is usable all the same.
-    in_run = traj._is_run
-    traj._is_run = False
-    traj._run_started = False
+    in_run = traj.v_runs.inside
+    traj.v_runs.inside = False
+    traj.v_runs.started = False
     if in_run and clean_up:
         remove_new_nodes(traj)
 
 
 def remove_new_nodes(traj: TrajectoryState) -> None:
     """Remove what was added since the run started: links first, then nodes with all below."""
-    for (_, name), (parent, _target) in list(traj._new_links.items()):
+    for (_, name), (parent, _target) in list(traj.v_runs.new_links.items()):
         if parent._links is not None and name in parent._links:
             parent.f_remove_link(name)
-    for (_, name), (parent, child) in list(traj._new_nodes.items()):
+    for (_, name), (parent, child) in list(traj.v_runs.new_nodes.items()):
         # What is below a node that was removed is gone already.
         if parent._children is not None and parent._children.get(name) is child:
             parent.f_remove_child(name, recursive=True)
-    traj._new_nodes.clear()
-    traj._new_links.clear()
+    traj.v_runs.new_nodes.clear()
+    traj.v_runs.new_links.clear()
 
 
 def short_hexsha(traj: TrajectoryState) -> str:
@@ -262,20 +259,6 @@ def lock_filled(parameters: Mapping[str, Any]) -> None:
             parameter.f_lock()
 
 
-def run_rows(traj: TrajectoryState, indices: Iterable[int]) -> RunRows:
-    """Rows of the given runs as plain data, on their way to the store."""
-    from pypet_trajectory.api.records import RunRows
-
-    table = traj._run_table
-    rows = {}
-    for idx in indices:
-        row = table.row(idx)
-        row["name"] = traj._run_names.name(idx)
-        rows[row["idx"]] = row
-    failures = {idx: table.failures[idx] for idx in rows if idx in table.failures}
-    return RunRows(traj._name, rows, failures)
-
-
 def manual_run(
     turn_into_run: bool = True, store_meta_data: bool = True, clean_up: bool = True
 ) -> Callable[[F], F]:
@@ -313,7 +296,7 @@ def manual_run(
     def decorate(func: F) -> F:
         @functools.wraps(func)
         def run(traj: Any, *args: Any, **kwargs: Any) -> Any:
-            if traj._run_by_environment:
+            if traj.v_runs.by_environment:
                 return func(traj, *args, **kwargs)
             traj.f_start_run(turn_into_run=turn_into_run)
             try:

@@ -23,19 +23,19 @@ class OldNames(TrajectoryState):
 
     @property
     def _run_information(self) -> information.RunInformation:
-        return information.RunInformation(self._run_table, self._run_names)
+        return information.RunInformation(self._runs.table, self._runs.names)
 
     @property
     def _single_run_ids(self) -> information.SingleRunIds:
-        return information.SingleRunIds(self._run_names)
+        return information.SingleRunIds(self._runs.names)
 
     @property
     def _updated_run_information(self) -> set[int]:
-        return self._run_table.changed
+        return self._runs.table.changed
 
     @property
     def _length(self) -> int:
-        return len(self._run_table)
+        return len(self._runs.table)
 
     @property
     def _parameters(self) -> dict[str, Any]:
@@ -71,8 +71,8 @@ class OldNames(TrajectoryState):
 
     def _make_single_run(self) -> None:
         """Enter run mode at the current run."""
-        self._is_run = False
-        self._run_started = False
+        self._runs.inside = False
+        self._runs.started = False
         lifecycle.start_run(self)
 
     def _finalize_run(self) -> None:
@@ -81,7 +81,7 @@ class OldNames(TrajectoryState):
 
     def _finalize(self, store_meta_data: bool = True) -> None:
         """End an experiment: go to no run, and store the run table."""
-        self._is_run = False
+        self._runs.inside = False
         lifecycle.restore_default(self)
         if store_meta_data:
             persistence.store(self, only_init=True, store_data=STORE_DATA, max_depth=None)
@@ -89,10 +89,10 @@ class OldNames(TrajectoryState):
     def _update_run_information(self, run_information: Mapping[str, Any]) -> None:
         """Take over what is known about one run."""
         fields = {name: run_information[name] for name in FRESH if name in run_information}
-        self._run_table.set(run_information["idx"], **fields)
+        self._runs.table.set(run_information["idx"], **fields)
 
     def _set_explored_parameters_to_idx(self, idx: int) -> None:
         lifecycle.set_explored_parameters(self, idx)
 
     def _is_completed(self, name_or_id: str | int | None = None) -> bool | int:
-        return information.is_completed(self._run_table, self._run_names, name_or_id)
+        return information.is_completed(self._runs.table, self._runs.names, name_or_id)

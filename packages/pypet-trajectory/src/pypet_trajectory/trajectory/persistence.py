@@ -38,8 +38,8 @@ Request = tuple[str, Any, tuple[Any, ...], dict[str, Any]]
 
 def store(traj: TrajectoryState, only_init: bool, store_data: int, max_depth: int | None) -> None:
     """Store a trajectory, or what was added during the current run."""
-    if traj._is_run:
-        if traj._new_nodes or traj._new_links:
+    if traj.v_runs.inside:
+        if traj.v_runs.new_nodes or traj.v_runs.new_links:
             service_of(traj).store(
                 constants.SINGLE_RUN,
                 traj,
@@ -65,7 +65,7 @@ def store(traj: TrajectoryState, only_init: bool, store_data: int, max_depth: in
         )
     traj._outdated_in_storage.clear()
     traj._stored = True
-    traj._run_table.mark_stored()
+    traj.v_runs.table.mark_stored()
 
 
 def _outdated(traj: TrajectoryState) -> list[Request]:
@@ -111,7 +111,7 @@ def load(
         traj._storage_service = service
     if dynamic_imports is not None:
         traj.f_add_to_dynamic_imports(dynamic_imports)
-    known_name, known_runs = traj._name, traj._run_table if traj._stored else None
+    known_name, known_runs = traj._name, traj.v_runs.table if traj._stored else None
     service_of(traj).load(
         constants.TRAJECTORY,
         traj,
@@ -140,11 +140,11 @@ def _keep_known_runs(traj: Trajectory, known: RunTable, with_run_information: bo
     if added < 0 or (added and not _explores_beyond(traj, stored_length)):
         return
     if not with_run_information:
-        traj._run_table = known
+        traj.v_runs.table = known
     elif added:
-        table = traj._run_table.copy()
+        table = traj.v_runs.table.copy()
         table.append_rows(known, range(stored_length, len(known)))
-        traj._set_extended_table(table)
+        traj.v_runs.go_on_with(table)
 
 
 def _explores_beyond(traj: Trajectory, length: int) -> bool:

@@ -16,7 +16,6 @@ import io
 import operator
 import pickle
 import sys
-from collections import OrderedDict
 from itertools import chain, compress, count
 from typing import TYPE_CHECKING, Any
 
@@ -72,13 +71,10 @@ _CONTAINERS: dict[str, Any] = {
     "_dynamic_imports": list,
     "_explored_parameters": dict,
     "_changed_default_parameters": dict,
-    "_times_before_run": dict,
-    "_new_nodes": OrderedDict,
-    "_new_links": OrderedDict,
     "_outdated_in_storage": set,
 }
 #: Attributes that whoever restores a trajectory sets anyway.
-_SET_ANYWAY = ("_run_table_", "_run_names", "_wildcards", "_storage_service")
+_SET_ANYWAY = ("_runs", "_storage_service")
 
 
 class NotRecyclableError(Exception):
@@ -162,6 +158,7 @@ class Recyclable:
     def _detach(self) -> dict[str, Any]:
         """Let go of all nodes that the trajectory remembers besides its tree; returns them."""
         remembered = {name: getattr(self._traj, name) for name in _CONTAINERS}
+        remembered["_runs"] = vars(self._traj).pop("_runs", None)
         self._traj._index.answers.clear()
         for name, make in _CONTAINERS.items():
             _set(self._traj, name, make())

@@ -58,7 +58,7 @@ def get_from_runs(
         ]
         indices: Iterable[int] = range(len(traj)) if stand_ins else sorted(groups_of)
         for idx in indices:
-            run_name, run_parents = groups_of.get(idx) or (traj._run_names.name(idx), ())
+            run_name, run_parents = groups_of.get(idx) or (traj.v_runs.names.name(idx), ())
             item = search.below(run_parents, run_name, idx)
             if item is _NOTHING and stand_ins:
                 item = search.below(stand_ins, dummy, idx)
@@ -72,7 +72,7 @@ def find_idx(
 ) -> Iterator[int]:
     """Indices of runs whose parameter values satisfy `predicate`; see
     :meth:`Trajectory.f_find_idx`."""
-    if traj._is_run and not traj._full_copy:
+    if traj.v_runs.inside and not traj._full_copy:
         raise PypetTypeError(
             "`f_find_idx` needs the ranges of the explored parameters, which a single run only "
             "has with `v_full_copy=True`."
@@ -121,7 +121,7 @@ class _Search:
         self._is_simple = (
             isinstance(name, str)
             and "." not in name
-            and translate(name, traj._wildcards, 0) == name
+            and translate(name, traj.v_runs.wildcards, 0) == name
             and not auto_load
             and (max_depth is None or max_depth >= 2)
         )
@@ -145,7 +145,7 @@ class _Search:
             if leaf is not None:
                 return self._value(leaf, idx)
         # Wildcards in the name stand for this run.
-        vars(self._traj).update(_idx=idx, _crun=self._traj._run_names.name(idx))
+        self._traj.v_runs.go_to(idx)
         try:
             node = parent.f_get(
                 f"{run_name}.{self._name}", max_depth=self._max_depth, **self._options
@@ -166,7 +166,7 @@ def _run_groups(
     traj: Trajectory, parents: Iterable[NNGroupNode]
 ) -> dict[int, tuple[str, list[NNGroupNode]]]:
     """Run index to its name and the groups that have a child for it, in order of `parents`."""
-    find = traj._run_names.find
+    find = traj.v_runs.names.find
     groups_of: dict[int, tuple[str, list[NNGroupNode]]] = {}
     for parent in parents:
         for name in parent._children:
@@ -184,7 +184,7 @@ def _all_parents(
     traj: Trajectory, parents: list[NNGroupNode]
 ) -> dict[int, tuple[str, list[NNGroupNode]]]:
     """Every run with all groups: a run that is not in memory may be in the storage."""
-    return {idx: (name, parents) for idx, name in enumerate(traj._run_names)}
+    return {idx: (name, parents) for idx, name in enumerate(traj.v_runs.names)}
 
 
 def _stored_parents(traj: Trajectory) -> list[NNGroupNode]:
@@ -202,11 +202,11 @@ def _stored_parents(traj: Trajectory) -> list[NNGroupNode]:
 
 @contextmanager
 def _restored_run_context(traj: Trajectory) -> Iterator[None]:
-    idx, name = traj._idx, traj._crun
+    idx, name = traj.v_runs.idx, traj.v_runs.name
     try:
         yield
     finally:
-        traj._idx, traj._crun = idx, name
+        traj.v_runs.idx, traj.v_runs.name = idx, name
         for parameter in traj._explored_parameters.values():
             if parameter is None or not parameter.f_has_range():
                 continue

@@ -27,7 +27,7 @@ from pypet_trajectory.exceptions import PypetKeyError
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.logger import HasLogger
-from pypet_trajectory.trajectory.copying import copy_wildcards
+from pypet_trajectory.runs.state import Runs
 from pypet_trajectory.trajectory.recycling import NotRecyclableError, Recyclable
 from pypet_trajectory.tree.groups import NNGroupNode
 from pypet_trajectory.tree.nodes import NNTreeNode
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
 
 #: Attributes of a trajectory that are not frozen with the tree.
-_BESIDES = ("_run_table_", "_run_names", "_wildcards", "_storage_service")
+_BESIDES = ("_runs", "_storage_service")
 #: Classes whose instances never refer to themselves, so that one call can build them.
 _SELF_CONTAINED = (Parameter, ArrayParameter)
 #: Attributes of nodes that take few different values in a tree.
@@ -141,8 +141,8 @@ class Snapshot:
             buffer.getvalue(),
             pickler.layouts,
             ranges,
-            traj._run_table.copy(),
-            copy_wildcards(traj._wildcards),
+            traj.v_runs.table.copy(),
+            traj.v_runs.wildcards.copy(),
             full_copy,
         )
 
@@ -163,10 +163,10 @@ class Snapshot:
         """
         idx = self._checked(idx)
         traj = self._used_again() or self._made()
-        _set(traj, "_wildcards", copy_wildcards(self._wildcards))
         _set(traj, "_storage_service", storage_service)
         _set(traj, "_full_copy", self._full_copy)
-        traj._adopt_runs(self._table.copy() if self._full_copy else self._table.only_row(idx))
+        table = self._table.copy() if self._full_copy else self._table.only_row(idx)
+        _set(traj, "_runs", Runs(table, self._wildcards.copy(), are_checked=True))
         self._go_to(traj, idx)
         return traj
 
@@ -206,8 +206,7 @@ class Snapshot:
         return int(idx)
 
     def _go_to(self, traj: Trajectory, idx: int) -> None:
-        traj._crun = traj._run_names.name(idx)
-        traj._idx = idx
+        traj.v_runs.go_to(idx)
         for full_name, parameter in traj._explored_parameters.items():
             values = self._ranges.get(full_name)
             if values is None:

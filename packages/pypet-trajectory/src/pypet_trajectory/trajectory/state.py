@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.constants import VERSION
@@ -23,7 +22,7 @@ from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.naming.names import check_trajectory_name, members_of
 from pypet_trajectory.naming.wildcards import RUN_WILDCARD, WildcardFunctions
-from pypet_trajectory.runs.names import RunNames
+from pypet_trajectory.runs.state import Runs
 from pypet_trajectory.runs.table import RunTable, format_time
 from pypet_trajectory.trajectory import copying, lifecycle, persistence, settings
 from pypet_trajectory.tree.branch_groups import (
@@ -36,16 +35,15 @@ from pypet_trajectory.tree.classes import create_class
 from pypet_trajectory.tree.index import TreeIndex
 
 if TYPE_CHECKING:
-    from pypet_trajectory.api.records import RunRows
+    pass
 
 
 class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, ConfigGroup):
     """The root of a tree, with its state; see `Trajectory` for the arguments."""
 
     _name: str  # pypet's nodes may be nameless, a trajectory is not
-    _run_table_: RunTable
-    #: How the runs are called; always belongs to the run table.
-    _run_names: RunNames
+    #: Table and names of the runs, and at which one the trajectory is.
+    _runs: Runs
 
     def __init__(
         self,
@@ -77,34 +75,24 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         self._standard_result: type = Result
         self._standard_leaf: type = Result
         self._full_copy = False
-        self._idx = -1
-        self._crun: str | None = None
-        self._is_run = False
-        self._run_started = False
-        self._run_by_environment = False
-        self._times_before_run: dict[str, float] = {}
         self._explored_parameters: MutableMapping[str, Any] = {}
         self._changed_default_parameters: MutableMapping[str, Any] = {}
-        self._new_nodes: MutableMapping[tuple[str, str], Any] = OrderedDict()
-        self._new_links: MutableMapping[tuple[str, str], Any] = OrderedDict()
         # Explored parameters whose range on disk ends too early.
         self._outdated_in_storage: set[str] = set()
-        self._wildcards = WildcardFunctions(wildcard_functions)
-        self._run_table = RunTable(1)
+        self._runs = Runs(RunTable(1), WildcardFunctions(wildcard_functions))
         self._nn_interface = TreeIndex(self)  # type: ignore[arg-type]  # has all of TreeRoot
-        self._run_names.check()
         if dynamic_imports is not None:
             self._dynamic_imports.extend(settings.checked_imports(dynamic_imports))
         self._storage_service = persistence.make_service(self, storage_service, service_arguments)
 
     def __len__(self) -> int:
-        return len(self._run_table)
+        return len(self._runs.table)
 
     def __bool__(self) -> bool:
         return True
 
     def __str__(self) -> str:
-        during = " (during single run)" if self._is_run else ""
+        during = " (during single run)" if self._runs.inside else ""
         comment = f"`{self._comment}`, " if self._comment else ""
         return (
             f"{type(self).__name__}{during} {self._name} ({comment}len:{len(self)}): "
@@ -113,7 +101,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
 
     def __dir__(self) -> list[str]:
         names = list(super().__dir__())
-        if self._is_run:
+        if self._runs.inside:
             cls = type(self)
             names = [
                 name
@@ -167,12 +155,12 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
     @property
     def v_is_run(self) -> bool:
         """Whether a single run is being executed."""
-        return self._is_run
+        return self._runs.inside
 
     @property
     def v_crun_(self) -> str:
         """Name of the current run, or the name that stands for no particular run."""
-        return self.f_wildcard() if self._crun is None else self._crun
+        return self.f_wildcard() if self._runs.name is None else self._runs.name
 
     # -------------------------------------------------------------------- settings
 
@@ -233,7 +221,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         ValueError
             If a synonym is in use already.
         """
-        self._wildcards.add(func_dict)
+        self._runs.wildcards.add(func_dict)
         self._index.answers.clear()  # what was a plain name may be a wildcard now
 
     def f_wildcard(self, wildcard: str = RUN_WILDCARD, run_idx: int | None = None) -> str:
@@ -251,22 +239,24 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         KeyError
             If there is no such wildcard.
         """
-        return self._wildcards.translate(wildcard, self._idx if run_idx is None else run_idx)
+        return self._runs.wildcards.translate(
+            wildcard, self._runs.idx if run_idx is None else run_idx
+        )
 
     def f_is_wildcard(self, wildcard: str) -> bool:
         """Whether `wildcard` is one."""
-        return wildcard in self._wildcards
+        return wildcard in self._runs.wildcards
 
     def f_get_wildcards(self) -> list[str]:
         """All wildcards with their synonyms."""
-        return self._wildcards.names
+        return self._runs.wildcards.names
 
     # -------------------------------------------------------------- the current run
 
     @property
     def v_idx(self) -> int:
         """Index of the current run, -1 for none; setting it is :meth:`f_set_crun`."""
-        return self._idx
+        return self._runs.idx
 
     @v_idx.setter
     @not_in_run
@@ -274,9 +264,14 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         lifecycle.set_run(self, idx)
 
     @property
+    def v_runs(self) -> Runs:
+        """The runs: their table and names, and at which one the trajectory is."""
+        return self._runs
+
+    @property
     def v_crun(self) -> str | None:
         """Name of the current run, ``None`` for none; setting it is :meth:`f_set_crun`."""
-        return self._crun
+        return self._runs.name
 
     @v_crun.setter
     @not_in_run
@@ -369,71 +364,19 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
-        del state["_run_names"]
         if not self._full_copy:
-            state["_run_table_"] = self._run_table.only_row(max(self._idx, 0))
+            state["_runs"] = self._runs.only_current()
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._adopt_runs(self._run_table_)
-
     # ----------------------------------------- what the tree and storage services rely on
-
-    @property
-    def _run_table(self) -> RunTable:
-        """What is known about the runs."""
-        return self._run_table_
-
-    @_run_table.setter
-    def _run_table(self, table: RunTable) -> None:
-        names = RunNames(table, self._wildcards.run_function)
-        names.check()
-        self._adopt_runs(table, names)
-
-    def _adopt_runs(self, table: RunTable, names: RunNames | None = None) -> None:
-        """Take over runs whose names were checked."""
-        if names is None:
-            names = RunNames(table, self._wildcards.run_function)
-        object.__setattr__(self, "_run_table_", table)
-        object.__setattr__(self, "_run_names", names)
-
-    def _reset_runs(self, length: int) -> None:
-        """Have `length` fresh runs."""
-        self._run_table = RunTable(length)
-
-    def _extend_runs(self, count: int) -> None:
-        """Have `count` fresh runs more."""
-        table = self._run_table.copy()
-        table.extend(count)
-        self._set_extended_table(table)
-
-    def _set_extended_table(self, table: RunTable) -> None:
-        """Take over a table that goes on where the present one ends."""
-        if table.names is not None:
-            function = self._wildcards.run_function
-            table.names = [*table.names, *map(function, range(len(table.names), len(table)))]
-        self._run_table = table
 
     def _create_class(self, class_name: str) -> Any:
         return create_class(class_name, self._dynamic_imports)
 
     def _remove_exploration(self) -> None:
         """Return to a single run, since the last explored parameter is gone."""
-        self._idx, self._crun = -1, None
-        self._reset_runs(1)
-
-    def _prepare_experiment(self) -> None:
-        lifecycle.prepare_experiment(self)
-
-    def _run_name(self, idx: int) -> str:
-        return self._run_names.name(idx)
-
-    def _run_index(self, name: str) -> int:
-        return self._run_names.index(name)
-
-    def _run_rows(self, indices: Iterable[int]) -> RunRows:
-        return lifecycle.run_rows(self, indices)
+        self._runs.leave()
+        self._runs.reset(1)
 
 
 def _leaf_dict(register: MutableMapping[str, Any], fast_access: bool, copy: bool) -> dict[str, Any]:

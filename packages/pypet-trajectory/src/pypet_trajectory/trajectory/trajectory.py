@@ -315,7 +315,7 @@ class Trajectory(OldNames):
 
         `sort` has no effect any more; names always come in order.
         """
-        return list(self._run_names)
+        return list(self._runs.names)
 
     def f_get_run_information(
         self, name_or_idx: str | int | None = None, copy: bool = True
@@ -342,7 +342,7 @@ class Trajectory(OldNames):
         KeyError
             If there is no such run, or nothing is known about it.
         """
-        return information.run_information(self._run_table, self._run_names, name_or_idx, copy)
+        return information.run_information(self._runs.table, self._runs.names, name_or_idx, copy)
 
     @not_in_run
     def f_is_completed(self, name_or_id: str | int | None = None) -> bool | int:
@@ -353,7 +353,7 @@ class Trajectory(OldNames):
         KeyError
             If there is no such run.
         """
-        return information.is_completed(self._run_table, self._run_names, name_or_id)
+        return information.is_completed(self._runs.table, self._runs.names, name_or_id)
 
     @not_in_run
     @kwargs_api_change("where")

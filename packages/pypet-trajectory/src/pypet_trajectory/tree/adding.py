@@ -121,13 +121,16 @@ def add(
     index = group._index
     new = read_arguments(args, kwargs)
     root = index.root
-    path = [names.translate(part, root._wildcards, root._idx) for part in new.name.split(".")]
+    path = [
+        names.translate(part, root.v_runs.wildcards, root.v_runs.idx)
+        for part in new.name.split(".")
+    ]
     first = path[0]
     if branch is not None:
         path = _complete(group, branch, path, root, leaf)
     names.check(path, group._full_name, index.members, first=first, stacklevel=3)
     place = branch_of(group._branch or path[0])
-    if root._is_run and not (place.open_to_runs and (branch or ELSEWHERE).open_to_runs):
+    if root.v_runs.inside and not (place.open_to_runs and (branch or ELSEWHERE).open_to_runs):
         raise NotInRunError(
             f"`{_join(group, path)}` cannot be added during a single run: runs read parameters "
             "and configuration, and add derived parameters and results."
@@ -225,7 +228,7 @@ def _complete(
 ) -> list[str]:
     """Put the name of the branch, and that of the run, in front where they belong."""
     explicit = group.v_is_root and path[0] == branch.name
-    if branch.sorted_by_run and root._is_run and root._auto_run_prepend and not explicit:
+    if branch.sorted_by_run and root.v_runs.inside and root._auto_run_prepend and not explicit:
         path = _below_run(group, path, root, leaf)
     if group.v_is_root and not explicit:
         return [branch.name, *path]
@@ -233,10 +236,10 @@ def _complete(
 
 
 def _below_run(group: NNGroupNode, path: list[str], root: Any, leaf: bool) -> list[str]:
-    dummy = root._wildcards.translate(RUN_WILDCARD, -1)
-    if any(part == dummy or root._run_names.contains(part) for part in path):
+    dummy = root.v_runs.wildcards.translate(RUN_WILDCARD, -1)
+    if any(part == dummy or root.v_runs.names.contains(part) for part in path):
         return path
-    run = root._wildcards.translate(RUN_WILDCARD, root._idx)
+    run = root.v_runs.wildcards.translate(RUN_WILDCARD, root.v_runs.idx)
     if group._depth == 1 and not leaf and path == [RUNS_GROUP]:
         return path  # the group of all runs itself
     if group._depth < 2:
@@ -288,7 +291,7 @@ def make_branch(root: NNGroupNode, name: str) -> bool:
     A single run cannot make the groups of parameters and configuration.
     """
     branch = BRANCHES[name]
-    if root._index.root._is_run and not branch.open_to_runs:
+    if root._index.root.v_runs.inside and not branch.open_to_runs:
         return False
     make_groups(root, [name], branch)
     return True

@@ -28,7 +28,7 @@ def assign(group: NNGroupNode, key: Any, value: Any) -> None:
     PypetTypeError
         If the leaf is locked or does not take the value.
     """
-    path = names.split(key, group._index.root._wildcards)
+    path = names.split(key, group._index.root.v_runs.wildcards)
     if not isinstance(value, NNTreeNode):
         _set_value(lookup.get(group, key), value)
         return
@@ -61,10 +61,10 @@ def _set_value(node: Any, value: Any) -> None:
 
 def _add(group: NNGroupNode, key: str, node: NNTreeNode) -> None:
     root = group._index.root
-    name = names.translate(key, root._wildcards, root._idx)
+    name = names.translate(key, root.v_runs.wildcards, root.v_runs.idx)
     old_name = node._full_name
     # Both may be written with wildcards, `group['$'] = Result('$', 1)`.
-    first = names.translate(old_name.partition(".")[0], root._wildcards, root._idx)
+    first = names.translate(old_name.partition(".")[0], root.v_runs.wildcards, root.v_runs.idx)
     if old_name and first != name:
         raise PypetAttributeError(
             f"A {type(node).__name__} called `{old_name}` cannot be assigned to `{name}` below "

@@ -115,7 +115,7 @@ class TreeIndex:
         full_name = node._full_name
         name: str = node._name  # type: ignore[assignment]  # names were checked
         run_branch = parent._run_branch
-        if root._run_names.contains(name):
+        if root.v_runs.names.contains(name):
             run_branch = name
             self.run_parents[parent._full_name] = parent
         node._set_details(parent._depth + 1, parent._branch or name, run_branch)
@@ -132,8 +132,8 @@ class TreeIndex:
         (parent._children or parent._own("_children"))[name] = node
         self.names.add(node)
         self.answers.clear()
-        if root._is_run:
-            root._new_nodes[parent._full_name, name] = (parent, node)
+        if root.v_runs.inside:
+            root.v_runs.new_nodes[parent._full_name, name] = (parent, node)
 
     def remove(self, node: NNTreeNode) -> None:
         """Take a node without children off the tree, with all links to it and from it."""
@@ -157,7 +157,7 @@ class TreeIndex:
         del parent._children[name]  # type: ignore[arg-type]
         self.names.discard(node)
         self.answers.clear()
-        self.root._new_nodes.pop((parent._full_name, name), None)
+        self.root.v_runs.new_nodes.pop((parent._full_name, name), None)
 
     def add_link(self, group: NNGroupNode, name: str, target: NNTreeNode) -> None:
         """Let `name` below `group` stand for `target`."""
@@ -167,8 +167,8 @@ class TreeIndex:
         sources.setdefault(group._full_name, (group, set()))[1].add(name)
         self.link_names[name] = self.link_names.get(name, 0) + 1
         self.answers.clear()
-        if self.root._is_run:
-            self.root._new_links[group._full_name, name] = (group, target)
+        if self.root.v_runs.inside:
+            self.root.v_runs.new_links[group._full_name, name] = (group, target)
 
     def remove_link(self, group: NNGroupNode, name: str) -> None:
         """Drop the link `name` below `group`."""
@@ -185,7 +185,7 @@ class TreeIndex:
         if not self.link_names[name]:
             del self.link_names[name]
         self.answers.clear()
-        self.root._new_links.pop((group._full_name, name), None)
+        self.root.v_runs.new_links.pop((group._full_name, name), None)
 
     # ------------------------------------------------------------------ pickling, copying
 

@@ -96,5 +96,5 @@ def _in_runs(root: Any, runs: Collection[Any]) -> Predicate:
         if isinstance(run, str):
             branches.add(run)
         elif run != -1:  # what belongs to no particular run passes anyway
-            branches.add(root._run_names.name(run))
+            branches.add(root.v_runs.names.name(run))
     return lambda node: node._run_branch in branches

@@ -50,7 +50,9 @@ def add_link(
     if isinstance(target, str):
         target = lookup.get(root, target)
     _check_target(index, name, target)
-    path = [names.translate(part, root._wildcards, root._idx) for part in name.split(".")]
+    path = [
+        names.translate(part, root.v_runs.wildcards, root.v_runs.idx) for part in name.split(".")
+    ]
     names.check(path, group._full_name, index.members, stacklevel=3)
     full_name = ".".join((group._full_name, *path) if group._full_name else path)
     if full_name in BRANCHES:
@@ -59,7 +61,7 @@ def add_link(
             "group of that branch."
         )
     place = branch_of(group._branch or path[0])
-    if root._is_run and not place.open_to_runs and _first_missing(group, path[:-1]):
+    if root.v_runs.inside and not place.open_to_runs and _first_missing(group, path[:-1]):
         raise NotInRunError(
             f"Link `{full_name}` needs groups that are missing, and a single run cannot add "
             f"groups below `{place.name}`."
@@ -101,7 +103,7 @@ def remove_link(group: NNGroupNode, name: str) -> None:
         If there is no such link.
     """
     root = group._index.root
-    translated = names.translate(name, root._wildcards, root._idx)
+    translated = names.translate(name, root.v_runs.wildcards, root.v_runs.idx)
     if translated not in group._links:
         raise PypetValueError(
             f"{group._title} has no link called {translated!r}. Its links are "

@@ -55,7 +55,7 @@ def natural(start: NNGroupNode, name: str) -> Any:
         root._shortcuts
         and root._with_links
         and root._max_depth is None
-        and root._wildcards.synonyms.keys().isdisjoint(name.split("."))
+        and root.v_runs.wildcards.synonyms.keys().isdisjoint(name.split("."))
     ):
         index.remember(start, name, node)
     if root._fast_access and node._is_leaf and node.f_supports_fast_access():
@@ -224,7 +224,7 @@ def translations(start: NNGroupNode, key: Any) -> Iterator[list[str]]:
         If `key` is nothing that could be a name.
     """
     root = start._index.root
-    wildcards, idx = root._wildcards, root._idx
+    wildcards, idx = root.v_runs.wildcards, root.v_runs.idx
     path = names.split(key, wildcards)
     yield [names.translate(name, wildcards, idx) for name in path]
     if idx >= 0 and not wildcards.synonyms.keys().isdisjoint(path):
@@ -395,8 +395,8 @@ def _load_path(start: NNGroupNode, path: list[str]) -> NNTreeNode | None:
 
 
 def _set_to_current_run(root: Any, node: Any) -> None:
-    if root._idx >= 0 and node._full_name in root._explored_parameters and node.f_has_range():
-        node._set_parameter_access(root._idx)
+    if root.v_runs.idx >= 0 and node._full_name in root._explored_parameters and node.f_has_range():
+        node._set_parameter_access(root.v_runs.idx)
 
 
 # ---------------------------------------------------------------------------- containment
@@ -434,7 +434,7 @@ def _occurs(path: list[str], below: list[str]) -> bool:
 def _check_depth(start: NNGroupNode, key: Any, shortcuts: bool, max_depth: int | None) -> None:
     if max_depth is None or not shortcuts:
         return
-    length = len(names.split(key, start._index.root._wildcards))
+    length = len(names.split(key, start._index.root.v_runs.wildcards))
     if length > max_depth:
         raise PypetValueError(
             f"{key!r} has {length} components and cannot be found at a depth of at most "

@@ -34,7 +34,7 @@ def remove_child(
         If the child is a group with children and not `recursive`.
     """
     root = group._index.root
-    translated = names.translate(name, root._wildcards, root._idx)
+    translated = names.translate(name, root.v_runs.wildcards, root.v_runs.idx)
     child = group._children.get(translated)
     if child is None:
         raise PypetValueError(
@@ -96,7 +96,7 @@ def remove_leaf(index: TreeIndex, leaf: NNTreeNode) -> None:
     root = index.root
     full_name = leaf._full_name
     if root._explored_parameters.get(full_name) is leaf:
-        if root._stored or root._is_run:
+        if root._stored or root.v_runs.inside:
             # A storage still knows the range, and so do the other runs: their number stands.
             root._explored_parameters[full_name] = None
             return

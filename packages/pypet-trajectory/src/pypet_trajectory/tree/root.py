@@ -24,20 +24,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pypet_trajectory.api.service import StorageService
-    from pypet_trajectory.naming.wildcards import WildcardFunctions
-    from pypet_trajectory.tree.groups import NNGroupNode
+    from pypet_trajectory.runs.state import Runs
     from pypet_trajectory.tree.index import TreeIndex
-    from pypet_trajectory.tree.nodes import NNLeafNode, NNTreeNode
-
-
-class KnownRuns(Protocol):
-    """Names of the runs that the trajectory has right now."""
-
-    def contains(self, name: str) -> bool:
-        """Whether a run of this exact name exists; the dummy name is none. Called often."""
-
-    def name(self, idx: int) -> str:
-        """Name of the run of index `idx`, a ``KeyError`` if there is no such run."""
+    from pypet_trajectory.tree.nodes import NNLeafNode
 
 
 class TreeRoot(Protocol):
@@ -74,14 +63,6 @@ class TreeRoot(Protocol):
     _name: str
     #: Whether the trajectory itself was stored.
     _stored: bool
-    #: Index of the current run, -1 for none.
-    _idx: int
-    #: Whether a single run is being executed.
-    _is_run: bool
-    #: Wildcard functions; ``$`` names the runs.
-    _wildcards: WildcardFunctions
-    #: Names of the present runs.
-    _run_names: KnownRuns
     #: Where the trajectory is kept; None: nowhere.
     _storage_service: StorageService | None
 
@@ -93,12 +74,12 @@ class TreeRoot(Protocol):
     #: such a name fills the entry. Removing the leaf sets it to None if the trajectory is
     #: stored or in a run, and drops it otherwise.
     _explored_parameters: MutableMapping[str, NNLeafNode | None]
-    #: (full name of the parent, name) to (parent, node) of what was added during the run.
-    _new_nodes: MutableMapping[tuple[str, str], tuple[NNGroupNode, NNTreeNode]]
-    #: (full name of the parent, name of the link) to (parent, target), likewise.
-    _new_links: MutableMapping[tuple[str, str], tuple[NNGroupNode, NNTreeNode]]
     #: Presets: full name to the arguments for ``f_set``; consumed when the leaf is added.
     _changed_default_parameters: MutableMapping[str, tuple[tuple[Any, ...], dict[str, Any]]]
+
+    @property
+    def v_runs(self) -> Runs:
+        """The runs, with the wildcards; the tree writes to what was added during one."""
 
     @property
     def _logger(self) -> logging.Logger:

@@ -86,7 +86,7 @@ class LoadingTests(StoreTests):
     def test_as_new_gives_parameters_of_a_new_trajectory(
         self, connect: Connect, traj: Trajectory
     ) -> None:
-        traj._run_table.set(0, completed=1)
+        traj.v_runs.table.set(0, completed=1)
         traj.f_store()
         new = Trajectory("new", storage_service=connect())
         new.f_load(name="example", as_new=True)

@@ -59,14 +59,14 @@ class RunTests(StoreTests):
         service = connect()
         if not isinstance(service, SupportsDeltas):
             pytest.skip("the service takes no deltas")
-        table = traj._run_table
+        table = traj.v_runs.table
         table.set(1, completed=1, timestamp=3.0, finish_timestamp=4.0)
         failure = RunFailure("failed", "ValueError", "no", "Traceback ...", attempts=2)
         rows = {idx: {**table.row(idx), "name": f"run_{idx:08d}"} for idx in (1, 2)}
         service.store_run_rows(RunRows("example", rows, {2: failure}))
         again = loaded(connect(), "example", load_data=0)
-        assert again._run_table.row(1) == table.row(1)
-        assert again._run_table.failures == {2: failure}
+        assert again.v_runs.table.row(1) == table.row(1)
+        assert again.v_runs.table.failures == {2: failure}
 
     def test_leaves_of_runs_can_be_read_without_becoming_nodes(
         self, connect: Connect, traj: Trajectory

@@ -131,18 +131,18 @@ class WholeTrajectoryTests(StoreTests):
         assert len(again) == 3
 
     def test_the_run_table_comes_back(self, connect: Connect, traj: Trajectory) -> None:
-        traj._run_table.set(1, completed=1, timestamp=5.0, finish_timestamp=7.5)
+        traj.v_runs.table.set(1, completed=1, timestamp=5.0, finish_timestamp=7.5)
         traj.f_store()
         again = loaded(connect(), "example", load_data=0)
         for idx in range(3):
-            assert again._run_table.row(idx) == traj._run_table.row(idx)
+            assert again.v_runs.table.row(idx) == traj.v_runs.table.row(idx)
         assert again.f_is_completed(1)
         assert not again.f_is_completed(2)
 
     def test_storing_a_loaded_trajectory_keeps_rows_nobody_changed(
         self, connect: Connect, traj: Trajectory
     ) -> None:
-        traj._run_table.set(0, completed=1)
+        traj.v_runs.table.set(0, completed=1)
         traj.f_store()
         again = Trajectory(storage_service=connect())
         again.f_load(name="example", load_data=1, with_run_information=False)
@@ -152,7 +152,7 @@ class WholeTrajectoryTests(StoreTests):
     def test_an_expanded_trajectory_appends_its_new_runs(
         self, connect: Connect, traj: Trajectory
     ) -> None:
-        traj._run_table.set(0, completed=1)
+        traj.v_runs.table.set(0, completed=1)
         traj.f_store()
         traj.f_expand({"cells.speed": [4.5]})
         traj.f_store()

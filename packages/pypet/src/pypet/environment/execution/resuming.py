@@ -216,14 +216,14 @@ def _bring_up_to_date(folder: Any, state: Any, trajectory: Any) -> None:
             folder.replay(service)
         _load_run_table(trajectory)
     else:
-        table = trajectory._run_table
+        table = trajectory.v_runs.table
         missing = [
             idx for idx in state.finished if idx < len(table) and not table.is_completed(idx)
         ]
         if missing:
             with held(service):
                 folder.replay(service, only=missing)
-    state.update_run_table(trajectory._run_table)
+    state.update_run_table(trajectory.v_runs.table)
     for parameter in trajectory._explored_parameters.values():
         if parameter is not None and parameter.f_get_range_length() < len(trajectory):
             # It was expanded after the snapshot was taken.

@@ -42,7 +42,7 @@ class RunData:
         self._environment_name = environment_name
         #: Runs below may have been tried by an earlier call or by a process that died.
         self._known_runs = len(trajectory) if trajectory.v_stored else 0
-        recorded = tried_here or bool(trajectory._run_table.failures)
+        recorded = tried_here or bool(trajectory.v_runs.table.failures)
         begun = runs_begun(trajectory, environment_name)
         #: What was prepared for runs below is written down. For others, which were done by pypet
         #: 0.7 for instance, results count as left by a try, derived parameters as prepared.
@@ -93,9 +93,9 @@ class RunData:
                 self._drop(child, run_name)
         service = self._trajectory.v_storage_service
         if self._recorded_runs and isinstance(service, SupportsDeltas):
-            open_indices = self._trajectory._run_table.open_indices()
+            open_indices = self._trajectory.v_runs.table.open_indices()
             names = [
-                self._trajectory._run_name(idx)
+                self._trajectory.v_runs.names.name(idx)
                 for idx in open_indices[open_indices < self._recorded_runs].tolist()
             ]
             if names:
@@ -108,7 +108,7 @@ class RunData:
 
     def _open_children(self) -> Iterator[tuple[int, str, Any]]:
         """Index and name of runs that are not completed, with what is in memory below the name."""
-        table = self._trajectory._run_table
+        table = self._trajectory.v_runs.table
         for idx, name, child in _children(self._trajectory):
             if not table.is_completed(idx):
                 yield idx, name, child
@@ -139,13 +139,13 @@ def drop_all_run_data(trajectory: Any) -> None:
 def _children(trajectory: Any) -> Iterator[tuple[int, str, Any]]:
     for parent in list(trajectory._run_parent_groups.values()):
         for name, child in parent.f_get_children().items():
-            if trajectory._run_names.contains(name):
-                yield trajectory._run_index(name), name, child
+            if trajectory.v_runs.names.contains(name):
+                yield trajectory.v_runs.names.index(name), name, child
 
 
 def _done_elsewhere(trajectory: Any) -> bool:
     """Whether another environment than the one that is in charge has completed runs."""
-    table = trajectory._run_table
+    table = trajectory.v_runs.table
     if not table.any_completed():
         return False
     by_hand = {FRESH["short_environment_hexsha"], short_hexsha(trajectory)}

@@ -41,7 +41,7 @@ class RunTableKeeper:
 
     def note(self, outcome: Any) -> None:
         """Enter one outcome, and store rows if that is affordable now."""
-        table = self._trajectory._run_table
+        table = self._trajectory.v_runs.table
         idx, failure = outcome.idx, outcome.failure
         # A run in this process has entered its row when it was finalised.
         if failure is not None or idx not in table.changed or not table.is_completed(idx):
@@ -60,12 +60,12 @@ class RunTableKeeper:
         Runs that immediate post-processing added are stored with the meta data when their
         batch ends.
         """
-        table = self._trajectory._run_table
+        table = self._trajectory.v_runs.table
         indices = sorted(idx for idx in table.changed if idx < self._stored_length)
         if not indices:
             return
         begin = time.perf_counter()
-        self._engine.store_run_rows(self._trajectory._run_rows(indices))
+        self._engine.store_run_rows(self._trajectory.v_runs.rows(self._trajectory.v_name, indices))
         table.changed.difference_update(indices)
         self._last_cost = time.perf_counter() - begin
         self._spent += self._last_cost
@@ -75,5 +75,5 @@ class RunTableKeeper:
 
         For after an error: whoever was to write rows may have died before.
         """
-        table = self._trajectory._run_table
+        table = self._trajectory.v_runs.table
         table.changed.update(np.flatnonzero(table.column("completed")).tolist(), table.failures)

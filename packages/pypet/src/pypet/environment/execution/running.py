@@ -156,7 +156,7 @@ class BatchLoop:
 
     def _open_indices(self) -> NDArray[np.int64]:
         """Runs of this batch: not completed, from the next index on."""
-        open_indices = self._traj._run_table.open_indices()
+        open_indices = self._traj.v_runs.table.open_indices()
         indices: NDArray[np.int64] = open_indices[open_indices >= self.next_index]
         skipped = len(self._traj) - self.next_index - len(indices)
         if skipped > 0:

@@ -18,6 +18,7 @@ import numpy as np
 from pypet_multiproc.writer.files import kept_open
 from pypet_trajectory import constants
 from pypet_trajectory.api.service import SupportsSessions, transaction
+from pypet_trajectory.trajectory import lifecycle
 
 logger = logging.getLogger("pypet")
 
@@ -58,7 +59,7 @@ class ExperimentStore:
             If a preset was never used.
         """
         traj = self._trajectory
-        traj._prepare_experiment()
+        lifecycle.prepare_experiment(traj)
         if self._automatic:
             unlocked = [
                 leaf
@@ -87,7 +88,7 @@ class ExperimentStore:
         For after its failure: the data of further runs may be there, but not their rows of the run
         table, so they are executed again.
         """
-        table = self._trajectory._run_table
+        table = self._trajectory.v_runs.table
         service = self._trajectory.v_storage_service
         stored: Any = None
         if isinstance(service, SupportsSessions):

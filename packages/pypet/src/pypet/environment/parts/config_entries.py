@@ -224,7 +224,7 @@ def note_wildcards(trajectory: Any, name: str) -> None:
     base = f"environment.{name}.wildcards"
     if trajectory.f_contains(f"config.{base}", shortcuts=False):
         return
-    for number, (wildcards, function) in enumerate(trajectory._wildcards.functions.items()):
+    for number, (wildcards, function) in enumerate(trajectory.v_runs.wildcards.functions.items()):
         group = f"{base}.function_{number}"
         for position, wildcard in enumerate(wildcards):
             _add_locked(trajectory, f"{group}.wildcard_{position}", wildcard, "Wildcard symbol")

@@ -16,13 +16,13 @@ _NAMED_RUNS = 100
 
 def failed_runs(trajectory: Any) -> dict[str, RunFailure]:
     """Names of runs that failed to the reasons, in order of run index."""
-    failures = trajectory._run_table.failures
-    return {trajectory._run_name(idx): failures[idx] for idx in sorted(failures)}
+    failures = trajectory.v_runs.table.failures
+    return {trajectory.v_runs.names.name(idx): failures[idx] for idx in sorted(failures)}
 
 
 def first_open_index(trajectory: Any) -> int:
     """Index of the first run that has not completed, the number of runs if all have."""
-    open_indices = trajectory._run_table.open_indices()
+    open_indices = trajectory.v_runs.table.open_indices()
     return int(open_indices[0]) if len(open_indices) else len(trajectory)
 
 
@@ -31,14 +31,14 @@ def log_summary(trajectory: Any) -> None:
 
     Incomplete runs raise no exception; see :attr:`Environment.failed_runs`.
     """
-    open_indices = trajectory._run_table.open_indices()
+    open_indices = trajectory.v_runs.table.open_indices()
     if not len(open_indices):
         logger.info("All runs of trajectory `%s` have completed.", trajectory.v_name)
         return
-    failures = trajectory._run_table.failures
+    failures = trajectory.v_runs.table.failures
     lines = []
     for idx in open_indices[:_NAMED_RUNS].tolist():
-        name = trajectory._run_name(idx)
+        name = trajectory.v_runs.names.name(idx)
         failure = failures.get(idx)
         if failure is None:
             lines.append(name)
