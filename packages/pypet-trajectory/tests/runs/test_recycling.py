@@ -62,9 +62,7 @@ def described(traj):
         for name, group in traj._all_groups.items()
     }
     state = {
-        name: value
-        for name, value in vars(traj).items()
-        if name not in ("_runs", "_explored_parameters")
+        name: value for name, value in vars(traj).items() if name not in ("_runs", "_exploration")
     }
     runs = traj.v_runs.__getstate__()
     del runs["_table"], runs["wildcards"]
@@ -77,7 +75,7 @@ def described(traj):
         traj.f_get_wildcards(),
         traj.v_comment,
         traj.f_ann_to_str(),
-        list(traj._explored_parameters),
+        list(traj.v_exploration.parameters),
         list(traj._run_parent_groups),
         list(traj._linked_by),
     )
@@ -203,7 +201,7 @@ def test_a_trajectory_in_use_is_not_touched(snapshot):
     traj.f_add_result("z", 1)
     snapshot.restore(1)
     assert len(traj.v_runs.new_nodes) == 3
-    assert list(traj._explored_parameters) == ["parameters.x", "parameters.net.w"]
+    assert list(traj.v_exploration.parameters) == ["parameters.x", "parameters.net.w"]
     finalize_run(traj)
     assert "z" not in traj
 

@@ -58,7 +58,7 @@ def test_without_full_copy_a_run_sees_no_range_and_its_own_row_only(snapshot):
     assert traj.f_get("x").v_explored
     assert not traj.f_get("x").f_has_range()
     assert list(traj.f_get_run_information()) == ["run_00000002"]
-    assert list(traj._explored_parameters) == ["parameters.x", "parameters.net.w"]
+    assert list(traj.v_exploration.parameters) == ["parameters.x", "parameters.net.w"]
 
 
 def test_with_full_copy_a_run_sees_everything():

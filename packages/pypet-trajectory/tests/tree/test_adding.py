@@ -417,7 +417,7 @@ def test_what_comes_from_storage_must_not_exist(traj: Trajectory):
 
 
 def test_a_loaded_parameter_becomes_the_explored_one(traj: Trajectory):
-    traj._explored_parameters["parameters.x"] = None
+    traj.v_exploration.parameters["parameters.x"] = None
     parameter = traj._add_leaf_from_storage((Parameter, "parameters.x"), {})
     assert parameter.v_explored
     assert traj.f_get_explored_parameters() == {"parameters.x": parameter}

@@ -154,7 +154,7 @@ def test_removed_nodes_are_no_longer_new(in_run: Trajectory):
 def test_the_last_explored_parameter_takes_the_exploration_along(explored: Trajectory):
     explored.f_remove_item("parameters.x")
     assert len(explored) == 1
-    assert not explored._explored_parameters
+    assert not explored.v_exploration.parameters
     assert_invariants(explored._nn_interface)
 
 
@@ -162,14 +162,14 @@ def test_an_explored_parameter_of_a_stored_trajectory_stays_known(explored: Traj
     explored._stored = True
     explored.f_remove_item("parameters.x")
     assert len(explored) == 3
-    assert explored._explored_parameters == {"parameters.x": None}
+    assert explored.v_exploration.parameters == {"parameters.x": None}
     assert_invariants(explored._nn_interface)
 
 
 def test_a_run_that_frees_its_parameters_does_not_end_the_exploration(in_run: Trajectory):
     in_run.f_remove()
     assert len(in_run) == 3
-    assert in_run._explored_parameters == {"parameters.x": None}
+    assert in_run.v_exploration.parameters == {"parameters.x": None}
 
 
 @pytest.mark.skipif(not hasattr(sys, "getrefcount"), reason="counts references")

@@ -95,7 +95,7 @@ def handlers_kept_open() -> Iterator[None]:
     It closes all handlers of the process, whoever made them and wherever they are attached.
     """
     # The only way to hide them; the list is what `logging.shutdown` goes through.
-    known: list[object] = logging._handlerList  # type: ignore[attr-defined]
+    known: list[object] = logging._handlerList  # type: ignore[attr-defined]  # noqa: SLF001
     others = list(known)
     known.clear()
     try:

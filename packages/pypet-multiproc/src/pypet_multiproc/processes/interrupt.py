@@ -109,22 +109,22 @@ class InterruptHandler:
         own = (self._handle_sigint, self._disregard)
         return [n for n in SIGNALS if n != signal.SIGINT and signal.getsignal(n) in own]
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
         """Hold signals back until a forked process is ready for them, which takes a moment."""
         handled = self._handled()
         self._forks.mask = signal.pthread_sigmask(signal.SIG_BLOCK, handled) if handled else None
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
         if self._forks.mask is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._forks.mask)
             self._forks.mask = None
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Let SIGTERM and the like do again what they did before."""
         for number in self._handled():
             before = self._replaced.get(number)
             signal.signal(number, signal.SIG_DFL if before is None else before)
-        self._after_fork()
+        self.after_fork()
         self._forks.passed_on = False  # the block is left in the parent only
 
     def _disregard(self, signum: int, frame: FrameType | None) -> None:
@@ -145,7 +145,7 @@ sigint_handling = InterruptHandler()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=sigint_handling._before_fork,
-        after_in_parent=sigint_handling._after_fork,
-        after_in_child=sigint_handling._after_fork_in_child,
+        before=sigint_handling.before_fork,
+        after_in_parent=sigint_handling.after_fork,
+        after_in_child=sigint_handling.after_fork_in_child,
     )

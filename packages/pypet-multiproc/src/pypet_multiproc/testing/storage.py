@@ -21,6 +21,7 @@ from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import DataNotInStorageError, NoSuchServiceError
 from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.leftovers import pattern_of
+from pypet_trajectory.tree.nodes import mark_stored
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class JournalStorageService(StorageService):
         elif msg == constants.FLUSH:
             self._note("flushed", os.getpid())
         elif msg == constants.TRAJECTORY:
-            stuff_to_store._stored = True
+            mark_stored(stuff_to_store)
         elif msg in (constants.SINGLE_RUN, constants.LEAF, constants.LIST, constants.GROUP):
             self.store_delta(delta_from_message(msg, stuff_to_store, args, kwargs))
         elif msg == constants.DELETE_RUNS:

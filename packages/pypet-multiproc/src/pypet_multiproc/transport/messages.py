@@ -15,6 +15,7 @@ from pypet_trajectory import constants
 from pypet_trajectory.api.service import StorageService, SupportsDeltas
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.storage.delta import delta_from_message
+from pypet_trajectory.tree.nodes import mark_stored
 
 #: Kinds of messages to whoever writes: a delta, any other store call, that this was all.
 DELTA = "DELTA"
@@ -67,9 +68,9 @@ def _new_leaves(trajectory: Any) -> list[Any]:
     """Copies of the leaves a run added and has not stored, which are marked stored."""
     leaves = []
     for _, node in trajectory.v_runs.new_nodes.values():
-        if node.v_is_leaf and not node._stored:
+        if node.v_is_leaf and not node.v_stored:
             leaves.append(copy.copy(node))
-            node._stored = True
+            mark_stored(node)
     return leaves
 
 
@@ -77,7 +78,7 @@ def _detached(item: Any) -> Any:
     """A shallow copy of a leaf, which emptying the leaf does not change."""
     if getattr(item, "v_is_leaf", False):
         twin = copy.copy(item)
-        item._stored = True
+        mark_stored(item)
         return twin
     return item
 

@@ -76,6 +76,8 @@ class HDF5Backend(TreeBackend):
         Whether pickles in the file may be loaded.
     display_time : float, optional
         Seconds between two messages on progress.
+    holding : Holding, optional
+        How the back end takes part in sessions of many calls.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class HDF5Backend(TreeBackend):
         *,
         allow_pickle: bool = True,
         display_time: float = 20,
+        holding: Holding | None = None,
     ) -> None:
         self.location = location
         self.settings = settings
@@ -98,7 +101,7 @@ class HDF5Backend(TreeBackend):
         self._session: Session | Reading | None = None
         #: The back end that has the file open, if it is borrowed, see `holders`.
         self._lender: HDF5Backend | None = None
-        self._holding = Holding()
+        self._holding = Holding() if holding is None else holding
         self._trajectory = ""
         self._layout: TreeLayout | None = None
         self._summaries: Summaries | None = None
@@ -193,15 +196,18 @@ class HDF5Backend(TreeBackend):
 
     def _finish(self) -> None:
         """Open and close the file for writing, which ends a session that nothing holds."""
-        other = self.again()
-        other._holding = Holding(ends=True)
+        other = self.again(holding=Holding(ends=True))
         other.open(writable=True)
         other.close()
 
-    def again(self) -> HDF5Backend:
+    def again(self, holding: Holding | None = None) -> HDF5Backend:
         """A closed back end with the same settings on the same file."""
         return HDF5Backend(
-            self.location, self.settings.copy(), self.title, allow_pickle=self.allow_pickle
+            self.location,
+            self.settings.copy(),
+            self.title,
+            allow_pickle=self.allow_pickle,
+            holding=holding,
         )
 
     def hold(self) -> None:
@@ -219,10 +225,11 @@ class HDF5Backend(TreeBackend):
                 leave(folder)  # what could not be shown is for the next opening
 
     @property
-    def _writing(self) -> Session | None:
+    def writing(self) -> Session | None:
         """The session that writes the file, also of the back end that it is borrowed from."""
-        session = (self._lender or self)._session
-        return session if isinstance(session, Session) else None
+        if self._lender is not None:
+            return self._lender.writing
+        return self._session if isinstance(self._session, Session) else None
 
     def close(self) -> None:
         """Let what was stored count, and close."""
@@ -263,7 +270,7 @@ class HDF5Backend(TreeBackend):
 
         PyTables has buffers for those who work on tables of the open file.
         """
-        session = self._writing
+        session = self.writing
         if session is not None and (self._unflushed or buffers):
             self.write_summaries()
             self._unflushed = False
@@ -273,8 +280,8 @@ class HDF5Backend(TreeBackend):
 
     def keep_open(self) -> None:
         """Let `flush` make things safe while the file stays open."""
-        if self._writing is not None:
-            self._writing.keep_open()
+        if self.writing is not None:
+            self.writing.keep_open()
         self.progress.stop()
 
     def checkpoint_if_due(self) -> None:
@@ -285,8 +292,8 @@ class HDF5Backend(TreeBackend):
     def change_unnoted(self) -> None:
         """Say that something changes that cannot be made again from a journal."""
         self._unflushed = True
-        if self._writing is not None:
-            self._writing.change_unnoted()
+        if self.writing is not None:
+            self.writing.change_unnoted()
 
     def checkpoint(self) -> None:
         """Show readers what was stored, now."""
@@ -300,8 +307,8 @@ class HDF5Backend(TreeBackend):
 
     def hand_out(self) -> None:
         """Say that the user gets a node of PyTables."""
-        if self._writing is not None:
-            self._writing.hand_out()
+        if self.writing is not None:
+            self.writing.hand_out()
 
     def forget(self) -> None:
         """Look everything up again, after another back end has written to the file."""
@@ -312,7 +319,7 @@ class HDF5Backend(TreeBackend):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Let all changes in this block happen at its end, or none if it is left by an error."""
-        session = self._writing
+        session = self.writing
         if session is None:
             yield
             return
@@ -553,8 +560,8 @@ class HDF5Backend(TreeBackend):
         return self._runs_on_disk
 
     def _touch(self) -> None:
-        if self._writing is not None:
-            self._writing.touch()
+        if self.writing is not None:
+            self.writing.touch()
 
     def use_settings(self, settings: Settings) -> None:
         """Write with these settings from now on."""
@@ -565,7 +572,7 @@ class HDF5Backend(TreeBackend):
     def _note(self, change: Change, content: Any, trajectory: str | None = None) -> None:
         """Tell the session of a change that was made."""
         self._unflushed = True
-        session = self._writing
+        session = self.writing
         if session is None:
             return
         name = self._trajectory[1:] if trajectory is None else trajectory

@@ -125,7 +125,8 @@ def borrowed_store(file: OpenFile, filters: Any = None, filters_for_rows: Any = 
         """Works on a file somebody else has opened."""
 
         def open(self, mode: str = "a", **kwargs: Any) -> None:
-            pytables._tables()  # pandas imports PyTables when it opens a file
+            # pandas imports PyTables when it opens a file.
+            pytables._tables()  # noqa: SLF001
             self._handle: Any = _LentFile(file.tables, filters_for_rows)
             self._filters = filters
 

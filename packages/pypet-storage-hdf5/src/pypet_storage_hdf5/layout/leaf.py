@@ -229,7 +229,7 @@ class LeafItems:
 
     def adopt(self, path: str, names: Collection[str]) -> None:
         """Move complete items of another group here, unless their names are taken."""
-        other = {name: item for name, item, _ in LeafItems(self._file, path)._walk(path, "")}
+        other = {name: item for name, item, _ in self._walk(path, "")}
         for name, item_path in other.items():
             if name not in names:
                 self._file.handles.move(item_path, self._item_path(name))

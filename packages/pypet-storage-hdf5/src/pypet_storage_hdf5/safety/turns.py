@@ -112,7 +112,7 @@ def _holding_pids(path: str) -> set[str]:
 
 
 def _is_open_here(path: str) -> bool:
-    names = tables.file._open_files.filenames
+    names = tables.file._open_files.filenames  # noqa: SLF001 - there is no public way
     return any(os.path.realpath(name) == os.path.realpath(path) for name in names)
 
 

@@ -78,7 +78,7 @@ def parameter_columns(
             runs,
             _values_of(parameter, len(traj)),
             notes_of(parameter),
-            full_name in traj._explored_parameters and parameter.f_has_range(),
+            full_name in traj.v_exploration.parameters and parameter.f_has_range(),
         )
         for full_name, parameter in parameters.items()
     }
@@ -87,7 +87,7 @@ def parameter_columns(
 def _explored_with_range(traj: Trajectory, auto_load: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     missing = []
-    for full_name, parameter in traj._explored_parameters.items():
+    for full_name, parameter in traj.v_exploration.parameters.items():
         if auto_load and traj._stored and (parameter is None or not parameter.f_has_range()):
             try:
                 parameter = _with_stored_range(traj, full_name, parameter)
@@ -203,7 +203,7 @@ def _leaves_by_run(
     seen: set[int] = set()
     if auto_load and traj._stored and (missing or incomplete):
         for found in _stored_leaves(traj, name, {*missing, *incomplete, NO_RUN}):
-            is_new = found.leaf.v_full_name not in traj._index.leaves
+            is_new = found.leaf.v_full_name not in traj.v_index.leaves
             if found.idx == NO_RUN:
                 if is_new:
                     of_no_run.append(found)

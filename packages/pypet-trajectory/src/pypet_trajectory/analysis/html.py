@@ -49,12 +49,12 @@ def runs_summary(traj: TrajectoryState) -> str:
     parts = [f"{len(table)} run{'s' if len(table) != 1 else ''}", f"{completed} completed"]
     if table.failures:
         parts.append(f"{len(table.failures)} failed")
-    if traj._explored_parameters:
+    if traj.v_exploration.parameters:
         names = [
             name.rpartition(".")[2]
-            for name in itertools.islice(traj._explored_parameters, MAX_CHILDREN)
+            for name in itertools.islice(traj.v_exploration.parameters, MAX_CHILDREN)
         ]
-        more = ", …" if len(traj._explored_parameters) > MAX_CHILDREN else ""
+        more = ", …" if len(traj.v_exploration.parameters) > MAX_CHILDREN else ""
         parts.append(f"explored: {', '.join(names)}{more}")
     return "; ".join(parts)
 

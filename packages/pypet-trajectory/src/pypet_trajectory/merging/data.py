@@ -65,7 +65,7 @@ def _plan_copy(traj: Trajectory, renaming: RunRenaming, full_name: str, plan: Da
     new_name = renaming.new_name(full_name)
     if new_name is None:
         return
-    if traj._index.node(new_name) is not None:
+    if traj.v_index.node(new_name) is not None:
         traj._logger.warning(
             "`%s` is in trajectory `%s` already and stays as it is; the other trajectory's is not "
             "merged.",
@@ -89,7 +89,7 @@ def _plan_shared(
     if mine is not None and _equal(mine, leaf):
         return
     first, *others = (renaming.for_dummy(full_name, idx) for idx in new_indices)
-    if traj._index.node(first) is None:
+    if traj.v_index.node(first) is None:
         plan.renames[full_name] = first
         plan.links[first] = others
 
@@ -141,7 +141,7 @@ def remove_originals(other: Trajectory, plan: DataPlan, options: MergeOptions) -
     if options.delete_other_trajectory:
         _delete_from_store(other)
     elif options.move_data:
-        leaves = [other._index.leaves[name] for name in plan.renames]
+        leaves = [other.v_index.leaves[name] for name in plan.renames]
         if leaves:
             other.f_delete_items(leaves)
 
@@ -175,7 +175,7 @@ def _copy_through_memory(
     traj: Trajectory, other: Trajectory, renames: Mapping[str, str], options: MergeOptions
 ) -> None:
     for batch in _batches(renames):
-        leaves = {old: other._index.leaves[old] for old in batch}
+        leaves = {old: other.v_index.leaves[old] for old in batch}
         empty = [leaf for leaf in leaves.values() if leaf.f_is_empty()]
         if empty and other._stored:
             other.f_load_items(empty)
@@ -187,7 +187,7 @@ def _copy_through_memory(
             added.append(traj._add_leaf_from_storage((twin,), {}))
         traj.f_store_items(added, store_data=constants.STORE_DATA)
         for leaf in added:
-            traj._index.parent(leaf).f_remove_child(leaf.v_name)
+            traj.v_index.parent(leaf).f_remove_child(leaf.v_name)
         _empty(empty)
         if options.move_data and other._stored and not options.delete_other_trajectory:
             other.f_delete_items(list(leaves.values()))

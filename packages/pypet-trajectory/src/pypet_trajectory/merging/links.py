@@ -66,7 +66,7 @@ def _renamed_links(
 def load_missing(traj: Trajectory, full_names: Collection[str]) -> None:
     """Bring nodes that are only in the store into memory, without data."""
     missing = [
-        full_name for full_name in dict.fromkeys(full_names) if traj._index.node(full_name) is None
+        full_name for full_name in dict.fromkeys(full_names) if traj.v_index.node(full_name) is None
     ]
     if not missing:
         return
@@ -83,8 +83,8 @@ def load_missing(traj: Trajectory, full_names: Collection[str]) -> None:
 
 def add_link(traj: Trajectory, location: str, name: str, target: str) -> None:
     """Make one link; one that exists is kept."""
-    node = traj._index.node(target)
-    group: Any = traj._index.node(location)
+    node = traj.v_index.node(target)
+    group: Any = traj.v_index.node(location)
     if node is None:
         traj._logger.error(
             "Link `%s` below `%s` is not merged: there is no `%s` to point to.",

@@ -129,7 +129,7 @@ def _append_runs(
     table = traj.v_runs.table.copy()
     table.append_rows(other_table, used)
     traj.v_runs.go_on_with(table)
-    if traj._explored_parameters:
+    if traj.v_exploration.parameters:
         for idx in new_indices:
             lifecycle.set_explored_parameters(traj, idx)
             table.set(idx, parameter_summary=lifecycle.parameter_summary(traj))
@@ -149,5 +149,5 @@ def _announce(traj: Trajectory, changed: Sequence[str], old_length: int) -> None
         )
     except NoSuchServiceError:
         # A service that does not know the message still knows how to store a trajectory.
-        traj._outdated_in_storage.update(changed)
+        traj.v_exploration.outdated.update(changed)
         traj.f_store(only_init=True)

@@ -23,8 +23,8 @@ def parameters_that_count(
     traj: Trajectory, other: Trajectory, ignore_data: Collection[str]
 ) -> list[str]:
     """Full names of parameters that will be explored in `traj`, in order of exploration."""
-    names = dict.fromkeys(traj._explored_parameters)
-    for full_name in other._explored_parameters:
+    names = dict.fromkeys(traj.v_exploration.parameters)
+    for full_name in other.v_exploration.parameters:
         if full_name not in ignore_data and find_parameter(traj, full_name) is not None:
             names[full_name] = None
     for full_name, parameter in of_no_run(traj).items():
@@ -109,7 +109,8 @@ def runs_to_take_over(
 def _cannot_have_duplicates(traj: Trajectory, other: Trajectory, names: Iterable[str]) -> bool:
     """Whether a parameter that nobody explored differs, so that no two points can be equal."""
     return any(
-        full_name not in traj._explored_parameters and full_name not in other._explored_parameters
+        full_name not in traj.v_exploration.parameters
+        and full_name not in other.v_exploration.parameters
         for full_name in names
     )
 
@@ -161,7 +162,7 @@ def append_values(
             default = parameter.f_get_default()
             parameter.f_unlock()
             parameter._explore([*repeat(default, length), *values])
-        traj._explored_parameters[full_name] = parameter
+        traj.v_exploration.parameters[full_name] = parameter
         parameter._stored = False
 
 

@@ -265,9 +265,9 @@ class TreeLoader:
                 table.known = frozenset((0,))
                 traj.v_runs.table = table
         for name in meta.explored:
-            if name not in traj._explored_parameters:
-                parameter = traj._index.leaves.get(name)
-                traj._explored_parameters[name] = parameter
+            if name not in traj.v_exploration.parameters:
+                parameter = traj.v_index.leaves.get(name)
+                traj.v_exploration.parameters[name] = parameter
                 if parameter is not None:
                     parameter._explored = True
 

@@ -71,7 +71,7 @@ class StoredLinks:
         if present is not None:
             if present is target:
                 return
-            group._index.remove_link(group, name)
+            group.v_index.remove_link(group, name)
         add_link_from_storage(group, name, target)
 
     def _target(self, traj: Any, full_name: str, load: bool) -> Any:

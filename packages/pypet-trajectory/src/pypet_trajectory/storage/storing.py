@@ -96,7 +96,7 @@ def meta_of(traj: Any) -> TrajectoryMeta:
         version=traj.v_version,
         python=traj.v_python,
         length=len(traj),
-        explored=tuple(traj._explored_parameters),
+        explored=tuple(traj.v_exploration.parameters),
     )
 
 

@@ -123,7 +123,7 @@ def _check_answers(index: TreeIndex) -> None:
 
 def _check_root(index: TreeIndex) -> None:
     root = index.root
-    for full_name, parameter in root._explored_parameters.items():
+    for full_name, parameter in root.v_exploration.parameters.items():
         if parameter is None:
             assert full_name not in index.leaves, f"explored `{full_name}` is there, but not noted"
             continue

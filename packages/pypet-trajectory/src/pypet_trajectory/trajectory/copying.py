@@ -11,6 +11,7 @@ import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.runs.exploration import Exploration
 from pypet_trajectory.trajectory import settings
 from pypet_trajectory.tree.index import TreeIndex
 from pypet_trajectory.tree.links import add_link_from_storage
@@ -43,15 +44,15 @@ def copy_trajectory(traj: T, copy_leaves: bool | str = True, with_links: bool = 
     twin: Any = type(traj).__new__(type(traj))
     _start_as_root(twin, traj)
     copies = _Inserting(twin, traj, copy_leaves, overwrite=False)
-    for group in traj._index.groups.values():
+    for group in traj.v_index.groups.values():
         copies.insert(group)
-    for leaf in traj._index.leaves.values():
+    for leaf in traj.v_index.leaves.values():
         copies.insert(leaf)
     if with_links:
-        copies.link(traj._index.groups.values(), include_root=True)
-    for full_name, parameter in traj._explored_parameters.items():
-        twin._explored_parameters[full_name] = (
-            None if parameter is None else twin._index.node(full_name)
+        copies.link(traj.v_index.groups.values(), include_root=True)
+    for full_name, parameter in traj.v_exploration.parameters.items():
+        twin.v_exploration.parameters[full_name] = (
+            None if parameter is None else twin.v_index.node(full_name)
         )
     _translate_news(twin, traj)
     return twin  # type: ignore[no-any-return]
@@ -95,13 +96,10 @@ def _start_as_root(twin: Any, traj: TrajectoryState) -> None:
         object.__setattr__(twin, attribute, value)
     for attribute in _TAKEN_OVER:
         object.__setattr__(twin, attribute, getattr(traj, attribute))
-    for register in (
-        "_explored_parameters",
-        "_changed_default_parameters",
-    ):
-        object.__setattr__(twin, register, type(getattr(traj, register))())
     object.__setattr__(twin, "_changed_default_parameters", dict(traj._changed_default_parameters))
-    object.__setattr__(twin, "_outdated_in_storage", set(traj._outdated_in_storage))
+    exploration = Exploration(traj.v_exploration)
+    exploration.parameters.clear()  # the copies enter it when they are made
+    object.__setattr__(twin, "_exploration", exploration)
     object.__setattr__(twin, "_dynamic_imports", list(traj._dynamic_imports))
     object.__setattr__(twin, "_runs", traj.v_runs.copy())
     object.__setattr__(twin, "_nn_interface", TreeIndex(twin))
@@ -110,7 +108,7 @@ def _start_as_root(twin: Any, traj: TrajectoryState) -> None:
 
 def _translate_news(twin: TrajectoryState, traj: TrajectoryState) -> None:
     """Note in the copy what was added during the run, as the copy's own nodes."""
-    node, own, runs = twin._index.node, twin.v_runs, traj.v_runs
+    node, own, runs = twin.v_index.node, twin.v_runs, traj.v_runs
     own.new_nodes.clear()
     own.new_links.clear()
     for news, own_news in ((runs.new_nodes, own.new_nodes), (runs.new_links, own.new_links)):
@@ -129,7 +127,7 @@ class _Inserting:
 
     def insert(self, node: Any) -> None:
         """Bring one node, or update the one that is there."""
-        existing = self._target._index.node(node.v_full_name)
+        existing = self._target.v_index.node(node.v_full_name)
         if node.v_is_leaf:
             if existing is None:
                 leaf = copy.copy(node) if self._is_to_be_copied(node) else node
@@ -153,7 +151,7 @@ class _Inserting:
 
     def link(self, groups: Any, include_root: bool) -> None:
         """Make the links below these groups again; those whose target is missing are left out."""
-        node = self._target._index.node
+        node = self._target.v_index.node
         for group in (*((self._source,) if include_root else ()), *groups):
             own_group = node(group.v_full_name)
             for name, linked in group._links.items():

@@ -40,7 +40,7 @@ def explore(traj: Trajectory, build_dict: Any) -> None:
         for parameter, values in values_of:
             parameter.f_unlock()
             parameter._explore(values)
-            traj._explored_parameters[parameter.v_full_name] = parameter
+            traj.v_exploration.parameters[parameter.v_full_name] = parameter
             if traj._full_copy:
                 parameter.v_full_copy = True
         length = _common_length(traj)
@@ -51,7 +51,7 @@ def expand(
     traj: Trajectory, build_dict: Any, fail_safe: bool = True, skip_existing: bool = False
 ) -> None:
     """Append values to the ranges; see :meth:`Trajectory.f_expand`."""
-    if not traj._explored_parameters:
+    if not traj.v_exploration.parameters:
         explore(traj, build_dict)
         return
     named_values = as_build_dict(build_dict)
@@ -81,7 +81,7 @@ def expand(
     for parameter in parameters:
         if parameter._stored:
             # What is on disk ends too early; the next store replaces it.
-            traj._outdated_in_storage.add(parameter.v_full_name)
+            traj.v_exploration.outdated.add(parameter.v_full_name)
             parameter._stored = False
 
 
@@ -92,13 +92,13 @@ def shrink(traj: Trajectory, force: bool = False) -> None:
             f"Trajectory `{traj.v_name}` is stored; shrinking it in memory would not shrink it "
             f"on disk. Pass `force=True` if you mean it."
         )
-    if not traj._explored_parameters:
+    if not traj.v_exploration.parameters:
         return
-    for parameter in traj._explored_parameters.values():
-        if parameter is not None and parameter.f_has_range():
+    for parameter in traj.v_exploration.loaded():
+        if parameter.f_has_range():
             parameter.f_unlock()
             parameter._shrink()
-    traj._explored_parameters.clear()
+    traj.v_exploration.parameters.clear()
     traj.v_runs.leave()
     traj.v_runs.reset(1)
 
@@ -123,15 +123,15 @@ def _rolled_back_on_failure(
         (parameter, _range_of(parameter), parameter.v_explored, parameter.v_locked)
         for parameter in parameters
     ]
-    explored = dict(traj._explored_parameters)
+    explored = dict(traj.v_exploration.parameters)
     table = traj.v_runs.table
     try:
         yield
     except BaseException:
         for parameter, values, was_explored, was_locked in states:
             _restore_range(parameter, values, was_explored, was_locked)
-        traj._explored_parameters.clear()
-        traj._explored_parameters.update(explored)
+        traj.v_exploration.parameters.clear()
+        traj.v_exploration.parameters.update(explored)
         if traj.v_runs.table is not table:
             traj.v_runs.table = table
         raise
@@ -168,7 +168,7 @@ def _common_length(traj: Trajectory) -> int:
     """
     lengths = {
         full_name: parameter.f_get_range_length()
-        for full_name, parameter in traj._explored_parameters.items()
+        for full_name, parameter in traj.v_exploration.parameters.items()
         if parameter is not None and parameter.f_has_range()
     }
     if len(set(lengths.values())) > 1:
@@ -180,7 +180,7 @@ def _common_length(traj: Trajectory) -> int:
 
 
 def _check_same_parameters(traj: Trajectory, values_of: Mapping[str, Any]) -> None:
-    explored = traj._explored_parameters
+    explored = traj.v_exploration.parameters
     if values_of.keys() != explored.keys():
         listing = ", ".join(f"`{name}`" for name in explored)
         raise PypetTypeError(

@@ -50,7 +50,7 @@ def set_run(traj: TrajectoryState, name_or_idx: str | int | None) -> None:
 
 def set_explored_parameters(traj: TrajectoryState, idx: int) -> None:
     """Let every loaded explored parameter show its value of run `idx`."""
-    for full_name, parameter in traj._explored_parameters.items():
+    for full_name, parameter in traj.v_exploration.parameters.items():
         if parameter is None:
             continue
         if parameter.f_has_range():
@@ -67,9 +67,8 @@ def set_explored_parameters(traj: TrajectoryState, idx: int) -> None:
 def restore_default(traj: TrajectoryState) -> None:
     """Leave the run context; explored parameters show their defaults again."""
     traj.v_runs.leave()
-    for parameter in traj._explored_parameters.values():
-        if parameter is not None:
-            parameter._restore_default()
+    for parameter in traj.v_exploration.loaded():
+        parameter._restore_default()
 
 
 def iter_runs(
@@ -224,7 +223,7 @@ def short_hexsha(traj: TrajectoryState) -> str:
 def parameter_summary(traj: TrajectoryState) -> str:
     """Current values of the explored parameters, for the eye: ``x: 3,   y: 0.5``."""
     text = ""
-    for full_name, parameter in traj._explored_parameters.items():
+    for full_name, parameter in traj.v_exploration.parameters.items():
         if parameter is None:
             continue
         name = parameter.v_name
@@ -248,8 +247,13 @@ def prepare_experiment(traj: TrajectoryState) -> None:
         If a parameter was preset and never added.
     """
     presetting.check_none_left(traj)
-    lock_filled(traj._index.branches["parameters"])
-    lock_filled(traj._index.branches["derived_parameters"])
+    lock_filled(traj.v_index.branches["parameters"])
+    lock_filled(traj.v_index.branches["derived_parameters"])
+
+
+def set_environment(traj: TrajectoryState, name: str, hexsha: str) -> None:
+    """Let a trajectory know by which environment it is run."""
+    traj._environment_name, traj._environment_hexsha = name, hexsha
 
 
 def lock_filled(parameters: Mapping[str, Any]) -> None:

@@ -39,35 +39,35 @@ class OldNames(TrajectoryState):
 
     @property
     def _parameters(self) -> dict[str, Any]:
-        return self._index.branches["parameters"]
+        return self.v_index.branches["parameters"]
 
     @property
     def _config(self) -> dict[str, Any]:
-        return self._index.branches["config"]
+        return self.v_index.branches["config"]
 
     @property
     def _derived_parameters(self) -> dict[str, Any]:
-        return self._index.branches["derived_parameters"]
+        return self.v_index.branches["derived_parameters"]
 
     @property
     def _results(self) -> dict[str, Any]:
-        return self._index.branches["results"]
+        return self.v_index.branches["results"]
 
     @property
     def _other_leaves(self) -> dict[str, Any]:
-        return self._index.other_leaves
+        return self.v_index.other_leaves
 
     @property
     def _all_groups(self) -> dict[str, Any]:
-        return self._index.groups
+        return self.v_index.groups
 
     @property
     def _linked_by(self) -> dict[str, Any]:
-        return self._index.linked_by
+        return self.v_index.linked_by
 
     @property
     def _run_parent_groups(self) -> dict[str, Any]:
-        return self._index.run_parents
+        return self.v_index.run_parents
 
     def _make_single_run(self) -> None:
         """Enter run mode at the current run."""

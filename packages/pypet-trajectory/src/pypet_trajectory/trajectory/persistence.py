@@ -63,7 +63,7 @@ def store(traj: TrajectoryState, only_init: bool, store_data: int, max_depth: in
             store_data=store_data,
             max_depth=max_depth,
         )
-    traj._outdated_in_storage.clear()
+    traj.v_exploration.outdated.clear()
     traj._stored = True
     traj.v_runs.table.mark_stored()
 
@@ -72,11 +72,9 @@ def _outdated(traj: TrajectoryState) -> list[Request]:
     """Requests to replace parameters in the store whose range grew since they were stored."""
     if not traj._stored:
         return []
-    outdated = [traj._explored_parameters.get(name) for name in sorted(traj._outdated_in_storage)]
     return [
         (constants.LEAF, parameter, (), {"store_data": OVERWRITE_DATA})
-        for parameter in outdated
-        if parameter is not None
+        for parameter in traj.v_exploration.grown()
     ]
 
 
@@ -149,8 +147,8 @@ def _keep_known_runs(traj: Trajectory, known: RunTable, with_run_information: bo
 
 def _explores_beyond(traj: Trajectory, length: int) -> bool:
     return any(
-        parameter is not None and parameter.f_has_range() and len(parameter) > length
-        for parameter in traj._explored_parameters.values()
+        parameter.f_has_range() and len(parameter) > length
+        for parameter in traj.v_exploration.loaded()
     )
 
 
@@ -232,10 +230,10 @@ def store_items(
     if not requests:
         raise PypetValueError("None of the items given can be stored; nothing was done.")
     for _, node, _, options in requests:
-        if node.v_full_name in traj._outdated_in_storage:
+        if node.v_full_name in traj.v_exploration.outdated:
             options.setdefault("store_data", OVERWRITE_DATA)
     service_of(traj).store(constants.LIST, requests, trajectory_name=traj.v_name)
-    traj._outdated_in_storage.difference_update(node.v_full_name for _, node, _, _ in requests)
+    traj.v_exploration.outdated.difference_update(node.v_full_name for _, node, _, _ in requests)
 
 
 def load_items(
@@ -267,7 +265,7 @@ def delete_items(
     for _, node, _, options in requests:
         if not options.get("delete_only"):
             _mark_deleted(node, bool(options.get("recursive")))
-            traj._outdated_in_storage.discard(node.v_full_name)
+            traj.v_exploration.outdated.discard(node.v_full_name)
         if remove_from_trajectory:
             remove_node(traj, node, recursive=bool(options.get("recursive")))
 

@@ -26,7 +26,7 @@ def preset(
         If there is such a node already.
     """
     full_name = name if name.startswith(f"{branch}.") else f"{branch}.{name}"
-    if traj._index.node(full_name) is not None:
+    if traj.v_index.node(full_name) is not None:
         raise PypetValueError(
             f"`{full_name}` is in trajectory `{traj.v_name}` already, presetting comes too late. "
             f"Set its value instead."

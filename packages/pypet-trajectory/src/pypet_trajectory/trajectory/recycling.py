@@ -27,6 +27,7 @@ from pypet_trajectory.leaves.pickle_result import PickleResult
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.leaves.sparse_parameter import SparseParameter
 from pypet_trajectory.leaves.sparse_result import SparseResult
+from pypet_trajectory.runs.exploration import Exploration
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
     DerivedParameterGroup,
@@ -69,9 +70,8 @@ _LEAF_STATE = (
 #: Attributes of a trajectory that a run may change in place, and what they are.
 _CONTAINERS: dict[str, Any] = {
     "_dynamic_imports": list,
-    "_explored_parameters": dict,
+    "_exploration": Exploration,
     "_changed_default_parameters": dict,
-    "_outdated_in_storage": set,
 }
 #: Attributes that whoever restores a trajectory sets anyway.
 _SET_ANYWAY = ("_runs", "_storage_service")
@@ -109,7 +109,7 @@ class Recyclable:
     )
 
     def __init__(self, traj: Trajectory) -> None:
-        index = traj._index
+        index = traj.v_index
         if index.link_names or traj._has_annotations:
             raise NotRecyclableError("links, or annotations of the trajectory itself")
         self._traj = traj
@@ -159,7 +159,7 @@ class Recyclable:
         """Let go of all nodes that the trajectory remembers besides its tree; returns them."""
         remembered = {name: getattr(self._traj, name) for name in _CONTAINERS}
         remembered["_runs"] = vars(self._traj).pop("_runs", None)
-        self._traj._index.answers.clear()
+        self._traj.v_index.answers.clear()
         for name, make in _CONTAINERS.items():
             _set(self._traj, name, make())
         return remembered
@@ -177,7 +177,7 @@ class Recyclable:
         _set(traj, "_stored", stored)
         _set(traj, "_own_logger", logger)
         _set(traj, "_own_annotations", Annotations())
-        run_parents = traj._index.run_parents
+        run_parents = traj.v_index.run_parents
         run_parents.clear()
         run_parents.update(self._run_parents)
 
@@ -187,7 +187,7 @@ class Recyclable:
         return [*counted, sys.getrefcount(self._traj)]
 
     def _has_same_nodes(self) -> bool:
-        index = self._traj._index
+        index = self._traj.v_index
         return (
             not index.link_names
             and _identical(index.leaves, self._leaves)

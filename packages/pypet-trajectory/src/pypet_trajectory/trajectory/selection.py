@@ -47,7 +47,7 @@ def get_from_runs(
     dummy = traj.f_wildcard("$", -1)
     found: OrderedDict[Any, Any] = OrderedDict()
     with _restored_run_context(traj), reading_session(traj) if auto_load else nullcontext():
-        parents = list(traj._index.run_parents.values())
+        parents = list(traj.v_index.run_parents.values())
         if auto_load:
             parents += _stored_parents(traj)
         groups_of = _all_parents(traj, parents) if auto_load else _run_groups(traj, parents)
@@ -192,7 +192,7 @@ def _stored_parents(traj: Trajectory) -> list[NNGroupNode]:
     service = traj._storage_service
     if not (traj._stored and isinstance(service, SupportsRunLeaves)):
         return []
-    known = traj._index.run_parents
+    known = traj.v_index.run_parents
     return [
         traj.f_load_child(name, load_data=LOAD_SKELETON)
         for name in service.run_parents(traj)
@@ -207,8 +207,8 @@ def _restored_run_context(traj: Trajectory) -> Iterator[None]:
         yield
     finally:
         traj.v_runs.idx, traj.v_runs.name = idx, name
-        for parameter in traj._explored_parameters.values():
-            if parameter is None or not parameter.f_has_range():
+        for parameter in traj.v_exploration.loaded():
+            if not parameter.f_has_range():
                 continue
             if idx == -1:
                 parameter._restore_default()

@@ -129,7 +129,7 @@ class Snapshot:
         full_copy = traj._full_copy if full_copy is None else bool(full_copy)
         ranges = {
             full_name: parameter._explored_range
-            for full_name, parameter in traj._explored_parameters.items()
+            for full_name, parameter in traj.v_exploration.parameters.items()
             if isinstance(getattr(parameter, "_explored_range", None), CompactRange)
             and len(parameter._explored_range)
         }
@@ -207,7 +207,7 @@ class Snapshot:
 
     def _go_to(self, traj: Trajectory, idx: int) -> None:
         traj.v_runs.go_to(idx)
-        for full_name, parameter in traj._explored_parameters.items():
+        for full_name, parameter in traj.v_exploration.parameters.items():
             values = self._ranges.get(full_name)
             if values is None:
                 if parameter is not None and parameter.f_has_range():
@@ -240,7 +240,7 @@ def _ranges_in_pickles(traj: Trajectory, ranges: Collection[str]) -> Iterator[No
     """Let explored parameters that keep their ranges in a way of their own pickle these."""
     own = [
         parameter
-        for full_name, parameter in traj._explored_parameters.items()
+        for full_name, parameter in traj.v_exploration.parameters.items()
         if parameter is not None and full_name not in ranges and not parameter.v_full_copy
     ]
     try:

@@ -22,6 +22,7 @@ from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.naming.names import check_trajectory_name, members_of
 from pypet_trajectory.naming.wildcards import RUN_WILDCARD, WildcardFunctions
+from pypet_trajectory.runs.exploration import Exploration
 from pypet_trajectory.runs.state import Runs
 from pypet_trajectory.runs.table import RunTable, format_time
 from pypet_trajectory.trajectory import copying, lifecycle, persistence, settings
@@ -75,10 +76,8 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         self._standard_result: type = Result
         self._standard_leaf: type = Result
         self._full_copy = False
-        self._explored_parameters: MutableMapping[str, Any] = {}
+        self._exploration = Exploration()
         self._changed_default_parameters: MutableMapping[str, Any] = {}
-        # Explored parameters whose range on disk ends too early.
-        self._outdated_in_storage: set[str] = set()
         self._runs = Runs(RunTable(1), WildcardFunctions(wildcard_functions))
         self._nn_interface = TreeIndex(self)  # type: ignore[arg-type]  # has all of TreeRoot
         if dynamic_imports is not None:
@@ -207,7 +206,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
     @not_in_run
     def v_full_copy(self, full_copy: object) -> None:
         self._full_copy = bool(full_copy)
-        for parameter in self._explored_parameters.values():
+        for parameter in self._exploration.parameters.values():
             if parameter is not None:
                 parameter.v_full_copy = self._full_copy
 
@@ -222,7 +221,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
             If a synonym is in use already.
         """
         self._runs.wildcards.add(func_dict)
-        self._index.answers.clear()  # what was a plain name may be a wildcard now
+        self.v_index.answers.clear()  # what was a plain name may be a wildcard now
 
     def f_wildcard(self, wildcard: str = RUN_WILDCARD, run_idx: int | None = None) -> str:
         """What a wildcard stands for.
@@ -269,6 +268,11 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         return self._runs
 
     @property
+    def v_exploration(self) -> Exploration:
+        """Which parameters are explored."""
+        return self._exploration
+
+    @property
     def v_crun(self) -> str | None:
         """Name of the current run, ``None`` for none; setting it is :meth:`f_set_crun`."""
         return self._runs.name
@@ -288,27 +292,27 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
         ValueError
             If `fast_access` is asked for the live dictionary (``copy=False``).
         """
-        return _leaf_dict(self._index.branches["parameters"], fast_access, copy)
+        return _leaf_dict(self.v_index.branches["parameters"], fast_access, copy)
 
     def f_get_config(self, fast_access: bool = False, copy: bool = True) -> dict[str, Any]:
         """All config parameters by full name; see :meth:`f_get_parameters`."""
-        return _leaf_dict(self._index.branches["config"], fast_access, copy)
+        return _leaf_dict(self.v_index.branches["config"], fast_access, copy)
 
     def f_get_derived_parameters(
         self, fast_access: bool = False, copy: bool = True
     ) -> dict[str, Any]:
         """All derived parameters by full name; see :meth:`f_get_parameters`."""
-        return _leaf_dict(self._index.branches["derived_parameters"], fast_access, copy)
+        return _leaf_dict(self.v_index.branches["derived_parameters"], fast_access, copy)
 
     def f_get_results(self, fast_access: bool = False, copy: bool = True) -> dict[str, Any]:
         """All results by full name; see :meth:`f_get_parameters`."""
-        return _leaf_dict(self._index.branches["results"], fast_access, copy)
+        return _leaf_dict(self.v_index.branches["results"], fast_access, copy)
 
     def f_get_explored_parameters(
         self, fast_access: bool = False, copy: bool = True
     ) -> dict[str, Any]:
         """Explored parameters by full name, ``None`` for those not in memory."""
-        return _leaf_dict(self._explored_parameters, fast_access, copy)
+        return _leaf_dict(self._exploration.parameters, fast_access, copy)
 
     def f_to_dict(  # type: ignore[override]
         self,
@@ -345,7 +349,7 @@ class TrajectoryState(DerivedParameterGroup, ResultGroup, ParameterGroup, Config
                 "`copy=False` asks for the live dictionary of leaves by full name; it cannot be "
                 "combined with `fast_access`, `short_names` or `nested`."
             )
-        return self._index.leaves
+        return self.v_index.leaves
 
     # ----------------------------------------------------------- pickling and copying
 

@@ -448,18 +448,18 @@ class Trajectory(OldNames):
     @not_in_run
     def f_is_empty(self) -> bool:
         """Whether there are no leaves besides config."""
-        index = self._index
+        index = self.v_index
         return len(index.leaves) == len(index.branches["config"])
 
     @not_in_run
     def f_lock_parameters(self) -> None:
         """Lock all parameters that hold a value."""
-        lifecycle.lock_filled(self._index.branches["parameters"])
+        lifecycle.lock_filled(self.v_index.branches["parameters"])
 
     @not_in_run
     def f_lock_derived_parameters(self) -> None:
         """Lock all derived parameters that hold a value."""
-        lifecycle.lock_filled(self._index.branches["derived_parameters"])
+        lifecycle.lock_filled(self.v_index.branches["derived_parameters"])
 
     @kwargs_api_change("remove_empty_groups")
     def f_remove_item(self, item: Any, recursive: bool = False) -> None:

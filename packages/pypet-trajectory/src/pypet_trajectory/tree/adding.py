@@ -118,7 +118,7 @@ def add(
     PypetTypeError
         If node and place do not fit, or a run adds parameters or configuration.
     """
-    index = group._index
+    index = group.v_index
     new = read_arguments(args, kwargs)
     root = index.root
     path = [
@@ -172,7 +172,7 @@ def add_from_storage(
     PypetAttributeError
         If something of that name exists, or the path leads through a leaf or a link.
     """
-    index = group._index
+    index = group.v_index
     new = read_arguments(args, kwargs)
     path = new.name.split(".")
     place = branch_of(group._branch or path[0])
@@ -210,7 +210,7 @@ def insert(
     """
     if name in parent._children:
         raise _occupied(parent, name)
-    index = parent._index
+    index = parent.v_index
     place = branch_of(parent._branch or name)
     full_name = f"{parent._full_name}.{name}" if parent._full_name else name
     root = index.root
@@ -270,9 +270,9 @@ def make_groups(group: NNGroupNode, path: list[str], place: Branch) -> NNGroupNo
         if child is None:
             cls = GROUP_CLASSES[place.name]
             for missing in path[depth:]:
-                root = group._index.root
+                root = group.v_index.root
                 node = construct(cls, _join(group, [missing]), root, (), {})
-                group = _register(group._index, group, node, place, presets=False)
+                group = _register(group.v_index, group, node, place, presets=False)
             return group
         if name in group._links:
             raise _behind_link(group, name)
@@ -291,7 +291,7 @@ def make_branch(root: NNGroupNode, name: str) -> bool:
     A single run cannot make the groups of parameters and configuration.
     """
     branch = BRANCHES[name]
-    if root._index.root.v_runs.inside and not branch.open_to_runs:
+    if root.v_index.root.v_runs.inside and not branch.open_to_runs:
         return False
     make_groups(root, [name], branch)
     return True
@@ -390,8 +390,8 @@ def _register(
         if presets and place is not RESULTS and node._full_name in marks:
             args, kwargs = marks.pop(node._full_name)
             node.f_set(*args, **kwargs)  # type: ignore[attr-defined]
-        if node._full_name in root._explored_parameters and node.v_is_parameter:  # type: ignore[attr-defined]
+        if node._full_name in root.v_exploration.parameters and node.v_is_parameter:  # type: ignore[attr-defined]
             node._explored = True  # type: ignore[attr-defined]
-            root._explored_parameters[node._full_name] = node
+            root.v_exploration.parameters[node._full_name] = node
     index.add(parent, node)
     return node

@@ -28,7 +28,7 @@ def assign(group: NNGroupNode, key: Any, value: Any) -> None:
     PypetTypeError
         If the leaf is locked or does not take the value.
     """
-    path = names.split(key, group._index.root.v_runs.wildcards)
+    path = names.split(key, group.v_index.root.v_runs.wildcards)
     if not isinstance(value, NNTreeNode):
         _set_value(lookup.get(group, key), value)
         return
@@ -39,7 +39,7 @@ def assign(group: NNGroupNode, key: Any, value: Any) -> None:
                 f"{key!r} leads through leaf `{above._full_name}`: only groups have children."
             )
         group = above
-    if group._index.holds(value):
+    if group.v_index.holds(value):
         links.add_link(group, path[-1], value)
     else:
         _add(group, path[-1], value)
@@ -60,7 +60,7 @@ def _set_value(node: Any, value: Any) -> None:
 
 
 def _add(group: NNGroupNode, key: str, node: NNTreeNode) -> None:
-    root = group._index.root
+    root = group.v_index.root
     name = names.translate(key, root.v_runs.wildcards, root.v_runs.idx)
     old_name = node._full_name
     # Both may be written with wildcards, `group['$'] = Result('$', 1)`.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def leaves_below(group: NNGroupNode, with_links: bool = True) -> Mapping[str, Any]:
     """Full name to leaf, for all leaves below a group; the live register for the root."""
-    index = group._index
+    index = group.v_index
     if group is index.root:
         return index.leaves
     return {

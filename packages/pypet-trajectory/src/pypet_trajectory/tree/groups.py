@@ -65,7 +65,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
             self._nn_interface = trajectory._nn_interface
 
     @property
-    def _index(self) -> TreeIndex:
+    def v_index(self) -> TreeIndex:
         """The index of the tree, which must exist."""
         index = self._nn_interface
         if index is None:
@@ -102,7 +102,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         return lookup.natural(self, name)
 
     def __getitem__(self, key: Any) -> Any:
-        root = self._index.root
+        root = self.v_index.root
         return lookup.get(
             self,
             key,
@@ -114,7 +114,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         )
 
     def __contains__(self, item: Any) -> bool:
-        root = self._index.root
+        root = self.v_index.root
         return lookup.contains(self, item, root._with_links, root._shortcuts, root._max_depth)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -233,7 +233,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         PypetTypeError
             If this is the root.
         """
-        index = self._index
+        index = self.v_index
         if index.root is self:
             raise PypetTypeError(f"Trajectory `{index.root._name}` is the root and has no parent.")
         return index.parent(self)
@@ -241,7 +241,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
     # ---------------------------------------------------------------- everything below
 
     def __iter__(self) -> Iterator[Any]:
-        return iteration.iterate(self, recursive=self._index.root._iter_recursive)
+        return iteration.iterate(self, recursive=self.v_index.root._iter_recursive)
 
     def f_iter_nodes(
         self,
@@ -316,7 +316,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
 
     def f_dir_data(self) -> list[str]:
         """Return the names of the children; with ``v_auto_load`` also of those not yet loaded."""
-        root = self._index.root
+        root = self.v_index.root
         if root._auto_load:
             try:
                 storage_calls.load_group(self, True, LOAD_SKELETON, 1)
@@ -423,7 +423,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         PypetValueError
             If this is the root and not `recursive`.
         """
-        index = self._index
+        index = self.v_index
         if index.root is not self:
             removal.remove_node(index, self, recursive, predicate)
         elif recursive:

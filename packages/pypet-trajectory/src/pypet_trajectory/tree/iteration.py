@@ -49,7 +49,7 @@ def iterate(
     if not recursive:
         max_depth = 1 if max_depth is None else min(max_depth, 1)
     if predicate is not None and not callable(predicate):
-        predicate = _in_runs(start._index.root, predicate)
+        predicate = _in_runs(start.v_index.root, predicate)
     return _levels(start, with_links, max_depth, predicate)
 
 
@@ -62,7 +62,7 @@ def _levels(
     start: NNGroupNode, with_links: bool, max_depth: int | None, predicate: Predicate | None
 ) -> Iterator[Any]:
     # Without links every node has one parent and needs no looking after.
-    seen = {start._full_name} if with_links and start._index.linked_by else None
+    seen = {start._full_name} if with_links and start.v_index.linked_by else None
     level, depth = [start], 0
     while level and (max_depth is None or depth < max_depth):
         depth += 1

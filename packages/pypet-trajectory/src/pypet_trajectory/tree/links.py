@@ -32,7 +32,7 @@ def add_link(
     PypetAttributeError
         If the name is taken, or the node to link to is not found.
     """
-    index = group._index
+    index = group.v_index
     root = index.root
     if isinstance(name_or_item, str):
         name, target = name_or_item, full_name_or_item
@@ -85,7 +85,7 @@ def add_link_from_storage(group: NNGroupNode, name: str, target: NNTreeNode) -> 
         If `name` is taken by something else.
     """
     if name not in group._children:
-        group._index.add_link(group, name, target)
+        group.v_index.add_link(group, name, target)
     elif group._links.get(name) is not target:
         raise PypetAttributeError(
             f"The stored link `{name}` below {group._title} points to "
@@ -102,14 +102,14 @@ def remove_link(group: NNGroupNode, name: str) -> None:
     PypetValueError
         If there is no such link.
     """
-    root = group._index.root
+    root = group.v_index.root
     translated = names.translate(name, root.v_runs.wildcards, root.v_runs.idx)
     if translated not in group._links:
         raise PypetValueError(
             f"{group._title} has no link called {translated!r}. Its links are "
             f"{sorted(group._links) or 'none'}."
         )
-    group._index.remove_link(group, translated)
+    group.v_index.remove_link(group, translated)
 
 
 def _check_target(index: TreeIndex, name: str, target: Any) -> None:

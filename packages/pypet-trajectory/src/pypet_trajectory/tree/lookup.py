@@ -46,7 +46,7 @@ def natural(start: NNGroupNode, name: str) -> Any:
     PypetAttributeError
         If there is no such node, or several at the same depth.
     """
-    index = start._index
+    index = start.v_index
     root = index.root
     node = _get_node(
         start, name, root._with_links, root._shortcuts, root._max_depth, root._auto_load
@@ -120,7 +120,7 @@ def contains(
         node = find(start, item, with_links, shortcuts, max_depth)
     except AttributeError:
         return False
-    return node is not None and node is not start._index.root  # which `''` stands for
+    return node is not None and node is not start.v_index.root  # which `''` stands for
 
 
 def get_all(
@@ -131,7 +131,7 @@ def get_all(
     With `shortcuts` the components must occur in the path in this order, the last one at its
     end; without, the path must end with them. Links are not followed.
     """
-    index = start._index
+    index = start.v_index
     path = next(translations(start, key))
     found = []
     for node in index.names.of(path[-1]):
@@ -193,7 +193,7 @@ def locate(
     """Like `find`, for components that are translated already."""
     if max_depth is not None and len(path) > max_depth:
         return None
-    index = start._index
+    index = start.v_index
     if start is index.root:
         if path == [""]:
             return index.node("")
@@ -223,7 +223,7 @@ def translations(start: NNGroupNode, key: Any) -> Iterator[list[str]]:
     PypetAttributeError
         If `key` is nothing that could be a name.
     """
-    root = start._index.root
+    root = start.v_index.root
     wildcards, idx = root.v_runs.wildcards, root.v_runs.idx
     path = names.split(key, wildcards)
     yield [names.translate(name, wildcards, idx) for name in path]
@@ -365,7 +365,7 @@ def _get_node(
 
 def _get_or_load(start: NNGroupNode, key: Any, shortcuts: bool, max_depth: int | None) -> Any:
     """Find a node or load it, first for the current run and then for the dummy run."""
-    root = start._index.root
+    root = start.v_index.root
     first: Exception | None = None
     for path in translations(start, key):
         try:
@@ -390,12 +390,16 @@ def _load_path(start: NNGroupNode, path: list[str]) -> NNTreeNode | None:
     storage_calls.load_child(start, ".".join(path))
     node = _walk(start, path, with_links=True)
     if node is not None:
-        _set_to_current_run(start._index.root, node)
+        _set_to_current_run(start.v_index.root, node)
     return node
 
 
 def _set_to_current_run(root: Any, node: Any) -> None:
-    if root.v_runs.idx >= 0 and node._full_name in root._explored_parameters and node.f_has_range():
+    if (
+        root.v_runs.idx >= 0
+        and node._full_name in root.v_exploration.parameters
+        and node.f_has_range()
+    ):
         node._set_parameter_access(root.v_runs.idx)
 
 
@@ -413,7 +417,7 @@ def _path_below(start: NNGroupNode, node: NNTreeNode) -> list[str]:
 
 
 def _contains_node(start: NNGroupNode, node: NNTreeNode, max_depth: int | None) -> bool:
-    index = start._index
+    index = start.v_index
     if node is start or node is index.root or not node._full_name or not index.holds(node):
         return False
     below = _path_below(start, node)
@@ -434,7 +438,7 @@ def _occurs(path: list[str], below: list[str]) -> bool:
 def _check_depth(start: NNGroupNode, key: Any, shortcuts: bool, max_depth: int | None) -> None:
     if max_depth is None or not shortcuts:
         return
-    length = len(names.split(key, start._index.root.v_runs.wildcards))
+    length = len(names.split(key, start.v_index.root.v_runs.wildcards))
     if length > max_depth:
         raise PypetValueError(
             f"{key!r} has {length} components and cannot be found at a depth of at most "
@@ -453,7 +457,7 @@ def _not_unique(
 
 
 def _not_found(start: NNGroupNode, key: Any) -> NodeNotFoundError:
-    index = start._index
+    index = start.v_index
     path = next(translations(start, key))
     name = ".".join(path)
     known = (index.names, index.link_names, BRANCHES)

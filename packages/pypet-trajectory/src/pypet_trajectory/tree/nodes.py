@@ -30,6 +30,11 @@ def is_writable(member: object) -> bool:
     )
 
 
+def mark_stored(node: Any, stored: bool = True) -> None:
+    """Let a node know that a storage service has stored it, or has not after all."""
+    _set(node, "_stored", stored)
+
+
 class KnowsTrajectory:
     """Declares that a node class takes the trajectory as second constructor argument.
 

@@ -33,7 +33,7 @@ def remove_child(
     PypetTypeError
         If the child is a group with children and not `recursive`.
     """
-    root = group._index.root
+    root = group.v_index.root
     translated = names.translate(name, root.v_runs.wildcards, root.v_runs.idx)
     child = group._children.get(translated)
     if child is None:
@@ -42,9 +42,9 @@ def remove_child(
             "removed. Only direct children are; there are no shortcuts here."
         )
     if translated in group._links:
-        group._index.remove_link(group, translated)
+        group.v_index.remove_link(group, translated)
     else:
-        remove_node(group._index, child, recursive, predicate)
+        remove_node(group.v_index, child, recursive, predicate)
 
 
 def remove_node(
@@ -95,13 +95,13 @@ def remove_leaf(index: TreeIndex, leaf: NNTreeNode) -> None:
     index.remove(leaf)
     root = index.root
     full_name = leaf._full_name
-    if root._explored_parameters.get(full_name) is leaf:
+    if root.v_exploration.parameters.get(full_name) is leaf:
         if root._stored or root.v_runs.inside:
             # A storage still knows the range, and so do the other runs: their number stands.
-            root._explored_parameters[full_name] = None
+            root.v_exploration.parameters[full_name] = None
             return
-        del root._explored_parameters[full_name]
-        if not root._explored_parameters:
+        del root.v_exploration.parameters[full_name]
+        if not root.v_exploration.parameters:
             root._remove_exploration()
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pypet_trajectory.api.service import StorageService
+    from pypet_trajectory.runs.exploration import Exploration
     from pypet_trajectory.runs.state import Runs
     from pypet_trajectory.tree.index import TreeIndex
     from pypet_trajectory.tree.nodes import NNLeafNode
@@ -70,16 +71,20 @@ class TreeRoot(Protocol):
 
     #: Everything the tree knows about its nodes.
     _nn_interface: TreeIndex
-    #: Full name to explored parameter, or to None if it is not in the tree. Adding a leaf of
-    #: such a name fills the entry. Removing the leaf sets it to None if the trajectory is
-    #: stored or in a run, and drops it otherwise.
-    _explored_parameters: MutableMapping[str, NNLeafNode | None]
     #: Presets: full name to the arguments for ``f_set``; consumed when the leaf is added.
     _changed_default_parameters: MutableMapping[str, tuple[tuple[Any, ...], dict[str, Any]]]
 
     @property
     def v_runs(self) -> Runs:
         """The runs, with the wildcards; the tree writes to what was added during one."""
+
+    @property
+    def v_exploration(self) -> Exploration:
+        """Explored parameters. Adding a leaf of such a name fills the entry.
+
+        Removing the leaf sets it to ``None`` if the trajectory is stored or in a run, and drops
+        it otherwise.
+        """
 
     @property
     def _logger(self) -> logging.Logger:

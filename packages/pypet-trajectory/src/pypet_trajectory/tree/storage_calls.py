@@ -57,7 +57,7 @@ def store_group(
     group: NNGroupNode, recursive: bool, store_data: int, max_depth: int | None
 ) -> None:
     """Store a group, with everything below if `recursive`."""
-    root = group._index.root
+    root = group.v_index.root
     service_of(root).store(
         GROUP,
         group,
@@ -72,7 +72,7 @@ def store_child(
     group: NNGroupNode, path: str, recursive: bool, store_data: int, max_depth: int | None
 ) -> None:
     """Store the groups along a path and the node at its end."""
-    root = group._index.root
+    root = group.v_index.root
     service_of(root).store(
         TREE,
         group,
@@ -86,7 +86,7 @@ def store_child(
 
 def load_group(group: NNGroupNode, recursive: bool, load_data: int, max_depth: int | None) -> None:
     """Load comment and annotations of a group, and everything below if `recursive`."""
-    root = group._index.root
+    root = group.v_index.root
     service_of(root).load(
         GROUP,
         group,
@@ -111,7 +111,7 @@ def load_child(
     DataNotInStorageError
         If there is nothing of this path.
     """
-    root = group._index.root
+    root = group.v_index.root
     service_of(root).load(
         TREE,
         group,

@@ -26,7 +26,7 @@ def near_nodes(group: NNGroupNode, name: str) -> str:
     For names with the prefixes ``f_`` and ``v_`` the members of the group are compared,
     otherwise its children and then all names of the tree.
     """
-    return near_members(type(group), name, chain(group._children, group._index.names))
+    return near_members(type(group), name, chain(group._children, group.v_index.names))
 
 
 def near_members(cls: type, name: str, others: Iterable[str] = ()) -> str:

@@ -20,6 +20,9 @@ from pypet_multiproc.writer.files import held
 from pypet_trajectory import constants
 from pypet_trajectory.api.service import checkpoint
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
+from pypet_trajectory.logger import module_logger
+
+_logger = module_logger(__name__)
 
 
 @dataclass
@@ -205,7 +208,7 @@ def _bring_up_to_date(folder: Any, state: Any, trajectory: Any) -> None:
         filename = _storage_file(trajectory)
         if filename is None:
             raise
-        trajectory._logger.warning(
+        _logger.warning(
             "`%s` cannot be read (%s: %s) and is rebuilt from its copy and the recorded runs.",
             filename,
             type(error).__name__,
@@ -224,8 +227,8 @@ def _bring_up_to_date(folder: Any, state: Any, trajectory: Any) -> None:
             with held(service):
                 folder.replay(service, only=missing)
     state.update_run_table(trajectory.v_runs.table)
-    for parameter in trajectory._explored_parameters.values():
-        if parameter is not None and parameter.f_get_range_length() < len(trajectory):
+    for parameter in trajectory.v_exploration.loaded():
+        if parameter.f_get_range_length() < len(trajectory):
             # It was expanded after the snapshot was taken.
             parameter.f_unlock()
             trajectory.f_load_item(parameter, load_data=constants.OVERWRITE_DATA)

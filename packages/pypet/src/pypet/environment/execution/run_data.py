@@ -137,7 +137,7 @@ def drop_all_run_data(trajectory: Any) -> None:
 
 
 def _children(trajectory: Any) -> Iterator[tuple[int, str, Any]]:
-    for parent in list(trajectory._run_parent_groups.values()):
+    for parent in list(trajectory.v_index.run_parents.values()):
         for name, child in parent.f_get_children().items():
             if trajectory.v_runs.names.contains(name):
                 yield trajectory.v_runs.names.index(name), name, child

@@ -133,22 +133,20 @@ class ExperimentStore:
 
     def _grown(self) -> list[Any]:
         """Explored parameters whose ranges in the file are shorter than those in memory."""
-        traj = self._trajectory
-        grown = map(traj._explored_parameters.get, sorted(traj._outdated_in_storage))
-        return [parameter for parameter in grown if parameter is not None]
+        return list(self._trajectory.v_exploration.grown())
 
     def _unstored(self) -> Iterator[tuple[Any, ...]]:
         """Requests for what the fixed branches hold and the file does not."""
         options = {"recursive": True, "store_data": constants.STORE_DATA_SKIPPING}
         for branch in FIXED_BRANCHES:
-            group = self._trajectory._children.get(branch)
+            group = self._trajectory.f_get_children(copy=False).get(branch)
             if group is not None:
                 yield constants.GROUP, group, (), options
 
     def _others(self) -> Iterator[tuple[Any, ...]]:
         """Requests for everything outside the fixed branches, whose nodes may have grown."""
         traj = self._trajectory
-        for name in traj._children:
+        for name in traj.f_get_children(copy=False):
             if name not in FIXED_BRANCHES:
                 options = {"recursive": True, "store_data": constants.STORE_DATA}
                 yield constants.TREE, traj, (name,), options

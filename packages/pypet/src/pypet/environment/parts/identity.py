@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pypet_trajectory.runs.table import format_time
+from pypet_trajectory.trajectory import lifecycle
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,7 @@ class Identity:
 
     def mark(self, trajectory: Any) -> None:
         """Let a trajectory know by which environment it is run."""
-        trajectory._environment_hexsha = self.hexsha
-        trajectory._environment_name = self.name
+        lifecycle.set_environment(trajectory, self.name, self.hexsha)
 
 
 def digest(
