@@ -29,7 +29,7 @@ class Worked:
     def __init__(self, count):
         reading, self._writing = multiprocessing.Pipe(duplex=False)
         self.attempts = [Attempt(RunTask(idx), 1, idx) for idx in range(count)]
-        self.worker = Worker(process=None, tasks=None, results=FrameReader(reading), lifeline=None,
+        self.worker = Worker(process=None, tasks=None, results=FrameReader(reading), parent=None,
                              end=-1)  # fmt: skip
         self.worker.assigned.extend(self.attempts)
 

@@ -12,7 +12,7 @@ import pytest
 import tables
 
 from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager
-from pypet_storage_hdf5.backend.holders import holder_of
+from pypet_storage_hdf5.backend.open_files import opened_here
 from pypet_trajectory import load_trajectory
 from pypet_trajectory.exceptions import PickleRefusedError
 from pypet_trajectory.leaves.pickle_result import PickleResult
@@ -96,10 +96,10 @@ def test_another_thread_sees_the_last_checkpoint_of_a_held_file(held, load):
 def test_a_file_that_was_closed_is_held_by_nobody(new, path):
     traj = new()
     traj.f_store()
-    assert holder_of(path) is None
+    assert opened_here(path) is None
     with StorageContextManager(traj):
-        assert holder_of(path) is traj.v_storage_service.backend
-    assert holder_of(path) is None
+        assert opened_here(path) is traj.v_storage_service.backend
+    assert opened_here(path) is None
 
 
 def test_the_working_directory_may_change_while_a_file_is_held(tmp_path, monkeypatch):

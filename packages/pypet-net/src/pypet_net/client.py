@@ -268,7 +268,7 @@ class ReliableClient(ForkDetector):
         if self._refusals >= limit:
             raise ServerSilentError(
                 f"Nobody listens at '{self.url}' any more. The server has ended; if you did not "
-                "end it, look for its last words in the logs."
+                "end it, look at the end of its log."
                 if self._is_running
                 else f"Nobody listens at '{self.url}'. Is the server running, and is the address "
                 "the one it has told?"

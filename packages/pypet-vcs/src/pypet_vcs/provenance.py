@@ -146,7 +146,7 @@ def editable_folders() -> dict[str, str]:
 def add_provenance(traj: Any, provenance: Provenance, name: str = "provenance") -> None:
     """Add a record to a trajectory as ``config.<name>.*``.
 
-    Host, command and the like become one config entry each, for the eye; ``record`` holds the
+    Host, command and the like become one config entry each, to be read; ``record`` holds the
     whole as JSON for :meth:`Provenance.from_json`. Does nothing if the group is there already.
     """
     if traj.f_contains(f"config.{name}", shortcuts=False):

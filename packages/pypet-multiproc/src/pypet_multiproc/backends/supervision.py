@@ -10,7 +10,7 @@ are an error after a few of them.
     main process                                worker process
       tasks     ── batches of attempts ──►        one run after the other
       results   ◄─ ready, outcome, outcome ──
-      lifeline  ── (silence; "end"; EOF) ──►      a thread that ends the process
+      parent  ── (silence; "end"; EOF) ──►      a thread that ends the process
       process descriptor ◄─ readable when it has ended
 """
 
@@ -93,23 +93,23 @@ class Supervisor:
         self._started += 1
         tasks_there, tasks_here = self._context.Pipe(duplex=False)
         results_here, results_there = self._context.Pipe(duplex=False)
-        lifeline_there, lifeline_here = self._context.Pipe(duplex=False)
-        for connection in (tasks_here, results_here, lifeline_here):
+        parent_there, parent_here = self._context.Pipe(duplex=False)
+        for connection in (tasks_here, results_here, parent_here):
             keep_from_children(connection)
-        pipes = WorkerPipes(tasks_there, results_there, lifeline_there)
+        pipes = WorkerPipes(tasks_there, results_there, parent_there)
         process = self._context.Process(
             target=worker_main,
             args=(setup, pipes),
             name=None if name is None else name.format(n=self._started),
         )
         start_quietly(process)
-        for connection in (tasks_there, results_there, lifeline_there):
+        for connection in (tasks_there, results_there, parent_there):
             connection.close()
         worker = Worker(
             process=process,
             tasks=tasks_here,
             results=FrameReader(results_here),
-            lifeline=lifeline_here,
+            parent=parent_here,
             end=watch_end(process),
             assigned=deque(attempts),
             since=time.monotonic(),
@@ -183,7 +183,7 @@ class Supervisor:
         self.workers.remove(worker)
         pid = worker.pid
         worker.results.close()
-        worker.lifeline.close()
+        worker.parent.close()
         worker.dismiss()
         worker.process.close()
         ended = worker.ended(exitcode)

@@ -19,7 +19,7 @@ from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import RunError, WorkerStartError, describe
 from pypet_multiproc.model.serialization import NotPicklableError, dumps, explain
 from pypet_multiproc.model.tasks import Attempt
-from pypet_multiproc.processes.lifeline import END
+from pypet_multiproc.processes.parent_watchdog import END
 from pypet_multiproc.transport.channels import FrameReader
 from pypet_multiproc.workers.process import (
     BEGUN,
@@ -83,7 +83,7 @@ class Worker:
     #: Where outcomes come from.
     results: FrameReader
     #: Closing it, or ``END`` on it, ends the process.
-    lifeline: Any
+    parent: Any
     #: Readable when the process has ended.
     end: int
     #: What the worker has been given and not reported, in its order.
@@ -150,7 +150,7 @@ class Worker:
         self.kill_at = time.monotonic() + patience
         self.reason = reason
         try:
-            self.lifeline.send_bytes(END)
+            self.parent.send_bytes(END)
         except OSError:
             self.process.kill()
 

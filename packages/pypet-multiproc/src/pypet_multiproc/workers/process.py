@@ -23,7 +23,7 @@ from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import describe
 from pypet_multiproc.model.serialization import Packed
 from pypet_multiproc.model.tasks import Attempt
-from pypet_multiproc.processes import lifeline
+from pypet_multiproc.processes import parent_watchdog
 from pypet_multiproc.processes.interrupt import sigint_handling
 from pypet_multiproc.processes.niceness import apply_niceness
 from pypet_multiproc.transport.channels import send_frame
@@ -90,7 +90,7 @@ class WorkerPipes:
     #: Everything the worker says.
     results: Connection
     #: Ends with the main process.
-    lifeline: Connection
+    parent: Connection
 
 
 def worker_main(setup: WorkerSetup, pipes: WorkerPipes) -> None:
@@ -98,7 +98,7 @@ def worker_main(setup: WorkerSetup, pipes: WorkerPipes) -> None:
     # What was inherited is not looked at by the garbage collector, which would copy its pages.
     gc.freeze()
     wrapper = setup.service if isinstance(setup.service, MultiprocWrapper) else None
-    watcher = lifeline.watch(pipes.lifeline, wrapper.orphaned if wrapper else None)
+    watcher = parent_watchdog.watch(pipes.parent, wrapper.orphaned if wrapper else None)
     parent = os.getppid()
     _handle_signals(setup.graceful_exit)
     try:

@@ -31,7 +31,7 @@ from pypet_multiproc.model.failures import (
 from pypet_multiproc.model.serialization import Packed
 from pypet_multiproc.model.tasks import Attempt
 from pypet_multiproc.processes.interrupt import sigint_handling
-from pypet_multiproc.processes.lifeline import storing
+from pypet_multiproc.processes.parent_watchdog import storing
 from pypet_multiproc.processes.timeouts import time_limit
 from pypet_multiproc.wrapping.services import MultiprocWrapper
 from pypet_multiproc.writer.files import flush_file

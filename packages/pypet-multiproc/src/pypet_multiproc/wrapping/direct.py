@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import describe, storage_failure
-from pypet_multiproc.processes.lifeline import storing
+from pypet_multiproc.processes.parent_watchdog import storing
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.lock import LockWrapper
 from pypet_multiproc.writer.files import kept_open

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 from pypet_multiproc.model.experiment import RunOutcome
-from pypet_multiproc.processes.lifeline import storing
+from pypet_multiproc.processes.parent_watchdog import storing
 from pypet_multiproc.transport.locks import OwnerLock
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.deferral import Deferral

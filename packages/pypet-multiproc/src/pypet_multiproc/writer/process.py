@@ -23,7 +23,7 @@ from typing import Any
 from pypet_multiproc.model.failures import CleanUp, describe
 from pypet_multiproc.processes.garbage import GarbageInterval
 from pypet_multiproc.processes.interrupt import sigint_handling
-from pypet_multiproc.processes.lifeline import storing
+from pypet_multiproc.processes.parent_watchdog import storing
 from pypet_multiproc.transport.channels import Channel, FrameReader, can_send, send_frame
 from pypet_multiproc.transport.messages import DELTA, DONE, ROWS, Message, deliver
 from pypet_multiproc.transport.source import Incoming, MessageSource

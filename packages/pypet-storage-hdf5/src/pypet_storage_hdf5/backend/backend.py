@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pypet_storage_hdf5.backend.access import access_data, only_reads
-from pypet_storage_hdf5.backend.holders import hold, holder_of, release
 from pypet_storage_hdf5.backend.holding import Holding
 from pypet_storage_hdf5.backend.merging import copy_nodes
+from pypet_storage_hdf5.backend.open_files import opened_here, register, unregister
 from pypet_storage_hdf5.backend.reading import Reading
 from pypet_storage_hdf5.backend.replay import replay
 from pypet_storage_hdf5.backend.session import Session
@@ -100,7 +100,7 @@ class HDF5Backend(TreeBackend):
         #: What closes the file in the end, ``None`` for views and files that are borrowed.
         self._session: Session | Reading | None = None
         #: The back end that has the file open, if it is borrowed, see `holders`.
-        self._lender: HDF5Backend | None = None
+        self._shared_with: HDF5Backend | None = None
         self._holding = Holding() if holding is None else holding
         self._trajectory = ""
         self._layout: TreeLayout | None = None
@@ -117,7 +117,7 @@ class HDF5Backend(TreeBackend):
             **self.__dict__,
             "_file": None,
             "_session": None,
-            "_lender": None,
+            "_shared_with": None,
             "_trajectory": "",
             "_layout": None,
             "_summaries": None,
@@ -151,14 +151,14 @@ class HDF5Backend(TreeBackend):
 
         A file that this thread holds open for writing already is borrowed.
         """
-        lender = holder_of(self.location)
-        if lender is not None:
-            lender.flush()
-            self._file = lender.file.shared(self.settings, allow_pickle=self.allow_pickle)
-            self._lender = lender
+        other = opened_here(self.location)
+        if other is not None:
+            other.flush()
+            self._file = other.file.shared(self.settings, allow_pickle=self.allow_pickle)
+            self._shared_with = other
         elif writable:
             self._open_session()
-            hold(self.location, self)
+            register(self.location, self)
         else:
             reading = Reading(self.location, self.settings, self.allow_pickle, self._finish)
             self._session, self._file = reading, reading.file
@@ -227,8 +227,8 @@ class HDF5Backend(TreeBackend):
     @property
     def writing(self) -> Session | None:
         """The session that writes the file, also of the back end that it is borrowed from."""
-        if self._lender is not None:
-            return self._lender.writing
+        if self._shared_with is not None:
+            return self._shared_with.writing
         return self._session if isinstance(self._session, Session) else None
 
     def close(self) -> None:
@@ -239,7 +239,7 @@ class HDF5Backend(TreeBackend):
             try:
                 self.flush()
             finally:
-                self._file = self._lender = None
+                self._file = self._shared_with = None
                 self.deselect()
             return
         session = self._session
@@ -247,7 +247,7 @@ class HDF5Backend(TreeBackend):
             if isinstance(session, Session):
                 self.write_summaries()
         finally:
-            release(self)
+            unregister(self)
             self._session = self._file = None
             self.deselect()
             if isinstance(session, Session):
@@ -258,7 +258,7 @@ class HDF5Backend(TreeBackend):
     def abandon(self) -> None:
         """Close without storing anything that does not count as stored."""
         session, self._session, self._file = self._session, None, None
-        release(self)
+        unregister(self)
         self.deselect()
         if isinstance(session, Session):
             session.abandon()
@@ -275,8 +275,8 @@ class HDF5Backend(TreeBackend):
             self.write_summaries()
             self._unflushed = False
             session.commit(everything=buffers)
-            if self._lender is not None:
-                self._lender.forget()
+            if self._shared_with is not None:
+                self._shared_with.forget()
 
     def keep_open(self) -> None:
         """Let `flush` make things safe while the file stays open."""
@@ -510,7 +510,7 @@ class HDF5Backend(TreeBackend):
         """The same open file with a selection of its own."""
         twin = HDF5Backend(self.location, self.settings, self.title, allow_pickle=self.allow_pickle)
         twin._file = self.file
-        twin._lender = self._lender or self
+        twin._shared_with = self._shared_with or self
         return twin
 
     def at(self, location: str) -> HDF5Backend:

@@ -85,7 +85,7 @@ def journal_elsewhere(file: OpenFile, here: str) -> tuple[str, JournalState] | N
     return None
 
 
-def put_aside(folder: SessionFolder, shown: str) -> None:
+def quarantine(folder: SessionFolder, shown: str) -> None:
     """Give a folder whose journal belongs to another file a name that nothing looks for."""
     number = 1
     while os.path.lexists(aside := f"{folder.path}-kept-{number}"):

@@ -36,7 +36,7 @@ from pypet_storage_hdf5.backend.lineage import (
     AHEAD,
     OTHER,
     journal_elsewhere,
-    put_aside,
+    quarantine,
     relation,
     remove_adopted,
 )
@@ -217,7 +217,7 @@ class Session:
             return None
         if found == OTHER:
             self._copy.end()
-            put_aside(self._folder, self._shown)
+            quarantine(self._folder, self._shown)
             self._begin_in(self._locked_folder())
             return None
         return state

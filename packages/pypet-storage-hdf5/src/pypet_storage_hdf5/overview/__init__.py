@@ -1,1 +1,1 @@
-"""The ``overview`` group of a trajectory: meta data, run table, and tables for the eye."""
+"""The ``overview`` group of a trajectory: meta data, run table, and overview tables."""

@@ -1,4 +1,4 @@
-"""Tables for the eye: one row per leaf, or per comment, of a branch.
+"""Overview tables: one row per leaf, or per comment, of a branch.
 
 Nothing ever reads them back except the digests of comments. A row is added when a leaf is
 created, not when it changes, and deleting or merging leaves the rows alone. Invariant: a problem
@@ -63,7 +63,7 @@ _MAX_RANGE_VALUES = 351
 
 
 class Summaries:
-    """The tables for the eye of one trajectory, and the comments that are purged by them.
+    """The overview tables of one trajectory, and the comments that are purged by them.
 
     Parameters
     ----------

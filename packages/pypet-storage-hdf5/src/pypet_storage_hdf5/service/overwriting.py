@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from pypet_storage_hdf5.backend.lineage import belongs_to, put_aside
+from pypet_storage_hdf5.backend.lineage import belongs_to, quarantine
 from pypet_storage_hdf5.h5.file import HDF5FileError
 from pypet_storage_hdf5.safety.folder import FolderLockedError, locked
 from pypet_storage_hdf5.safety.turns import PATIENCE
@@ -34,6 +34,6 @@ def remove_file(location: str) -> None:
             if belongs_to(path, folder):
                 folder.dissolve()
             else:
-                put_aside(folder, location)
+                quarantine(folder, location)
     with suppress(FileNotFoundError):
         os.remove(location)

@@ -221,7 +221,7 @@ def short_hexsha(traj: TrajectoryState) -> str:
 
 
 def parameter_summary(traj: TrajectoryState) -> str:
-    """Current values of the explored parameters, for the eye: ``x: 3,   y: 0.5``."""
+    """Current values of the explored parameters in one line: ``x: 3,   y: 0.5``."""
     text = ""
     for full_name, parameter in traj.v_exploration.parameters.items():
         if parameter is None:

@@ -1,4 +1,4 @@
-"""Arguments that are set and have no effect in the company they keep.
+"""Arguments that are set and have no effect beside the others.
 
 Pypet 0.7 took them silently: whoever asked for a limit of memory together with a pool believed to
 have one. They are no errors, because scripts switch between ways to run by one argument, but the

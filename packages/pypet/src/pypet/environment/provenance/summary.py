@@ -1,4 +1,4 @@
-"""The last words of an experiment: what is done, what failed and why."""
+"""The summary of an experiment: what is done, what failed and why."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def watch(connection: Connection, orphaned: Callable[[], None] | None = None) ->
         Called before this process ends because the main process is gone.
     """
     thread = threading.Thread(
-        target=_watch, args=(connection, orphaned), name="lifeline", daemon=True
+        target=_watch, args=(connection, orphaned), name="parent watchdog", daemon=True
     )
     thread.start()
     return thread
