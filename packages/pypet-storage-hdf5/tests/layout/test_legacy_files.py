@@ -15,7 +15,7 @@ from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.trajectory import Trajectory
 from pypet_trajectory.tree.branch_groups import ParameterGroup
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 CASES = [
     (path.stem, name)
     for path in sorted(DATA.glob("*.json"))
