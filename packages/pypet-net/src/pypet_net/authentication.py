@@ -66,5 +66,5 @@ class Doorkeeper:
         )
 
     def close(self) -> None:
-        """Close the socket; nobody is let in any more."""
+        """Close the socket; no client is let in any more."""
         self.socket.close()

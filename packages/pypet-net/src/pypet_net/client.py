@@ -31,7 +31,7 @@ from pypet_trajectory.logger import HasLogger
 _inherited: list[Any] = []
 
 
-#: Seconds without an answer after which it is found out whether anybody listens at all. Longer
+#: Seconds without an answer after which it is found out whether a server listens at all. Longer
 #: than the second after which servers tell waiting clients that they still wait.
 _LOOK_AFTER = 1.2
 _LOOK_AGAIN = 0.3
@@ -83,7 +83,7 @@ class ReliableClient(ForkDetector):
     keys
         The client half of the server's :class:`~pypet_net.keys.SessionKeys`, if it has any.
     is_running
-        Whether the server is known to listen already. If nobody does, it has ended then, and is
+        Whether the server is known to listen already. If none does, it has ended then, and is
         not waited for.
     """
 
@@ -258,7 +258,7 @@ class ReliableClient(ForkDetector):
     def _check_listening(self) -> None:
         """Give up early on a server that is not there any more.
 
-        ZeroMQ connects again for ever and tells nobody, so this knocks at the port itself.
+        ZeroMQ connects again for ever and does not tell, so this knocks at the port itself.
         """
         if not _is_refused(self.url):
             self._refusals = 0
@@ -267,16 +267,16 @@ class ReliableClient(ForkDetector):
         limit = _REFUSALS_OF_KNOWN if self._is_running else _REFUSALS_OF_UNKNOWN
         if self._refusals >= limit:
             raise ServerSilentError(
-                f"Nobody listens at '{self.url}' any more. The server has ended; if you did not "
+                f"No server listens at '{self.url}' any more. The server has ended; if you did not "
                 "end it, look at the end of its log."
                 if self._is_running
-                else f"Nobody listens at '{self.url}'. Is the server running, and is the address "
-                "the one it has told?"
+                else f"No server listens at '{self.url}'. Is the server running, and is the "
+                "address the one it has told?"
             )
 
 
 def _is_refused(url: str) -> bool:
-    """Whether the host says that nobody listens at the address."""
+    """Whether the host says that no process listens at the address."""
     parts = urlsplit(url)
     if parts.scheme != "tcp" or parts.hostname is None or parts.port is None:
         return False

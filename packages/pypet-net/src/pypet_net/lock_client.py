@@ -40,7 +40,7 @@ class LockerClient(ReliableClient):
     With a server at this address, in any process::
 
         with LockerClient("tcp://127.0.0.1:7777") as lock:
-            ...  # nobody else is here
+            ...  # no other client is here
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class LockerClient(ReliableClient):
         return LockRequest(command, self.lock_name, self._identity.encode(), number).encode()
 
     def _withdraw(self) -> None:
-        """Leave the queue without waiting for an answer, for whoever stopped us is in a hurry."""
+        """Leave the queue without waiting for an answer, for a stop must be quick."""
         if self._socket is not None:
             self._send([b"withdrawn", b"", self._request(protocol.UNLOCK).encode()])
 

@@ -20,7 +20,7 @@ from pypet_net.lock_table import LockTable
 from pypet_net.protocol import ClientIdentity, LockRequest
 from pypet_net.server import Request, ZMQServer
 
-#: Seconds between two looks at the holders of locks that somebody waits for.
+#: Seconds between two looks at the holders of locks that a client waits for.
 _CHECK_INTERVAL = 0.1
 
 #: Seconds between two tests of a connection.
@@ -140,7 +140,7 @@ class LockerServer(ZMQServer):
         return presence is None or self._reply(presence.request, answer)
 
     def _evict_absent(self, now: float) -> None:
-        """Take locks from holders that are gone, and forget everybody who wants nothing."""
+        """Take locks from holders that are gone, and forget clients that want nothing."""
         holding = {holder.client for holder in self._table.holders.values()}
         waiting = {client for queue in self._table.waiting.values() for client in queue}
         for client in list(self._presences):

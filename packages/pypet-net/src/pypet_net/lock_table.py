@@ -1,7 +1,7 @@
 """Who holds which lock and who waits for it: rules only, no sockets and no clock.
 
 Requests go in, answers and grants come out, the time is an argument; the server around it does
-the talking. Invariants: a lock has at most one holder, and whoever waits longest is next.
+the talking. Invariants: a lock has at most one holder, and who waits longest is next.
 Unlike a mutex, a lock can be taken away from its holder, by time or because the holder died;
 the former holder learns it when it releases.
 """
@@ -32,7 +32,7 @@ class LockTable:
     Parameters
     ----------
     timeout
-        A lock held longer, in seconds, goes to whoever asks next. ``None``: never.
+        A lock held longer, in seconds, goes to the client that asks next. ``None``: never.
     """
 
     timeout: float | None = None
@@ -83,7 +83,7 @@ class LockTable:
         )
 
     def grant_waiting(self, now: float) -> list[tuple[str, str, str]]:
-        """Give every free or overdue lock to whoever waits for it longest.
+        """Give every free or overdue lock to the client that waits for it longest.
 
         Returns
         -------
@@ -108,7 +108,7 @@ class LockTable:
         return freed
 
     def next_deadline(self) -> float | None:
-        """When the next lock that somebody waits for becomes overdue; ``None`` if never."""
+        """When the next lock that a client waits for becomes overdue; ``None`` if never."""
         if self.timeout is None:
             return None
         moments = [self.holders[name].since for name in self.waiting if name in self.holders]

@@ -74,7 +74,7 @@ class QueuingServerMessageListener(ZMQServer):
         self._next_wait = 0.0
 
     def listen(self) -> None:
-        """Serve until somebody says ``DONE``."""
+        """Serve until a client says ``DONE``."""
         self.run()
 
     def _respond(self, request: Request) -> str | None:
@@ -176,7 +176,7 @@ class QueuingServer(HasLogger):
         return self._listener.bind()
 
     def run(self) -> None:
-        """Store until somebody says ``DONE`` and everything that came before is stored."""
+        """Store until a client says ``DONE`` and everything that came before is stored."""
         self.bind()
         thread = threading.Thread(target=self._listen, name="listener", daemon=True)
         thread.start()

@@ -3,7 +3,7 @@
 The loop waits for requests, for questions of who may connect, and for the next moment at which
 something is due; it never sleeps and never spins. Invariants: a client whose key is not allowed
 cannot make it do anything, and it ends when the process that wanted it does. Unlike the REP
-socket of pypet 0.7, the ROUTER used here can answer late, answer somebody else first, or not at
+socket of pypet 0.7, the ROUTER used here can answer late, answer another client first, or not at
 all, and knows when a client's connection is gone. Clients with REQ sockets do not notice.
 """
 
@@ -64,7 +64,7 @@ class ZMQServer(HasLogger):
     url
         The address to bind to; ``tcp://127.0.0.1:*`` takes a free port.
     keys
-        Whom to let in. Without keys everybody on this machine may talk to the server.
+        Whom to let in. Without keys every process on this machine may talk to the server.
 
     Raises
     ------
@@ -147,7 +147,7 @@ class ZMQServer(HasLogger):
         return self._url
 
     def run(self) -> None:
-        """Serve until somebody says ``DONE``, or the parent process ends; then close."""
+        """Serve until a client says ``DONE``, or the parent process ends; then close."""
         try:
             self.bind()
             self._serve()
@@ -210,7 +210,7 @@ class ZMQServer(HasLogger):
         return f"{protocol.MSG_ERROR}{protocol.DELIMITER}Unknown message {request.text[:200]!r}."
 
     def _pre_respond_hook(self, response: str) -> bool:
-        """Called before every answer; whoever returns false keeps it from being sent."""
+        """Called before every answer; returning false keeps it from being sent."""
         return True
 
     def _next_deadline(self) -> float | None:

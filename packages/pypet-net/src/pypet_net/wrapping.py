@@ -2,8 +2,8 @@
 
 Both are the local wrap modes with another carrier. NETLOCK is LOCK with a lock that a server gives
 out, so every process still stores and loads by itself. NETQUEUE is QUEUE with a source of messages
-that other machines can reach, so only the writer touches the file. Whoever knows the local ones
-knows how these settle outcomes and what happens to a run whose process dies.
+that other machines can reach, so only the writer touches the file. They settle outcomes, and
+treat a run whose process dies, as the local ones do.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class LockServerDiedError(PypetRuntimeError):
 class NetLockWrap(LockWrap):
     """Lets processes on any machine that reaches the server store and load in turn.
 
-    A lock is freed when its holder dies, and, if ``settings.timeout`` is given, when somebody
-    else has waited for it that long.
+    A lock is freed when its holder dies, and, if ``settings.timeout`` is given, when another
+    process has waited for it that long.
     """
 
     name: ClassVar[str] = constants.WRAP_MODE_NETLOCK

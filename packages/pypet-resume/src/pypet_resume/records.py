@@ -7,7 +7,7 @@ time stamp, two runs that end in the same instant do not overwrite each other, a
 short by a crash is recognised as such.
 
 Return value and stored data are pickles inside the record, unpickled only when asked for; what
-was said of snapshots holds for journals: read only those that nobody else could write.
+was said of snapshots holds for journals: read only those that no other user could write.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ new one, complete. Unlike a pickle on its own, a file that was cut or altered is
 before anything in it is unpickled.
 
 The digest finds damage, not malice: a snapshot is a pickle, and resuming executes it. Resume
-only from folders that nobody else can write to.
+only from folders that no other user can write to.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def text(setting: str, value: Any) -> str:
 
 
 def expected_number(setting: str, number: Any) -> int:
-    """How many leaves are expected per run, 0 if nobody knows.
+    """How many leaves are expected per run, 0 if unknown.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Every error pypet raises on purpose: a `PypetError` that is also the matching built-in.
 
-Invariant: whoever catches the built-in that pypet 0.7 documented for a case still catches it,
-and whoever wants "anything from pypet" catches `PypetError`. The first group below gives the
+Invariant: code that catches the built-in that pypet 0.7 documented for a case still catches it,
+and code that wants "anything from pypet" catches `PypetError`. The first group below gives the
 built-ins their pypet twin; the second group names the cases that callers tell apart.
 
 Two bases surprise newcomers and are relied upon: `NotUniqueNodeError` is an `AttributeError`

@@ -1,6 +1,6 @@
-"""Names of a package that are imported when somebody asks for them.
+"""Names of a package that are imported when a caller asks for them.
 
-What few need should cost those few something, not everybody. A package lists such names with
+What few users need should cost those few something, not all users. A package lists such names with
 their modules; type checkers see ordinary imports below ``TYPE_CHECKING``. Invariant: a name that
 was asked for is an ordinary attribute of the package from then on.
 """

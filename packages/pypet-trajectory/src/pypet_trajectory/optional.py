@@ -13,7 +13,7 @@ from pypet_trajectory.exceptions import MissingPackageError
 
 
 def import_optional(module: str, extra: str, purpose: str) -> Any:
-    """Import and return a module of a package that not everybody has.
+    """Import and return a module of a package that not every user has.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 The invariant of a successful :func:`make_git_commit` is that HEAD *is* the code that runs:
 what was changed in tracked files, staged or not, has been committed, or nothing was changed.
 Untracked files are never added. Unlike ``git commit`` typed by hand, hooks and signing are left
-out, since nobody sits there to fix a style complaint or type a passphrase.
+out, since no user sits there to fix a style complaint or type a passphrase.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A :class:`RepositoryState` says which commit the working tree stands on and everything in which
 the tree differs from it. Invariant: reading takes no lock and writes nothing, not even git's
-index, so it is safe while somebody works in the repository. Unlike a plain ``git diff``,
+index, so it is safe while a user works in the repository. Unlike a plain ``git diff``,
 "changed" means *different from the commit*: a change that is staged already counts as well.
 """
 

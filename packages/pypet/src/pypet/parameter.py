@@ -29,7 +29,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Needs pandas, which is not imported before somebody wants a table.
+    # Needs pandas, which is not imported before a caller wants a table.
     if name == "ObjectTable":
         from pypet_trajectory.values.object_table import ObjectTable
 

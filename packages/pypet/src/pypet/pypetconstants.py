@@ -169,7 +169,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Looking up versions costs time, so it happens when somebody asks.
+    # Looking up versions costs time, so it happens when a caller asks.
     if name == "VERSIONS_TO_STORE":
         return constants.VERSIONS_TO_STORE
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ is bounded, and nothing but plain outcomes crosses the wire.
 
 An executor that is handed over is left running; one that a factory made is shut down here, and made
 anew if it breaks. What is active in an executor cannot be ended from outside: a run that takes
-longer than ``settings.timeout`` counts as lost, and nobody waits for it any more.
+longer than ``settings.timeout`` counts as lost, and is not waited for any more.
 
 Executors with rules of their own derive from :class:`ExecutorBackend` and say how one is made and
 how to wait for it.
@@ -102,7 +102,7 @@ class ExecutorBackend(Backend):
         self._futures: dict[Future[bytes | None], tuple[list[Attempt], float]] = {}
         self._key = uuid.uuid4().hex
         self._timeout = context.settings.timeout
-        # Runs that are timed travel alone: of several nobody knows which one takes long.
+        # Runs that are timed travel alone: of several it is unknown which one takes long.
         self._sizer = BatchSizer() if self._timeout is None else BatchSizer(largest=1)
         self._breaks = 0
         #: Runs to do one at a time, because one of them has killed its worker.
@@ -241,7 +241,7 @@ class ExecutorBackend(Backend):
         yield from self._lose(exc, batch, source)
 
     def _lose(self, exc: BaseException, batch: list[Attempt], source: TaskSource) -> Iterator[Step]:
-        """Of several runs nobody knows which one did it: they are tried one by one."""
+        """Of several runs it is unknown which one did it: they are tried one by one."""
         if len(batch) > 1:
             self._suspects = len(batch)
             for attempt in batch:

@@ -2,9 +2,9 @@
 
 Runs travel in batches that take some twenty milliseconds, so that short runs cost next to nothing
 to hand over, while a worker that dies still costs only the run it was at. While runs are short,
-each worker has its next batch waiting; long ones are handed out one by one, to whoever is free.
-Dead workers are replaced. ``multiprocessing.Pool`` loses the task of a worker that dies and waits
-for it for ever.
+each worker has its next batch waiting; long ones are handed out one by one, to workers that are
+free. Dead workers are replaced. ``multiprocessing.Pool`` loses the task of a worker that dies and
+waits for it for ever.
 """
 
 from __future__ import annotations

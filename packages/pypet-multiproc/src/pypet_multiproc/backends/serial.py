@@ -36,7 +36,7 @@ class SerialBackend(Backend):
             yield attempts[0], runner.run(attempts[0])
 
     def abort(self) -> None:
-        """No run is active while somebody else can call this."""
+        """No run is active while other code can call this."""
         return None
 
     def close(self) -> None:

@@ -67,7 +67,7 @@ class Supervisor:
         self._started = 0
         #: Workers that have not ended.
         self.workers: list[Worker] = []
-        # Should nobody close it: before multiprocessing waits for its children at exit.
+        # Should no caller close it: before multiprocessing waits for its children at exit.
         self._finalizer = Finalize(self, _abandon, args=(self.workers,), exitpriority=10)
 
     # ---------------------------------------------------------------- start
@@ -237,6 +237,6 @@ class Supervisor:
 
 
 def _abandon(workers: list[Worker]) -> None:
-    """End workers that nobody looks after any more."""
+    """End workers that no process supervises any more."""
     for worker in list(workers):
         worker.process.kill()

@@ -2,8 +2,8 @@
 
 A configuration may add and remove handlers and filters, change levels, end the propagation of
 records, and disable loggers that it does not name. Invariant: what is put back is exactly that.
-Handlers that somebody else added meanwhile stay, handlers of somebody else that had to leave are
-attached again, still open, and those installed here are closed.
+Handlers that other code added meanwhile stay, handlers of other code that had to leave are attached
+again, still open, and those installed here are closed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class LoggingChanges:
             self._after = _settings()
 
     def undo(self) -> None:
-        """Put back what changed, except where somebody changed it again."""
+        """Put back what changed, except where other code changed it again."""
         for name, after in self._after.items():
             logger = logging.getLogger(name)
             before = self._before.get(name, _Setting())
@@ -81,7 +81,7 @@ def enable_loggers(name: str) -> None:
     """Enable a logger and all below it.
 
     ``logging.config`` disables every logger that exists and is not named, and the loggers of a
-    library exist as soon as it is imported: nobody meant to silence them.
+    library exist as soon as it is imported: silencing them is not intended.
     """
     for known, logger in all_loggers():
         if known == name or known.startswith(f"{name}."):
@@ -92,7 +92,7 @@ def enable_loggers(name: str) -> None:
 def handlers_kept_open() -> Iterator[None]:
     """Keep ``logging.config`` from closing handlers that are not its own.
 
-    It closes all handlers of the process, whoever made them and wherever they are attached.
+    It closes all handlers of the process, whatever code made them and wherever they are attached.
     """
     # The only way to hide them; the list is what `logging.shutdown` goes through.
     known: list[object] = logging._handlerList  # type: ignore[attr-defined]  # noqa: SLF001

@@ -68,7 +68,7 @@ class StdoutToLogger(HasLogger):
             self.write(line)
 
     def flush(self) -> None:
-        """Show what was printed while nobody listened; a line that has begun goes on waiting."""
+        """Show what was printed while no handler took it; a line that has begun goes on waiting."""
         if self._original is not None:
             self._original.flush()
 

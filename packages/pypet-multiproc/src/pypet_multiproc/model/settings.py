@@ -1,4 +1,4 @@
-"""How runs are to be executed: every choice of the user, validated by whoever built it.
+"""How runs are to be executed: every choice of the user, validated by the caller that builds it.
 
 One frozen object travels through the whole engine. Invariant: nothing in it refers to a
 trajectory, a process or a file, so it can be sent anywhere. It holds wishes only; what they

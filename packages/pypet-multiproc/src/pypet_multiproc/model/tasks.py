@@ -1,8 +1,8 @@
 """Where backends get their runs from: the caller's iterator, retries, and what dead workers left.
 
 Invariant: each task is handed out again until it ended once, and nothing new is handed out after
-somebody asked to stop. The iterator is asked as late as possible, for it may be endless or belong
-to the user.
+a request to stop. The iterator is asked as late as possible, for it may be endless or belong to the
+user.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ class TaskSource:
 
     @property
     def exhausted(self) -> bool:
-        """Whether there will be no more tasks, unless somebody gives one back."""
+        """Whether there will be no more tasks, unless a backend gives one back."""
         if self._stop_requested():
             return True
         return self._tasks is None and not self._again
 
     def take(self, count: int) -> list[Attempt]:
-        """Up to `count` tasks; fewer if there are no more or somebody asked to stop."""
+        """Up to `count` tasks; fewer if there are no more or a stop was requested."""
         taken: list[Attempt] = []
         while len(taken) < count and not self._stop_requested():
             if self._again:
@@ -98,7 +98,7 @@ class TaskSource:
         return None
 
     def give_back(self, attempts: list[Attempt]) -> None:
-        """Take back tasks that nobody has finished, and not by their own fault; they come first."""
+        """Take back tasks that no worker finished, and not by their own fault; they come first."""
         for attempt in reversed(attempts):
             attempt.token = next(self._tokens)
             self._again.appendleft(attempt)

@@ -6,8 +6,8 @@ asks for it. A second signal raises ``KeyboardInterrupt`` wherever the process i
 
 The state belongs to one process: a run that calls the handler in a worker stops that worker, and
 the main process hears of it with the outcome of the run. Processes that a run starts, and those of
-an executor, inherit none of it for the signals other than SIGINT: whoever starts a process must be
-able to end it with SIGTERM, which is how ``multiprocessing.Pool`` and ``subprocess`` do.
+an executor, inherit none of it for the signals other than SIGINT: a parent process must be
+able to end its children with SIGTERM, which is how ``multiprocessing.Pool`` and ``subprocess`` do.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class InterruptHandler:
     def __init__(self) -> None:
         #: What SIGINT did when this module was imported.
         self.original_handler: Any = signal.getsignal(signal.SIGINT)
-        #: Whether somebody asked to stop.
+        #: Whether a stop was requested.
         self.hit = False
         #: Whether the handler is installed.
         self.started = False

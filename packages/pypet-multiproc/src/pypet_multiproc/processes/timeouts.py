@@ -1,9 +1,9 @@
 """Giving up a run from within its own process.
 
-For runs in the main process and in executors, which nobody else may kill. It interrupts Python code
-and system calls in the main thread of POSIX systems; elsewhere, and for compiled code that never
-returns, nothing short of killing the process helps, and that is what the backends with processes of
-their own do.
+For runs in the main process and in executors, which cannot be killed from outside. It interrupts
+Python code and system calls in the main thread of POSIX systems; elsewhere, and for compiled code
+that never returns, nothing short of killing the process helps, and that is what the backends with
+processes of their own do.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A bar for people who watch, and how it shares the console with everybody else.
+"""A bar for people who watch, and how it shares the console with all other output.
 
-The bar appears only where somebody can see it, on a terminal or in a notebook. It draws on the
+The bar appears only where a user can see it, on a terminal or in a notebook. It draws on the
 screen alone: no control character reaches a log file. Invariant: while it is there, what is
 printed or logged to the same console stands above it, line by line, whichever process it comes
 from; nothing is lost and no line is mixed with the bar or with another line.
@@ -124,7 +124,7 @@ class LiveBar:
 
     @staticmethod
     def possible(stream: TextIO | None = None) -> bool:
-        """Whether anybody can see a bar here."""
+        """Whether a user can see a bar here."""
         return _in_notebook() or _is_terminal(sys.stderr if stream is None else stream)
 
     def show(self, done: int, total: int) -> None:

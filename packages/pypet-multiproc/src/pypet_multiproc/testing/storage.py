@@ -1,8 +1,8 @@
-"""A storage that any process can read at any time, and that knows who used it.
+"""A storage that any process can read at any time, and that knows which processes used it.
 
 :class:`JournalStorageService` keeps everything in one append-only file. It notes which processes
-opened that file, and who used it at the same moment as somebody else; unlike a real storage it
-refuses nothing, so that a test can see what went wrong.
+opened that file, and which used it at the same moment as another process or thread; unlike a real
+storage it refuses nothing, so that a test can see what went wrong.
 """
 
 from __future__ import annotations
@@ -177,5 +177,5 @@ class JournalStorageService(StorageService):
         return {int(pid) for pid in self._noted("opened")}
 
     def overlaps(self) -> list[str]:
-        """Who stored while somebody else did."""
+        """Which processes stored while another process or thread did."""
         return self._noted("overlaps")

@@ -68,7 +68,7 @@ def send_frame(channel: Channel, payload: bytes) -> None:
     Raises
     ------
     OSError
-        If nobody reads any more.
+        If there is no reader any more.
     """
     small = len(payload) < CHUNK
     parts = (frame(payload),) if small else (_LENGTH.pack(len(payload)), payload)

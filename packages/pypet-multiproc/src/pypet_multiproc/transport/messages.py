@@ -1,4 +1,4 @@
-"""Messages to whoever writes: what a store call becomes on its way, and what is done with it there.
+"""Messages to the writer: what a store call becomes on its way, and what is done with it there.
 
 Invariant: a message is complete when it is made. Records are copies already; services of other
 people that do not take records get copies of the leaves, so that what a run does with its tree
@@ -17,7 +17,7 @@ from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.tree.nodes import mark_stored
 
-#: Kinds of messages to whoever writes: a delta, any other store call, that this was all.
+#: Kinds of messages to the writer: a delta, any other store call, that this was all.
 DELTA = "DELTA"
 STORE = "STORE"
 DONE = "DONE"

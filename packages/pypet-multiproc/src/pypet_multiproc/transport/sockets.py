@@ -39,7 +39,7 @@ Address = str | tuple[str, int]
 
 
 def new_address() -> Address:
-    """Where nobody listens yet: the best that this system has."""
+    """An address without a listener: the best kind that this system has."""
     if sys.platform == "linux":
         return f"\0pypet-{os.getpid()}-{secrets.token_hex(8)}"
     if hasattr(socket, "AF_UNIX"):

@@ -179,7 +179,7 @@ class _Loop:
             return None
 
     def run_batch(self, batch: Sequence[Attempt]) -> None:
-        """Do one batch, or its beginning if a run takes long or somebody asked to stop."""
+        """Do one batch, or its beginning if a run takes long or a stop was requested."""
         start = time.monotonic()
         send_frame(self._pipes.results, BEGUN)
         for position, attempt in enumerate(batch, start=1):
@@ -189,7 +189,7 @@ class _Loop:
             outcome = self._runner.run(attempt)
             interrupted = outcome.interrupted
             self._report(outcome)
-            # The clock is read after reporting: whoever has not heard by then may rely on it.
+            # The clock is read after reporting: a supervisor without news by then may rely on it.
             now = time.monotonic()
             if interrupted or now - start > LONG:
                 self._release()

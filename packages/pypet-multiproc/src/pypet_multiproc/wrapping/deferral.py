@@ -1,7 +1,7 @@
 """Whether data of a run may wait, to be stored or sent together with that of further runs.
 
 Only short runs gain from it, and only what is stored automatically may wait: what a run function
-stores itself has to be stored when its call returns. Invariant: nothing waits unless somebody has
+stores itself has to be stored when its call returns. Invariant: nothing waits unless a caller has
 said that it may, and sees to it that it does not wait for long.
 """
 
@@ -30,7 +30,7 @@ class Deferral:
     def __init__(self, short: float) -> None:
         self._short = short
         self._began = 0.0
-        #: Whether somebody lets data wait.
+        #: Whether the caller lets data wait.
         self.allowed = False
         #: Whether what is stored now may wait.
         self.waits = False

@@ -193,7 +193,7 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
                     self._errors[token] = exc
 
     def orphaned(self) -> None:
-        """Delete the lock's file, which nobody else will do."""
+        """Delete the lock's file, which no other process will do."""
         if isinstance(self._lock, OwnerLock):
             # The main process may have held it, and the kernel frees it only after it is gone.
             self._lock.discard(_PATIENCE_AS_ORPHAN)

@@ -166,7 +166,7 @@ class StoringOnly(MultiprocWrapper, HasLogger):
         self.send(message)
 
     def send(self, message: Message) -> None:
-        """Bring a message to whoever writes; each wrap mode does it in its way."""
+        """Bring a message to the writer; each wrap mode does it in its way."""
         raise NotImplementedError(f"{type(self).__name__} does not implement send().")
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:

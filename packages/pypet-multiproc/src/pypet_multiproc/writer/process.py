@@ -345,7 +345,7 @@ class WriterSetup:
 
 def writer_main(setup: WriterSetup, commands: Channel, reports: Channel) -> None:
     """Entry point of the process."""
-    # The main process decides when the writer ends, whoever else gets signals.
+    # The main process decides when the writer ends, whatever signals arrive.
     sigint_handling.ignore()
     if setup.logging_manager is not None:
         setup.logging_manager.make_logging_handlers_and_tools(multiproc=True)

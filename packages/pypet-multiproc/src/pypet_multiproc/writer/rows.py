@@ -1,6 +1,6 @@
 """Rows of the run table that wait until something else is written.
 
-Whoever writes opens or flushes the file for the data of runs anyway; rows that go with it cost next
+The writer opens or flushes the file for the data of runs anyway; rows that go with it cost next
 to nothing. Invariant: of each run the latest row waits, with the failure that belongs to it; so
 writing what waits has the effect of writing everything in order.
 """

@@ -1,8 +1,8 @@
 """Copying nodes between trajectories without reading them: HDF5 objects as they are.
 
 Invariant: with `move`, a node leaves its old place only when its copy is complete and has its
-name, also between two files. pypet 0.7 moved such nodes inside the other file, where nobody found
-them.
+name, also between two files. pypet 0.7 moved such nodes inside the other file, where no reader
+found them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Opening a file to read it, whatever a session of writers is doing with it.
 
-Who takes part in the session sees what was stored so far, also by others of the session; everybody
-else sees the last checkpoint and neither waits for a writer nor stops one. A session whose
-processes were killed is finished first, so that reading shows all that was confirmed.
+A process that takes part in the session sees what was stored so far, also by others of the session;
+every other reader sees the last checkpoint and neither waits for a writer nor stops one. A session
+whose processes were killed is finished first, so that reading shows all that was confirmed.
 """
 
 from __future__ import annotations

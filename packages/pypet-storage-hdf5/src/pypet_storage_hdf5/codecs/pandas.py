@@ -83,7 +83,7 @@ def put_pandas(
         settings |= {"complib": filters.complib, "complevel": filters.complevel}
     store = borrowed_store(file, filters, file.settings.filters_for_rows(filter_options))
     with warnings.catch_warnings():
-        # Object columns are pickled by pandas; saying so for each store call helps nobody.
+        # Object columns are pickled by pandas; saying so for each store call does not help.
         warnings.simplefilter("ignore")
         store.put(path, _with_object_texts(value), **settings)
     file.handles.forget(path)
@@ -122,7 +122,7 @@ def borrowed_store(file: OpenFile, filters: Any = None, filters_for_rows: Any = 
     pytables = importlib.import_module("pandas.io.pytables")
 
     class BorrowedStore(pd.HDFStore):  # type: ignore[misc]
-        """Works on a file somebody else has opened."""
+        """Works on a file that its caller has opened."""
 
         def open(self, mode: str = "a", **kwargs: Any) -> None:
             # pandas imports PyTables when it opens a file.

@@ -117,7 +117,7 @@ def codec_of(kind: str, place: str) -> Codec:
 
 
 def _pandas_kind(kind: type) -> str | None:
-    # Whoever has pandas data has imported pandas; nobody else has to.
+    # A caller with pandas data has imported pandas; no other caller has to.
     pandas = sys.modules.get("pandas")
     if pandas is None:
         return None

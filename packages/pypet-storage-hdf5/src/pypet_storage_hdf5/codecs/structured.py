@@ -57,7 +57,7 @@ def from_rows(rows: NDArray[Any], marks: Marks) -> NDArray[Any]:
     dtype = structured_text.parse_dtype(marks[markers.DTYPE])
     array = np.zeros(len(rows), dtype)
     _fill(array, rows)
-    # More or fewer rows than the shape says: somebody worked on the table, which is then a line.
+    # More or fewer rows than the shape says: the user worked on the table, which is then a line.
     shape = tuple(int(size) for size in marks.get(markers.SHAPE, "").split(",") if size)
     return array.reshape(shape) if np.prod(shape, dtype=int) == len(array) else array
 

@@ -5,9 +5,9 @@ pieces beside it. An annotation is written as pypet 0.7 does, which turns an ``i
 integer and a list into a pickle; its exact value goes beside it as text, so that nothing needs
 unpickling.
 
-Crash story: attributes are written one after the other. Whoever calls these functions for a new
-node does so before the node gets its name; for an old node, each attribute is the old or the new
-one, and ``SRVC_ANNOTATED`` comes last.
+Crash story: attributes are written one after the other. These functions are called for a new
+node before it gets its name; for an old node, each attribute is the old or the new one, and
+``SRVC_ANNOTATED`` comes last.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def read_node_attributes(owner: AttributeOwner) -> NodeAttributes:
 def is_leaf(owner: AttributeOwner, names: Collection[str] | None = None) -> bool:
     """Whether a group is a parameter or result and complete.
 
-    The mark is written after the class. Beside a class it is taken at its word, for nobody writes
+    The mark is written after the class. Beside a class it is taken at its word, for no writer notes
     that something is no leaf, and with a million leaves reading each mark takes ten seconds.
     """
     if names is None:

@@ -281,7 +281,7 @@ class Handles:
 
     @contextmanager
     def bare(self) -> Iterator[None]:
-        """In this block PyTables writes no attributes of its own, which nobody needs on items."""
+        """In this block PyTables writes no attributes of its own, which are not needed on items."""
         params = self.file.params
         params["PYTABLES_SYS_ATTRS"] = False
         try:

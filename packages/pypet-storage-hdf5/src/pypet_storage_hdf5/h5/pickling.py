@@ -25,7 +25,7 @@ from pypet_trajectory.exceptions import PickleRefusedError
 
 
 class _Unreported(list[str]):
-    """What was refused and nobody is told of."""
+    """What was refused and is not reported."""
 
 
 _refused: ContextVar[list[str] | None] = ContextVar("refused", default=None)
@@ -79,7 +79,7 @@ def leave_pickles_alone() -> Iterator[None]:
     """Load no pickle that looks something up while the block runs, and say nothing about it.
 
     For copying: PyTables tries to unpickle every attribute of a node that it opens, and keeps the
-    bytes if that fails. Nobody needs the objects there.
+    bytes if that fails. The objects are not needed there.
     """
     _install_hook()
     token = _refused.set(_Unreported())

@@ -1,9 +1,9 @@
 """Telling from time to time how many nodes were stored or loaded.
 
-A trajectory of a hundred thousand results takes minutes, and whoever waits wants to know that
+A trajectory of a hundred thousand results takes minutes, and a user who waits wants to know that
 something happens. Invariant: nothing is said before `interval` seconds have passed since the last
-time, so short calls are silent; nor while the file is held open by somebody who works on it call
-by call, as pypet 0.7 is silent then too.
+time, so short calls are silent; nor while the file is held open by a user who works on it call by
+call, as pypet 0.7 is silent then too.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def copy_tree(
 
     Notes
     -----
-    Crash story: the copy grows object by object. The caller gives a `new_path` that nobody reads.
+    Crash story: the copy grows object by object. The caller gives a `new_path` that no reader sees.
     """
     kind = source.handles.kind(old_path)
     if kind == GROUP:

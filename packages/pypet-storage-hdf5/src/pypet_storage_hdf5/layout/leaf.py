@@ -173,7 +173,7 @@ class LeafItems:
     def write_new(
         self, items: Mapping[str, Any], flags: Mapping[str, str], options: Mapping[str, Any]
     ) -> None:
-        """Write items into a group that nobody sees yet.
+        """Write items into a group that no reader sees yet.
 
         Crash story: the group's name says that it is unfinished; what is in it does not matter.
         """
@@ -294,7 +294,7 @@ class LeafItems:
         return f"{path}/{short_name}"
 
     def _rescue(self, unfinished: str, final: str) -> None:
-        """What an earlier process left: a complete item nobody renamed, or a part of one."""
+        """What an earlier process left: a complete item it did not rename, or a part of one."""
         if self._file.handles.kind(final) is None and self._kind(unfinished) is not None:
             self._file.handles.move(unfinished, final)
         else:

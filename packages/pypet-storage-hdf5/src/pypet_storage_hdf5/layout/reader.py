@@ -5,9 +5,9 @@
 tree, unless it holds data: then it is what pypet 0.7 leaves behind when it is killed, and is
 hidden. Names that begin with ``__pypet_unfinished__`` are hidden as well.
 
-Whoever loads a tree asks for the children of a group, and for each child before the next one. So
-one might think that telling the kinds of all children first is the same. It is not with a million
-of them: each would be opened twice. What is seen of a child is kept until the next one.
+A caller that loads a tree asks for the children of a group, and for each child before the next one.
+So one might think that telling the kinds of all children first is the same. It is not with a
+million of them: each would be opened twice. What is seen of a child is kept until the next one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Seen(NamedTuple):
     path: str
     #: Names of its attributes.
     names: list[str]
-    #: Whether it is a leaf; ``None`` if nobody asked so far.
+    #: Whether it is a leaf; ``None`` if no caller asked so far.
     leaf: bool | None = None
     #: What lies in it, if it is no leaf.
     children: Children | None = None

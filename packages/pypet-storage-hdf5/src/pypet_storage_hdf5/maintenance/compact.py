@@ -37,7 +37,7 @@ def compact_hdf5_file(
     Parameters
     ----------
     filename : str or path
-        The file; nobody may have it open.
+        The file; no process may have it open.
     name, index : optional
         The trajectory whose settings for compression hold; by default the last one.
     keep_backup : bool, optional

@@ -157,7 +157,7 @@ def _repair_trajectory(
         skip=lambda path: _is_unfinished(path, lost),
     )
     if not _TRAJECTORY_GROUPS & set(source.handles.children(trajectory).groups):
-        return  # a group of somebody else
+        return  # a group of another program
     layout = TreeLayout(target, trajectory, Summaries(target, f"{trajectory}/{OVERVIEW}"))
     with leave_pickles_alone():
         _heal_below(target, layout, trajectory, trajectory, healed)
@@ -179,7 +179,7 @@ def _noted_in(lost: list[Problem]) -> Callable[[str, Exception], None]:
 
 
 def _unmark_unreadable(file: OpenFile, lost: list[Problem]) -> None:
-    """Take the mark from items that nobody can read: they would keep their leaf from loading."""
+    """Take the mark from items that cannot be read: they would keep their leaf from loading."""
     for problem in list(problems(file)):
         if problem.kind == "unreadable" and file.handles.kind(problem.path) is not None:
             with file.handles.owner(problem.path) as owner:

@@ -113,7 +113,7 @@ class Summaries:
     def flush(self) -> None:
         """Write the rows that wait.
 
-        Crash story: rows that were not written are missing from tables nobody relies on. A
+        Crash story: rows that were not written are missing from tables no reader relies on. A
         comment whose digest is missing is stored once more with the next leaf that has it.
         """
         waiting, self._waiting = self._waiting, {}

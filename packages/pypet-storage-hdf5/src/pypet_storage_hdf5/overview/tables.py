@@ -98,7 +98,7 @@ def replace_single_row(file: OpenFile, path: str, row: Mapping[str, Any], dtype:
     """Make a table consist of this one row.
 
     Crash story: a table of equal columns gets its row rewritten, which is one write of one chunk.
-    Otherwise the new table is built under a name that nobody reads and takes the place of the old
+    Otherwise the new table is built under a name that no reader sees and takes the place of the old
     one then.
     """
     rows = as_rows([row], np.dtype(dtype))

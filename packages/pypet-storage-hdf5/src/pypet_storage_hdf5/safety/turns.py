@@ -1,9 +1,9 @@
 """Taking turns at a file: waiting while another process has it open, and telling who that is.
 
-HDF5 locks a file as long as it is open: one may write it, or many may read. Whoever looks at an
-experiment that is running holds the lock for moments, and no run should fail because of that. So
-the second one waits, with an end to its patience. Nobody waits for a file that its own process
-has open, for that would never end.
+HDF5 locks a file as long as it is open: one may write it, or many may read. A process that looks
+at an experiment that is running holds the lock for moments, and no run should fail because of
+that. So the second one waits, with an end to its patience. No thread waits for a file that its own
+process has open, for that would never end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class HeldFileError(PypetRuntimeError):
 
 #: Seconds to wait for others before giving up.
 PATIENCE = 20.0
-#: Seconds after which the log says that somebody waits.
+#: Seconds after which the log says that this process waits.
 _SAYS_SO_AFTER = 2.0
 #: Seconds between two looks at who holds the file, and between two attempts to open it.
 _PAUSE, _BETWEEN_ATTEMPTS = 0.005, 0.25
@@ -67,13 +67,13 @@ def open_in_turn(path: str, open_file: Callable[[], Any]) -> Any:
                     raise
             if waited > _SAYS_SO_AFTER and not has_said_so:
                 has_said_so = True
-                who = holders(path) or "somebody else"
+                who = holders(path) or "another process"
                 _logger.warning("Waiting for %r, which %s holds open.", path, who)
             _pause(path)
 
 
 def _pause(path: str) -> None:
-    """Wait until nobody is known to hold the file, but not for long."""
+    """Wait until no process is known to hold the file, but not for long."""
     end = time.monotonic() + _BETWEEN_ATTEMPTS
     time.sleep(_PAUSE)
     while _holding_pids(path) and time.monotonic() < end:

@@ -1,8 +1,8 @@
 """Settings as parameters below ``config.hdf5`` of a trajectory, and back.
 
-Invariant: for a trajectory that is stored, its ``config.hdf5`` decides; whoever wants other
-settings changes the parameter. A trajectory that is loaded gets the values of its file, not the
-defaults of the service that loads it.
+Invariant: for a trajectory that is stored, its ``config.hdf5`` decides; a user who wants
+other settings changes the parameter. A trajectory that is loaded gets the values of its file, not
+the defaults of the service that loads it.
 """
 
 from __future__ import annotations

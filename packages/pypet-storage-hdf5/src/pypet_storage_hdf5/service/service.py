@@ -385,7 +385,7 @@ class HDF5StorageService(TreeStorageService):
         self._backend.keep_open()
 
     def _flush(self, _msg: str, _nothing: Any) -> None:
-        # Whoever works on tables of the open file may have rows waiting in PyTables' buffers.
+        # A caller that works on tables of the open file may have rows waiting in PyTables' buffers.
         with self._confirming():
             self._backend.flush(buffers=True)
 

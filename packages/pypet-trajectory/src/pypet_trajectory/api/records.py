@@ -27,7 +27,7 @@ class NodeKind(Enum):
 class NodeRecord:
     """One node of a trajectory tree, detached from the tree.
 
-    Nobody changes a record. It is not frozen, for making one would take six times as long, and
+    A record is never changed. It is not frozen, for making one would take six times as long, and
     loading makes one per node.
     """
 

@@ -2,7 +2,7 @@
 
 A trajectory knows its storage service only through two methods, ``store(message, what, ...)``
 and ``load(message, what, ...)``. Messages are the strings of
-:mod:`pypet_trajectory.constants`. Anybody may write a service; one that understands little may
+:mod:`pypet_trajectory.constants`. Users may write services; one that understands little may
 raise :class:`~pypet_trajectory.exceptions.NoSuchServiceError` for the rest.
 """
 

@@ -1,7 +1,7 @@
 """Explorations as composable, lazy objects: products, zips, concatenations, filters, repetitions.
 
 The functions here make explorations, operators and methods combine them, and nothing is listed
-before somebody asks for points (see :mod:`pypet_trajectory.exploration.kinds`). ``a * b`` combines
+before a caller asks for points (see :mod:`pypet_trajectory.exploration.kinds`). ``a * b`` combines
 every point of `a` with every point of `b` (`a` varies slowest), ``a & b`` puts points side by side,
 ``a + b`` appends. `Trajectory.f_explore` takes an exploration as it takes a dictionary.
 

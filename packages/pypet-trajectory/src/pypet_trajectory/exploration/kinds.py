@@ -2,7 +2,7 @@
 
 An `Exploration` describes points of the parameter space without listing them: each kind knows how
 many points it has and can compute the values at any given positions, vectorised. A product of a
-thousand by a thousand values is therefore two thousand numbers until somebody asks for all of it.
+thousand by a thousand values is therefore two thousand numbers until a caller asks for all of it.
 Unlike a mapping, ``len`` counts points and iterating yields points.
 
 Users make explorations with the functions of :mod:`pypet_trajectory.exploration.algebra`.

@@ -1,6 +1,6 @@
 """Space-filling samples as explorations: Latin hypercube and Sobol points.
 
-Points are computed with scipy when somebody asks for them. Invariant: an exploration always gives
+Points are computed with scipy when a caller asks for them. Invariant: an exploration always gives
 the same points. If no seed is given, one is drawn when the exploration is made and kept, unlike a
 random generator that would give other points at every use.
 """

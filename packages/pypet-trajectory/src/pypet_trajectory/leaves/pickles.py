@@ -1,7 +1,7 @@
 """Pickles as leaves store them: bytes, and the protocol they were written with.
 
 Opening a pickle can run any code. Whether a source is trusted is decided before a leaf is loaded,
-by whoever loads it; the leaf itself opens what it gets.
+by the caller that loads it; the leaf itself opens what it gets.
 """
 
 from __future__ import annotations

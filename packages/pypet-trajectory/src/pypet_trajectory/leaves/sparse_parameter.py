@@ -1,6 +1,6 @@
 """`SparseParameter`: sparse matrices of scipy, stored as text.
 
-scipy is imported when a matrix is stored or loaded, and was imported by whoever made one before.
+scipy is imported when a matrix is stored or loaded, and was imported by the code that made one.
 Two matrices are the same if their formats and arrays are; a matrix in another format is different.
 """
 

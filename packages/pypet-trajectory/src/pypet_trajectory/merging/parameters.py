@@ -107,7 +107,7 @@ def runs_to_take_over(
 
 
 def _cannot_have_duplicates(traj: Trajectory, other: Trajectory, names: Iterable[str]) -> bool:
-    """Whether a parameter that nobody explored differs, so that no two points can be equal."""
+    """Whether a parameter that was not explored differs, so that no two points can be equal."""
     return any(
         full_name not in traj.v_exploration.parameters
         and full_name not in other.v_exploration.parameters

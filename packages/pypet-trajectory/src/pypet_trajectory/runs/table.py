@@ -1,6 +1,6 @@
 """The run table: one row per run, kept as columns.
 
-Invariant: a column exists only once somebody wrote to it, so a fresh table of a million runs
+Invariant: a column exists only once a caller wrote to it, so a fresh table of a million runs
 costs as much as a table of one. Names are not kept at all unless they differ from what the
 trajectory's ``$`` function computes. Unlike the nested dictionary that users see
 (:mod:`pypet_trajectory.runs.information`), nothing here is an object per run.
@@ -318,11 +318,11 @@ class RunTable:
         return int(idx)
 
     def _has(self, name: str) -> bool:
-        """Whether anybody wrote this field of any row."""
+        """Whether this field of any row was written."""
         return name in self._columns or any(name in fields for fields in self._overrides.values())
 
     def _value(self, name: str, idx: int) -> Any:
-        """What is stored, ``None`` for a text nobody wrote."""
+        """What is stored, ``None`` for a text that was not written."""
         fields = self._overrides.get(idx)
         if fields is not None and name in fields:
             return fields[name]
@@ -379,7 +379,7 @@ def _start_time(start: float, finish: float) -> str | None:
     return None if start == FRESH["timestamp"] else format_time(float(start))
 
 
-#: Texts that follow from the time stamps where nobody wrote them.
+#: Texts that follow from the time stamps where they were not written.
 _DERIVED: Mapping[str, Callable[[float, float], str | None]] = {
     "time": _start_time,
     "runtime": _runtime,

@@ -1,7 +1,7 @@
 """What a worker sends instead of a store call: the nodes as a `RunDelta`, without the trajectory.
 
 Invariant: a delta made here contains exactly the requests that a service would have written for
-the same message. Nodes are marked stored once the delta exists; whoever made it has to bring it
+the same message. Nodes are marked stored once the delta exists; the caller has to bring it
 to the writer.
 """
 

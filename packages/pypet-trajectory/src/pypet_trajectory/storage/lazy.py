@@ -1,4 +1,4 @@
-"""A storage service that keeps nothing, for experiments whose data nobody needs afterwards.
+"""A storage service that keeps nothing, for experiments whose data no user needs afterwards.
 
 Invariant: no call ever fails or touches a file. Loading therefore does not raise for data that
 was never stored; it leaves the trajectory as it is.

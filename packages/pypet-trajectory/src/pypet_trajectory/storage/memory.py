@@ -48,7 +48,7 @@ class InMemoryBackend(TreeBackend):
     Parameters
     ----------
     trees : dict, optional
-        Name of the trajectory to its tree; given, it is shared with whoever else has it.
+        Name of the trajectory to its tree; given, it is shared with all that have it.
     places : dict, optional
         Other such stores by location, for backups and merges between stores.
     """

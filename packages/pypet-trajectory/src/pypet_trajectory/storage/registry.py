@@ -102,7 +102,7 @@ def service_for_file(filename: str | os.PathLike[str]) -> type:
     Raises
     ------
     ValueError
-        If nobody does.
+        If no class does.
     ImportError
         If the distribution that does is not installed.
     """

@@ -95,7 +95,7 @@ class NodeRestorer:
         if not self._allow_pickle and _unpickles(leaf):
             raise PickleRefusedError(
                 f"{leaf.v_full_name!r} is a {type(leaf).__name__}, so loading it would execute "
-                "a pickle. Use allow_pickle=True if you trust whoever wrote the data."
+                "a pickle. Use allow_pickle=True if you trust the writer of the data."
             )
         leaf._load(dict(record.items))
         if leaf.v_is_parameter:

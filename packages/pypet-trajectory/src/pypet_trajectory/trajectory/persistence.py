@@ -2,7 +2,7 @@
 
 Here names become nodes and calls become messages; how data reach a file is the service's
 affair. Invariant: everything goes through ``service.store`` and ``service.load``, so a service
-that somebody else wrote sees every request. Nothing here opens files.
+that a user wrote sees every request. Nothing here opens files.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def make_service(
     service, unused = storage_factory(storage_service=storage_service, trajectory=traj, **arguments)
     if unused:
         raise PypetValueError(
-            f"Nobody understands these keyword arguments: "
+            f"No storage service understands these keyword arguments: "
             f"{', '.join(f'`{name}`' for name in sorted(unused))}."
         )
     return service  # type: ignore[no-any-return]

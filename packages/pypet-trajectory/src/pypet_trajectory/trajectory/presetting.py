@@ -1,7 +1,7 @@
-"""Presetting: deciding on the value of a parameter before anybody adds it.
+"""Presetting: deciding on the value of a parameter before it is added.
 
-A preset waits under the full name of the parameter, and whoever adds the parameter uses it up
-(:mod:`~pypet_trajectory.tree.adding`). Invariant: a preset that nobody used is a misspelt name, so
+A preset waits under the full name of the parameter, and adding the parameter uses it up
+(:mod:`~pypet_trajectory.tree.adding`). Invariant: a preset that was not used is a misspelt name, so
 no experiment starts while there is one.
 """
 

@@ -4,10 +4,10 @@ Making a tree anew costs several times what looking it over does. A run is usual
 trajectory when the next run begins, and has changed little of it: what it added is removed again,
 and reading locks parameters. So the tree is looked over and put right where it differs.
 
-Invariant: nobody can tell a recycled trajectory from a new one. It is recycled only if nobody else
-holds it, or any node of it (their reference counts say so), and if all nodes are those it was made
-of. Whenever there is doubt, a new one is made. What a run could change in place, such as arrays
-and lists, is made anew each time.
+Invariant: no caller can tell a recycled trajectory from a new one. It is recycled only if no other
+code holds it, or any node of it (their reference counts say so), and if all nodes are those it was
+made of. Whenever there is doubt, a new one is made. What a run could change in place, such as
+arrays and lists, is made anew each time.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ _CONTAINERS: dict[str, Any] = {
     "_exploration": Exploration,
     "_changed_default_parameters": dict,
 }
-#: Attributes that whoever restores a trajectory sets anyway.
+#: Attributes that restoring a trajectory sets anyway.
 _SET_ANYWAY = ("_runs", "_storage_service")
 
 
@@ -87,7 +87,7 @@ class Recyclable:
     Parameters
     ----------
     traj : Trajectory
-        Just made, not at any run yet. Nobody else may hold it or any of its nodes.
+        Just made, not at any run yet. No other code may hold it or any of its nodes.
 
     Raises
     ------
@@ -142,7 +142,7 @@ class Recyclable:
     def hand_out_again(self) -> Trajectory | None:
         """The trajectory as it was, ``None`` if it cannot be used again."""
         if sys.getrefcount(self._traj) != self._counts[-1]:
-            return None  # somebody works with it, so it must not even be touched
+            return None  # a caller works with it, so it must not even be touched
         remembered = self._detach()
         if not self._has_same_nodes() or self._counts != self._reference_counts():
             for name, container in remembered.items():

@@ -171,7 +171,7 @@ class Snapshot:
         return traj
 
     def _used_again(self) -> Trajectory | None:
-        """The trajectory of an earlier run, if nobody needs it any more."""
+        """The trajectory of an earlier run, if no caller needs it any more."""
         try:
             spare = self._spare.pop()  # at once, lest two threads take the same one
         except IndexError:

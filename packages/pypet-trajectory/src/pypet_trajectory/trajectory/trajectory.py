@@ -64,7 +64,7 @@ class Trajectory(OldNames):
     ------
     ValueError
         If the name is not admissible, no service handles the file's extension, or a keyword is
-        left that nobody knows.
+        left that no service knows.
     TypeError
         If a dynamic import is neither a class nor a dotted path.
 

@@ -1,7 +1,7 @@
 """Which values parameters and results take.
 
-Types are compared exactly: a subclass of a supported type is not supported, for nobody could
-give it back from a file. Invariant: a value of an optional package can only be met once somebody
+Types are compared exactly: a subclass of a supported type is not supported, for no reader could
+give it back from a file. Invariant: a value of an optional package can only be met once the caller
 has imported that package, so these functions look into ``sys.modules`` and import nothing.
 """
 

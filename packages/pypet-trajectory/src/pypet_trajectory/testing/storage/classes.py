@@ -18,7 +18,7 @@ class Readings(Result):
 
 
 class Unstorable(BaseResult):
-    """A result that fails as soon as somebody wants to store it."""
+    """A result that fails as soon as a service wants to store it."""
 
     def f_is_empty(self) -> bool:
         """Never empty, so that it is asked for its data."""

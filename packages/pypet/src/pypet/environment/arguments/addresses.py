@@ -1,7 +1,7 @@
 """The address of a server, known before the server runs.
 
 The address becomes part of the config of a trajectory when its environment is made, while the
-server starts with the runs; so a free port is looked for early. In between somebody else may
+server starts with the runs; so a free port is looked for early. In between another process may
 take it, and the server says so then. Hosts are the loopback interface unless a whole address
 is given, unlike in pypet 0.7.
 """

@@ -1,8 +1,8 @@
 """What an environment is given, checked before anything is created.
 
 :class:`EnvironmentArguments` holds every argument of ``Environment(...)`` under its own name
-and with the values that follow from others filled in. Checking has no side effects: whoever
-misuses the constructor finds no folder, no log file, no commit and no half-made trajectory.
+and with the values that follow from others filled in. Checking has no side effects: a caller
+that misuses the constructor finds no folder, no log file, no commit and no half-made trajectory.
 First each argument must be of its own kind, then all of them must fit together.
 """
 

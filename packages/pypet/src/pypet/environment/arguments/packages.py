@@ -1,8 +1,8 @@
 """Packages that an environment can do without: imported when asked for, ``None`` if missing.
 
-Invariant: nothing here is imported before somebody reads it. The objects are visible as
+Invariant: nothing here is imported before a caller reads it. The objects are visible as
 globals of :mod:`pypet.environment` (``pypet.environment.dill`` and so on), and everything in
-this package reads them from there; whoever sets one of them to ``None`` sees pypet behave as
+this package reads them from there; a caller that sets one of them to ``None`` sees pypet behave as
 if that package were not installed.
 """
 

@@ -1,6 +1,6 @@
 """Arguments that are set and have no effect beside the others.
 
-Pypet 0.7 took them silently: whoever asked for a limit of memory together with a pool believed to
+Pypet 0.7 took them silently: users who asked for a limit of memory together with a pool believed to
 have one. They are no errors, because scripts switch between ways to run by one argument, but the
 log says so. Nothing is said about settings for several processes while ``multiproc`` is off.
 """

@@ -1,6 +1,6 @@
 """Data below the names of runs: what was prepared for a run, and what an earlier try of it left.
 
-Two kinds of data may be there before a run is executed. What somebody prepared for it, inputs added
+Two kinds of data may be there before a run is executed. What the user prepared for it, inputs added
 while iterating over runs for instance, stays. What an earlier try stored, one that failed or whose
 process died, goes from memory and from the storage, for the run begins anew. No storage tells one
 from the other, so the names of prepared data are written down before the first try, beside the

@@ -73,7 +73,7 @@ class RunTableKeeper:
     def distrust(self) -> None:
         """Let all rows of runs that ended count as changed again.
 
-        For after an error: whoever was to write rows may have died before.
+        For after an error: the process that was to write rows may have died.
         """
         table = self._trajectory.v_runs.table
         table.changed.update(np.flatnonzero(table.column("completed")).tolist(), table.failures)

@@ -1,4 +1,4 @@
-"""Whether somebody is watching through a debugger."""
+"""Whether the process runs under a debugger."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A keyword that is no argument of the environment belongs to the constructor of the storage
 service if one is to be constructed, otherwise to the trajectory as one of its properties.
-Somebody must take it: a misspelled keyword is an error that suggests the right one, and it is
+One of them must take it: a misspelled keyword is an error that suggests the right one, and it is
 found before anything is created. A service that is there already takes nothing.
 """
 
@@ -77,7 +77,7 @@ def distribute(
     Raises
     ------
     ValueError
-        If nobody takes some of them, a property is given twice, or a file name tells of no
+        If none takes some of them, a property is given twice, or a file name tells of no
         known storage service or leads through something that is no folder.
     TypeError
         If a property or the file name cannot have this value.
@@ -111,7 +111,7 @@ def _refuse(unknown: list[str], service_class: type | None, known: set[str]) -> 
     if service_class is not None:
         taker = f"the storage service {service_class.__name__} does not take them"
     raise EnvironmentArgumentError(
-        f"Nobody takes the keyword arguments {', '.join(unknown)}: they are no arguments of "
+        f"There is no use for the keyword arguments {', '.join(unknown)}: they are no arguments of "
         f"Environment, no properties of the trajectory that can be set, and {taker}. "
         "Check the spelling." + "".join(did_you_mean(name, known) for name in unknown)
     )
