@@ -37,7 +37,7 @@ def unfinished(new, path):
         traj.v_storage_service.store("OPEN_FILE", None, trajectory_name="traj")
         traj.f_store()
 
-    in_forked_process(store)
+    assert in_forked_process(store) == 0
     assert os.path.exists(journal_of(path))
     return path
 
@@ -145,9 +145,9 @@ def checkpointed(new, path):
         for number in range(5):
             traj.f_store_item(traj.f_add_result(f"group.r{number}", number))
             if number == 2:
-                service.backend._writing.checkpoint()
+                service.backend.writing.checkpoint()
 
-    in_forked_process(store)
+    assert in_forked_process(store) == 0
     return path
 
 
