@@ -9,6 +9,18 @@ that fail: no run can do anything about it.
 From before the first process starts until the last one has ended the storage is held, so that it
 may show at once what all of them stored.
 
+::
+
+    main process                               workers: a pool, one per run, an executor
+      TaskSource ───── batches of attempts ────►  restore the snapshot, call the run function
+      RunEngine  ◄──────── RunOutcome ──────────    │
+        │ rows of the run table                     │ RunDelta, plain records
+        ▼                                           ▼
+      wrap mode: QUEUE, PIPE ── messages ──► writer process ──► storage service ──► file
+                 LOCAL       ── the delta comes with the outcome; the main process stores it
+                 LOCK        ── the worker takes the lock and stores it by itself
+                 NONE        ── the worker stores by itself, the service is safe enough
+
 Outcomes come in the order in which runs end, not in that of their indices. The run table is the
 caller's business; the engine only carries its rows to the storage.
 """
