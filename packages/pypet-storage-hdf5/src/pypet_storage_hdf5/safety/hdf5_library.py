@@ -10,7 +10,6 @@ the process with a segmentation fault when it lists one that is not.
 from __future__ import annotations
 
 import ctypes
-import functools
 import gc
 import os
 import sys
@@ -48,11 +47,9 @@ class DamagedNameError(PypetOSError):
     """A name in the file is no UTF-8, so the file is damaged."""
 
 
-#: `PyList_Insert` of the interpreter, which answers 0: it goes on to the next name.
-_insert = ctypes.pythonapi["PyList_Insert"]
-_insert.argtypes = [ctypes.py_object, ctypes.c_ssize_t, ctypes.py_object]
-#: The first two arguments of HDF5's visitors of attributes and of links, which are the same.
-_Visit = ctypes.PYFUNCTYPE(ctypes.c_int, Identifier, ctypes.c_char_p)
+#: The first two arguments of HDF5's visitors of attributes and of links, which are the same. What
+#: `list.insert` returns, ``None``, is a null pointer, so 0: HDF5 goes on to the next name.
+_Visit = ctypes.PYFUNCTYPE(ctypes.c_void_p, Identifier, ctypes.c_char_p)
 _BY_NAME, _NATIVE = 0, 2
 #: Whether the garbage collector may run finalizers, which are Python code, in between.
 _COLLECTS_IN_BETWEEN = sys.version_info < (3, 12)
@@ -63,14 +60,14 @@ class _Names(threading.local):
 
     Invariant: no Python code runs while HDF5 calls back. HDF5 holds its own lock then; a thread
     that gave up the interpreter's lock meanwhile would never get it back from one that waits for
-    HDF5. So the visitor is made of C functions alone: it inserts the name at an index that is an
-    HDF5 identifier, far beyond the end of the list.
+    HDF5. So the visitor is a C function: `list.insert` gets the name and, as index, an HDF5
+    identifier, far beyond the end of the list.
     """
 
     def __init__(self) -> None:
         found: list[bytes] = []
         #: The names, and what is called for each; kept, for HDF5 is given nothing but its address.
-        self.listing = found, _Visit(functools.partial(_insert, found))
+        self.listing = found, _Visit(found.insert)
 
 
 _names = _Names()
