@@ -16,6 +16,7 @@ from typing import Any
 from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.storage.backend import TreeBackend
+from pypet_trajectory.tree.nodes import mark_stored
 
 
 class SessionService(StorageService):
@@ -160,9 +161,9 @@ class SessionService(StorageService):
 
     def _mark_stored(self, node: Any) -> None:
         """Let a node know that it is stored, until that turns out to have failed."""
-        if not node._stored:
-            node._stored = True
-            self._undo.append(partial(setattr, node, "_stored", False))
+        if not node.v_stored:
+            mark_stored(node)
+            self._undo.append(partial(mark_stored, node, stored=False))
 
     def _close(self, name: str | None) -> None:
         if not self._backend.is_open:
