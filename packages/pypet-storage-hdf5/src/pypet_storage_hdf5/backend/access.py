@@ -18,6 +18,7 @@ from pypet_storage_hdf5.codecs.pandas import borrowed_store, put_pandas
 from pypet_storage_hdf5.codecs.recall import encode
 from pypet_storage_hdf5.codecs.table import describe_table, row_of
 from pypet_storage_hdf5.h5 import markers
+from pypet_storage_hdf5.h5.objects import describing
 from pypet_storage_hdf5.settings import FILTER_OPTIONS, Settings
 from pypet_trajectory.constants import (
     ARRAY,
@@ -185,7 +186,8 @@ def _create_table(
     keywords: dict[str, Any] = {**options, "filters": file.filters(filters)}
     if obj is not None:
         keywords["obj"] = obj
-    file.tables.create_table(parent, name, **keywords).close()
+    with describing:
+        file.tables.create_table(parent, name, **keywords).close()
 
 
 def _create_frame(

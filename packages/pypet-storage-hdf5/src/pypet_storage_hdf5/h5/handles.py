@@ -30,6 +30,7 @@ from pypet_storage_hdf5.h5.objects import (
     GroupHandle,
     TableHandle,
     atom_of,
+    describing,
     description_of,
     row_dtype,
 )
@@ -127,7 +128,8 @@ class Handles:
             If there is nothing at this path.
         """
         self.check_names(path)
-        return self.file.get_node(path)
+        with describing:
+            return self.file.get_node(path)
 
     def check_names(self, path: str, *, below: bool = False) -> None:
         """See that all names at `path`, above it and, if asked for, below it are UTF-8.

@@ -14,6 +14,7 @@ import functools
 import math
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -204,10 +205,16 @@ def atom_of(dtype: np.dtype[Any]) -> tables.Atom:
     return tables.Atom.from_dtype(dtype)
 
 
+# PyTables describes columns through `ast.literal_eval`. CPython before 3.11.8 and 3.12.2 counts the
+# depth of what is parsed for all threads together and raises a SystemError (gh-106905).
+describing = threading.RLock()
+"""Held while PyTables describes the columns of a table: when it creates or opens one."""
+
+
 @functools.lru_cache(maxsize=256)
 def description_of(dtype: np.dtype[Any]) -> tables.Description:
     """PyTables' description of the rows of a table."""
-    with warnings.catch_warnings():
+    with describing, warnings.catch_warnings():
         warnings.simplefilter("ignore", tables.NaturalNameWarning)
         description: tables.Description = tables.description.descr_from_dtype(dtype)[0]
     return description

@@ -16,7 +16,7 @@ import tables
 
 from pypet_storage_hdf5.h5.file import OpenFile
 from pypet_storage_hdf5.h5.handles import DATASET, GROUP, LINK
-from pypet_storage_hdf5.h5.objects import AttributeOwner
+from pypet_storage_hdf5.h5.objects import AttributeOwner, describing
 from pypet_storage_hdf5.h5.pickling import leave_pickles_alone
 
 #: Told of each path that could not be copied and why.
@@ -182,7 +182,8 @@ def _copy_by_pytables(
         if isinstance(node, tables.VLArray) and isinstance(node.atom, tables.atom.PseudoAtom):
             _copy_rows(node, where, name)
         else:
-            node.copy(where, name, copyuserattrs=False, **keywords).close()
+            with describing:
+                node.copy(where, name, copyuserattrs=False, **keywords).close()
     finally:
         node.close()
     target.handles.forget(new_path)

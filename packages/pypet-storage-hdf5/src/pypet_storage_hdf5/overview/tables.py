@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pypet_storage_hdf5.h5.file import OpenFile
 from pypet_storage_hdf5.h5.handles import DATASET, GROUP
+from pypet_storage_hdf5.h5.objects import describing
 from pypet_storage_hdf5.overview.run_blocks import bytes_for
 
 
@@ -44,7 +45,7 @@ def create_table(
 ) -> None:
     """Create a table; PyTables opens it much faster without its own attributes."""
     parent, _, name = path.rpartition("/")
-    with file.handles.bare():
+    with file.handles.bare(), describing:
         node = file.tables.create_table(
             parent,
             name,
