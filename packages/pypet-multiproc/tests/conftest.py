@@ -13,6 +13,7 @@ from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.processes.interrupt import sigint_handling
 from pypet_multiproc.testing import JournalStorageService
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.trajectory.lifecycle import set_environment
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def make_traj(service):
 
     def make(runs: int = 6) -> Trajectory:
         traj = Trajectory("T", storage_service=service)
-        traj._environment_name = "E"
+        set_environment(traj, "E", "e" * 40)
         traj.f_add_parameter("x", 0)
         traj.f_explore({"x": list(range(runs))})
         traj.f_store(only_init=True)

@@ -25,6 +25,7 @@ from pypet_multiproc.logs import (
 )
 from pypet_multiproc.testing import double
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.trajectory.lifecycle import set_environment
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.timeout(60)
 @pytest.fixture
 def traj():
     traj = Trajectory("T")
-    traj._environment_name = "E"
+    set_environment(traj, "E", "e" * 40)
     traj.f_add_parameter("x", 0)
     traj.f_explore({"x": [0, 1, 2]})
     return traj

@@ -175,20 +175,20 @@ class Annotations(HasSlots):
         self.f_remove(key)
 
 
+def has_annotations(node: object) -> bool:
+    """Whether there is a note on a node, answered without creating a container."""
+    try:
+        return not object.__getattribute__(node, "_own_annotations").f_is_empty()
+    except AttributeError:
+        return False
+
+
 class WithAnnotations(HasLogger):
     """Base of everything that can carry annotations."""
 
     __slots__ = ("_own_annotations",)
 
     _own_annotations: Annotations
-
-    @property
-    def _has_annotations(self) -> bool:
-        """Whether there is a note, answered without creating a container."""
-        try:
-            return not object.__getattribute__(self, "_own_annotations").f_is_empty()
-        except AttributeError:
-            return False
 
     @property
     def v_annotations(self) -> Annotations:
@@ -218,4 +218,4 @@ class WithAnnotations(HasLogger):
 
     def f_ann_to_str(self) -> str:
         """Return all annotations as text, empty if there are none."""
-        return self.v_annotations.f_ann_to_str() if self._has_annotations else ""
+        return self.v_annotations.f_ann_to_str() if has_annotations(self) else ""

@@ -35,7 +35,7 @@ def not_in_run(func: F) -> F:
             )
         return func(self, *args, **kwargs)
 
-    wrapper._not_in_run = True  # type: ignore[attr-defined]
+    wrapper.not_in_run = True  # type: ignore[attr-defined]
     wrapper.__doc__ = f"{func.__doc__ or ''}\n\nNot available during a single run.\n"
     return wrapper  # type: ignore[return-value]
 

@@ -69,6 +69,15 @@ def module_logger(module: str) -> logging.Logger:
     return logging.getLogger(logger_name(module))
 
 
+def logger_of(instance: object) -> logging.Logger:
+    """The logger of an instance of `HasLogger`: its own, or that of its class."""
+    try:
+        return object.__getattribute__(instance, "_own_logger")  # type: ignore[no-any-return]
+    except AttributeError:
+        cls = type(instance)
+        return logging.getLogger(logger_name(cls.__module__, cls.__name__))
+
+
 def _below_pypet(module: str, with_rest: bool) -> str:
     known, rest = module, ""
     while known:
@@ -88,11 +97,7 @@ class HasLogger(HasSlots):
 
     @property
     def _logger(self) -> logging.Logger:
-        try:
-            return self._own_logger
-        except AttributeError:
-            cls = type(self)
-            return logging.getLogger(logger_name(cls.__module__, cls.__name__))
+        return logger_of(self)
 
     @_logger.setter
     def _logger(self, logger: logging.Logger) -> None:

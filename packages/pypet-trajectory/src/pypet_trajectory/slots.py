@@ -7,6 +7,7 @@ subclasses can edit. Invariant: a slot that was never set stays unset in the cop
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from typing import Any
 
 _NOT_STATE = frozenset(("__dict__", "__weakref__"))
@@ -39,12 +40,16 @@ class MetaSlotMachine(type):
 
     __all_slots__: set[str]
     #: The slots that make up the state of an instance, looked up once for each class.
-    _state_slots: tuple[str, ...]
+    __state_slots__: tuple[str, ...]
 
     def __init__(cls, name: str, bases: tuple[type, ...], dictionary: dict[str, Any]) -> None:
         super().__init__(name, bases, dictionary)
         cls.__all_slots__ = get_all_slots(cls)
-        cls._state_slots = tuple(sorted(cls.__all_slots__ - _NOT_STATE))
+        cls.__state_slots__ = tuple(sorted(cls.__all_slots__ - _NOT_STATE))
+
+
+class VirtualBase(MetaSlotMachine, ABCMeta):
+    """Metaclass of classes that others can be registered with instead of inheriting."""
 
 
 class HasSlots(metaclass=MetaSlotMachine):
@@ -58,7 +63,7 @@ class HasSlots(metaclass=MetaSlotMachine):
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(getattr(self, "__dict__", ()))
         read = object.__getattribute__
-        for slot in type(self)._state_slots:
+        for slot in type(self).__state_slots__:
             try:
                 state[slot] = read(self, slot)
             except AttributeError:

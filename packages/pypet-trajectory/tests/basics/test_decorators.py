@@ -28,7 +28,7 @@ def test_a_guarded_method_works_outside_of_runs_only():
 
 
 def test_a_guarded_method_says_so_in_its_documentation():
-    assert Trajectory.extend._not_in_run
+    assert Trajectory.extend.not_in_run
     assert Trajectory.extend.__doc__.startswith("Extend it.")
     assert "single run" in Trajectory.extend.__doc__
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_pickles_are_refused_before_they_run(service):
 
 def test_other_versions_are_a_matter_of_debugging(service, caplog):
     traj = Trajectory("t", storage_service=service)
-    traj._version = "0.3"
+    traj.v_origin = replace(traj.v_origin, version="0.3")
     traj.f_store()
     with caplog.at_level(logging.DEBUG, logger="pypet.storageservice.loading"):
         loaded(service, "t")

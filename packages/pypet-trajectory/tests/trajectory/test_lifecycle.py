@@ -183,7 +183,7 @@ NOT_IN_RUN = [
 @pytest.mark.parametrize("name", NOT_IN_RUN)
 def test_some_functions_are_not_available_in_a_run(traj, name):
     assert name in dir(traj)
-    assert getattr(type(traj), name)._not_in_run
+    assert getattr(type(traj), name).not_in_run
     traj.f_start_run(0)
     assert name not in dir(traj)
     with pytest.raises(TypeError, match=name):

@@ -152,7 +152,7 @@ def test_a_recycled_trajectory_looks_like_a_new_one(snapshot, change):
     assert type(traj.f_get("one").f_get()) is int
     assert traj.f_get("anything").a == {"deep": [1]}
     assert traj.f_get("seed")._logger.name.endswith(".Parameter")
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 @pytest.mark.parametrize("change", GIVEN_UP.values(), ids=GIVEN_UP)
@@ -167,7 +167,7 @@ def test_in_doubt_a_new_one_is_made(snapshot, change):
     traj = snapshot.restore(2)
     assert snapshot._spare[0] is not old_spare
     assert described(traj) == expected
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 HOLDERS = {

@@ -11,6 +11,7 @@ from pypet_trajectory.leaves.pickle_result import PickleResult
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.testing.invariants import assert_invariants
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.tree.adding import add_from_storage
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
     DerivedParameterGroup,
@@ -59,7 +60,7 @@ def test_the_adders_of_a_branch_put_its_name_in_front(traj: Trajectory, branch: 
     assert {type(traj.f_get(name)) for name in (branch, f"{branch}.g", f"{branch}.h")} == {
         group_class
     }
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 @pytest.mark.parametrize("branch", ADDERS)
@@ -180,7 +181,7 @@ def test_an_instance_in_the_tree_cannot_be_added_elsewhere(traj: Trajectory):
     with pytest.raises(AttributeError, match="in the tree already"):
         traj.res.f_add_leaf(leaf)  # would become results.results.a
     assert leaf.v_full_name == "results.a"
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 def test_leaf_adders_refuse_groups_and_group_adders_leaves(traj: Trajectory):
@@ -214,7 +215,7 @@ def test_standard_groups_belong_into_their_branch(traj: Trajectory, group: type,
 def test_subclasses_of_standard_groups_may_go_anywhere(traj: Trajectory):
     for parent in (traj, traj.par, traj.res):
         assert parent.f_add_group(MyGroup("g")) is parent.f_get("g")
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 def test_a_group_of_another_tree_is_refused(traj: Trajectory):
@@ -294,7 +295,7 @@ def test_groups_on_the_way_stay_if_the_constructor_fails(traj: Trajectory):
         traj.f_add_parameter("a.b.c", object())
     assert "a.b" in traj.par
     assert not traj._parameters
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 def test_a_failing_preset_leaves_instance_and_tree_alone(traj: Trajectory):
@@ -403,22 +404,22 @@ def test_the_run_branch_is_the_nearest_run_known_when_adding(explored: Trajector
 
 
 def test_what_comes_from_storage_is_neither_translated_nor_checked(in_run: Trajectory):
-    group = in_run._add_group_from_storage(("parameters.$.par",), {})
-    leaf = group._add_leaf_from_storage((Parameter, "_x"), {"comment": "c"})
+    group = add_from_storage(in_run, ("parameters.$.par",), {}, leaf=False)
+    leaf = add_from_storage(group, (Parameter, "_x"), {"comment": "c"}, leaf=True)
     assert leaf.v_full_name == "parameters.$.par._x"
     assert leaf.v_comment == "c"
-    assert_invariants(in_run._nn_interface)
+    assert_invariants(in_run.v_index)
 
 
 def test_what_comes_from_storage_must_not_exist(traj: Trajectory):
     traj.f_add_result("x", 1)
     with pytest.raises(AttributeError, match=r"results\.x"):
-        traj.res._add_leaf_from_storage(("x",), {})
+        add_from_storage(traj.res, ("x",), {}, leaf=True)
 
 
 def test_a_loaded_parameter_becomes_the_explored_one(traj: Trajectory):
     traj.v_exploration.parameters["parameters.x"] = None
-    parameter = traj._add_leaf_from_storage((Parameter, "parameters.x"), {})
+    parameter = add_from_storage(traj, (Parameter, "parameters.x"), {}, leaf=True)
     assert parameter.v_explored
     assert traj.f_get_explored_parameters() == {"parameters.x": parameter}
 

@@ -65,7 +65,7 @@ def test_an_instance_is_added_if_its_name_fits(traj: Trajectory, name: str, full
     traj.par.c = parameter
     assert parameter.v_full_name == full_name
     assert parameter in traj
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 @pytest.mark.parametrize("name", ["g", "cc", "b.c"])
@@ -130,7 +130,7 @@ def test_assigning_a_node_of_the_tree_adds_a_link(traj: Trajectory):
     assert traj.res.f_get_links() == {"mylink": leaf}
     with pytest.raises(AttributeError, match="already is"):
         traj.res.mylink = leaf
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 def test_no_run_name_is_put_in_front(in_run: Trajectory):

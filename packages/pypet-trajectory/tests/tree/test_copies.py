@@ -31,7 +31,7 @@ def tree(traj: Trajectory) -> Trajectory:
 
 def check(twin: Trajectory, original: Trajectory) -> None:
     assert twin is not original
-    assert_invariants(twin._nn_interface)
+    assert_invariants(twin.v_index)
     names = [node.v_full_name for node in original.f_iter_nodes()]
     assert [node.v_full_name for node in twin.f_iter_nodes()] == names
     assert all(node not in original for node in twin.f_iter_nodes())
@@ -40,7 +40,7 @@ def check(twin: Trajectory, original: Trajectory) -> None:
     assert twin.b.x == 1
     twin.f_add_result("new", 1)
     assert "new" not in original
-    assert_invariants(original._nn_interface)
+    assert_invariants(original.v_index)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -93,15 +93,15 @@ def test_leaves_that_refer_to_their_tree_survive(traj: Trajectory, protocol: int
     assert twin.f_get("keeper")._node is twin.f_get("results.g")
     alone = pickle.loads(pickle.dumps(leaf, protocol))
     assert alone._node.f_get("keeper") is alone
-    assert_invariants(alone._node._nn_interface)
+    assert_invariants(alone._node.v_index)
 
 
 def test_groups_without_children_share_nothing_that_can_change(traj: Trajectory):
     first, second = NNGroupNode("a"), NNGroupNode("b")
-    assert first._children is second._children
+    assert first.v_children is second.v_children
     with pytest.raises(TypeError):
-        first._children["x"] = 1
-    assert pickle.loads(pickle.dumps(first))._children is first._children
+        first.v_children["x"] = 1
+    assert pickle.loads(pickle.dumps(first)).v_children is first.v_children
 
 
 @pytest.mark.timeout(60)

@@ -89,7 +89,7 @@ def test_asking_for_anything_finds_it_or_is_an_attribute_error(key, running, dep
                 start.f_remove_child(key)
             with only(ValueError):
                 start.f_remove_link(key)
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 @settings(max_examples=150)
@@ -118,7 +118,7 @@ def test_adding_under_any_name_works_or_is_a_documented_error(name, running, no_
                     start[name] = 3
         with only(ValueError, AttributeError, TypeError):
             traj.f_add_parameter(name, 1)
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 @settings(max_examples=100)
@@ -209,6 +209,6 @@ def test_whatever_takes_a_name_has_documented_errors_that_say_something(what, na
             failure = None
     assert failure is None or isinstance(failure, PypetError)
     assert failure is None or str(failure)
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
     assert repr(traj)
     assert traj._repr_html_()

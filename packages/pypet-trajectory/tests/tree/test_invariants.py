@@ -7,6 +7,7 @@ import pytest
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.testing.invariants import assert_invariants
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.tree.nodes import rename, set_place
 
 
 def lose_a_leaf(traj):
@@ -14,31 +15,31 @@ def lose_a_leaf(traj):
 
 
 def lose_a_short_name(traj):
-    traj._nn_interface.names.discard(traj.f_get("results.g.x"))
+    traj.v_index.names.discard(traj.f_get("results.g.x"))
 
 
 def forget_a_child(traj):
-    del traj.f_get("results.g")._leaves["x"]
+    del traj.f_get("results.g").v_children.leaves["x"]
 
 
 def rename_behind_the_back(traj):
-    traj.f_get("results.g.x")._rename("results.g.y")
+    rename(traj.f_get("results.g.x"), "results.g.y")
 
 
 def let_a_link_dangle(traj):
-    traj.res._links["l"] = traj.res._children["l"] = Result("nowhere", 1)
+    traj.v_index.add_link(traj.res, "l", Result("nowhere", 1))
 
 
 def miscount_links(traj):
-    traj._nn_interface.link_names["l"] += 1
+    traj.v_index.link_names["l"] += 1
 
 
 def remember_wrongly(traj):
-    traj._nn_interface.answers["", "x"] = traj.res
+    traj.v_index.answers["", "x"] = traj.res
 
 
 def misplace_a_node(traj):
-    traj.f_get("results.g.x")._set_details(7, "results", "trajectory")
+    set_place(traj.f_get("results.g.x"), 7, "results", "trajectory")
 
 
 def keep_a_new_node(traj):
@@ -62,7 +63,7 @@ FAULTS = [
 def test_a_planted_fault_is_found(traj: Trajectory, fault):
     traj.f_add_result("g.x", 1)
     traj.res.f_add_link("l", traj.f_get("results.g"))
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
     fault(traj)
     with pytest.raises(AssertionError):
-        assert_invariants(traj._nn_interface)
+        assert_invariants(traj.v_index)

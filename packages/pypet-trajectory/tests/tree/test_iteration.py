@@ -118,6 +118,6 @@ def test_live_dictionaries_follow_the_tree_and_copies_do_not(traj: Trajectory, k
     group.f_add_group("group")
     group.f_add_leaf("leaf", 1)
     group.f_add_link("link", group.f_get("leaf"))
-    assert live is getattr(group, f"_{kind}")
+    assert live is getattr(group, f"f_get_{kind}")(copy=False)
     assert live
     assert not copy

@@ -8,6 +8,7 @@ from pypet_trajectory.exceptions import NotUniqueNodeError
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.testing.invariants import assert_invariants
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.tree.links import add_link_from_storage
 
 
 def test_a_link_takes_the_name_of_its_node_unless_told_otherwise(traj: Trajectory):
@@ -15,7 +16,7 @@ def test_a_link_takes_the_name_of_its_node_unless_told_otherwise(traj: Trajector
     assert traj.res.f_add_link(leaf) is leaf
     assert traj.res.f_add_link("q", leaf) is leaf
     assert traj.res.f_get_links() == {"p": leaf, "q": leaf}
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 def test_a_link_by_name_is_looked_up_from_the_root_with_shortcuts(traj: Trajectory):
@@ -32,7 +33,7 @@ def test_names_of_links_are_dotted_and_translated(explored: Trajectory):
     assert explored.f_get("results.a.run_00000002") is leaf
     explored.f_get("results.a").f_remove_link("$")
     assert not explored.f_get("results.a").f_has_links()
-    assert_invariants(explored._nn_interface)
+    assert_invariants(explored.v_index)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_removing_a_link_leaves_the_node(traj: Trajectory):
     assert not traj._linked_by
     with pytest.raises(ValueError, match="no link"):
         traj.res.f_remove_link("l")
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 def test_removing_a_node_removes_all_links_to_it(traj: Trajectory):
@@ -155,9 +156,9 @@ def test_removing_a_node_removes_all_links_to_it(traj: Trajectory):
         traj.res.f_add_link(name, leaf)
     traj.f_remove_item(leaf)
     assert not traj._linked_by
-    assert not traj._nn_interface._links_count
+    assert not traj.v_index.link_names
     assert traj.res.f_children() == 1
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 def test_removing_a_group_removes_its_links_from_the_registers(traj: Trajectory):
@@ -165,7 +166,7 @@ def test_removing_a_group_removes_its_links_from_the_registers(traj: Trajectory)
     traj.res.f_add_link("g.l", leaf)
     traj.res.g.f_remove()
     assert not traj._linked_by
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 def test_links_added_during_a_run_are_noted(in_run: Trajectory):
@@ -185,8 +186,8 @@ def test_a_run_cannot_make_groups_of_parameters_for_a_link(in_run: Trajectory):
 def test_a_stored_link_that_is_there_already_is_left_alone(traj: Trajectory):
     first, second = traj.f_add_parameter("p", 1), traj.f_add_parameter("q", 1)
     for _ in range(2):
-        traj.res._add_link_from_storage("l", first)
+        add_link_from_storage(traj.res, "l", first)
     assert traj.res.f_get_links() == {"l": first}
     with pytest.raises(AttributeError, match="points to"):
-        traj.res._add_link_from_storage("l", second)
-    assert_invariants(traj._nn_interface)
+        add_link_from_storage(traj.res, "l", second)
+    assert_invariants(traj.v_index)

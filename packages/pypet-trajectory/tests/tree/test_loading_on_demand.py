@@ -10,6 +10,7 @@ from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.storage.lazy import LazyStorageService
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.tree.adding import add_from_storage
 
 
 class Shelf(StorageService):
@@ -30,7 +31,7 @@ class Shelf(StorageService):
             if full_name not in self.values:
                 raise DataNotInStorageError(f"`{full_name}` is not on the shelf")
             cls = Parameter if full_name.startswith("parameters") else Result
-            self.fill(stuff_to_load._add_leaf_from_storage((cls, path), {}))
+            self.fill(add_from_storage(stuff_to_load, (cls, path), {}, leaf=True))
         elif msg == "LIST":
             for _, leaf, *_ in stuff_to_load:
                 self.fill(leaf)

@@ -26,10 +26,10 @@ def test_a_leaf_leaves_all_registers(traj: Trajectory):
     traj.par.f_remove_child("x")
     assert leaf not in traj
     assert not traj._parameters
-    assert not traj._nn_interface._flat_leaf_storage_dict
+    assert not traj.v_index.leaves
     assert traj.par.f_leaves() == 0
     assert leaf.v_full_name == "parameters.x"
-    assert_invariants(traj._nn_interface)
+    assert_invariants(traj.v_index)
 
 
 @pytest.mark.parametrize("name", ["xx", "a.b", "e"])
@@ -50,13 +50,13 @@ def test_a_group_with_children_is_removed_recursively_only(deep: Trajectory):
     deep.res.f_remove_child("a", recursive=True)
     assert not deep._results
     assert list(deep._all_groups) == ["results"]
-    assert_invariants(deep._nn_interface)
+    assert_invariants(deep.v_index)
 
 
 def test_a_group_removes_itself(deep: Trajectory):
     deep.f_get("results.a").f_remove()
     assert list(deep._all_groups) == ["results"]
-    assert_invariants(deep._nn_interface)
+    assert_invariants(deep.v_index)
 
 
 def test_removing_a_link_by_its_name_leaves_the_node(deep: Trajectory):
@@ -83,7 +83,7 @@ def test_a_predicate_decides_from_the_top_down(deep: Trajectory, names_below):
     assert names_below(deep) == ["results", "results.a", "results.a.b", "results.a.b.d"]
     assert asked[0] == "results.a"
     assert not deep._linked_by
-    assert_invariants(deep._nn_interface)
+    assert_invariants(deep.v_index)
 
 
 def test_what_a_predicate_refuses_keeps_everything_below(deep: Trajectory, names_below):
@@ -108,12 +108,11 @@ def test_the_root_removes_everything_below(deep: Trajectory):
         deep.f_remove(recursive=False)
     deep.f_remove()
     assert not deep.f_has_children()
-    index = deep._nn_interface
+    index = deep.v_index
     for register in (
-        index._flat_leaf_storage_dict,
-        index._nodes_and_leaves,
-        index._nodes_and_leaves_runs_sorted,
-        index._links_count,
+        index.leaves,
+        index.names,
+        index.link_names,
         deep._all_groups,
         deep._linked_by,
         deep._results,
@@ -155,7 +154,7 @@ def test_the_last_explored_parameter_takes_the_exploration_along(explored: Traje
     explored.f_remove_item("parameters.x")
     assert len(explored) == 1
     assert not explored.v_exploration.parameters
-    assert_invariants(explored._nn_interface)
+    assert_invariants(explored.v_index)
 
 
 def test_an_explored_parameter_of_a_stored_trajectory_stays_known(explored: Trajectory):
@@ -163,7 +162,7 @@ def test_an_explored_parameter_of_a_stored_trajectory_stays_known(explored: Traj
     explored.f_remove_item("parameters.x")
     assert len(explored) == 3
     assert explored.v_exploration.parameters == {"parameters.x": None}
-    assert_invariants(explored._nn_interface)
+    assert_invariants(explored.v_index)
 
 
 def test_a_run_that_frees_its_parameters_does_not_end_the_exploration(in_run: Trajectory):

@@ -248,7 +248,7 @@ class Trees(RuleBasedStateMachine):
 
     @invariant()
     def registers_agree(self) -> None:
-        assert_invariants(self.traj._nn_interface)
+        assert_invariants(self.traj.v_index)
 
     @invariant()
     def leaves_are_those_of_the_model(self) -> None:

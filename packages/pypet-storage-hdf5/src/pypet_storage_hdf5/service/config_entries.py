@@ -95,10 +95,4 @@ def assign(settings: Settings, other: Settings) -> None:
 
 
 def _parameter(traj: Any, setting: str) -> Any:
-    node = traj
-    for name in f"config.{_entry(setting)}".split("."):
-        children = getattr(node, "_children", None) or {}
-        node = children.get(name)
-        if node is None:
-            return None
-    return node
+    return traj.v_index.leaves.get(f"config.{_entry(setting)}")

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pypet_trajectory.annotations import has_annotations
 from pypet_trajectory.api.records import NO_RUN, RunLeaf
 from pypet_trajectory.api.service import SupportsRunLeaves
 from pypet_trajectory.constants import LEAF
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetTypeError
+from pypet_trajectory.logger import logger_of
 from pypet_trajectory.tree.adding import construct
 from pypet_trajectory.tree.storage_calls import reading_session, service_of
 
@@ -88,7 +90,7 @@ def _explored_with_range(traj: Trajectory, auto_load: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     missing = []
     for full_name, parameter in traj.v_exploration.parameters.items():
-        if auto_load and traj._stored and (parameter is None or not parameter.f_has_range()):
+        if auto_load and traj.v_stored and (parameter is None or not parameter.f_has_range()):
             try:
                 parameter = _with_stored_range(traj, full_name, parameter)
             except DataNotInStorageError:
@@ -98,11 +100,11 @@ def _explored_with_range(traj: Trajectory, auto_load: bool) -> dict[str, Any]:
         else:
             missing.append(full_name)
     if missing:
-        traj._logger.warning(
+        logger_of(traj).warning(
             "There is no column of %s: the values that trajectory `%s` explored are not in "
             "memory%s.",
             ", ".join(f"`{name}`" for name in missing),
-            traj._name,
+            traj.v_name,
             ", nor in the store" if auto_load else ". Load them, or pass `auto_load=True`",
         )
     return found
@@ -114,7 +116,7 @@ def _with_stored_range(traj: Trajectory, full_name: str, parameter: Any) -> Any:
         return traj.f_load_child(full_name)
     # Copies keep their value but not the range. The one in the tree may be locked or at a run.
     twin: Any = construct(type(parameter), full_name, traj, (), {})
-    service_of(traj).load(LEAF, twin, trajectory_name=traj._name)
+    service_of(traj).load(LEAF, twin, trajectory_name=traj.v_name)
     return twin
 
 
@@ -176,9 +178,9 @@ def result_columns(
                 if column not in notes:
                     notes[column] = notes_of(leaf)
     if not collected:
-        traj._logger.warning(
+        logger_of(traj).warning(
             "No run of trajectory `%s` has a result `%s` %s, so there is no column of it.%s",
-            traj._name,
+            traj.v_name,
             name,
             "in memory or in the store" if auto_load else "in memory",
             "" if auto_load else " If it is in the store, pass `auto_load=True`.",
@@ -201,7 +203,7 @@ def _leaves_by_run(
     incomplete = [idx for idx, node in nodes.items() if node.v_is_group]
     of_no_run: list[RunLeaf] = []
     seen: set[int] = set()
-    if auto_load and traj._stored and (missing or incomplete):
+    if auto_load and traj.v_stored and (missing or incomplete):
         for found in _stored_leaves(traj, name, {*missing, *incomplete, NO_RUN}):
             is_new = found.leaf.v_full_name not in traj.v_index.leaves
             if found.idx == NO_RUN:
@@ -216,7 +218,7 @@ def _leaves_by_run(
 
 def _stored_leaves(traj: Trajectory, name: str, runs: set[int]) -> Iterable[RunLeaf]:
     """Leaves in the store, of no tree where the service can do that."""
-    service = traj._storage_service
+    service = traj.v_storage_service
     if isinstance(service, SupportsRunLeaves):
         return service.run_leaves(traj, name, runs)
     nodes = traj.f_get_from_runs(name, use_indices=True, include_default_run=False, auto_load=True)
@@ -301,7 +303,7 @@ def _items(leaf: Any, idx: int) -> Iterator[tuple[str, Any]]:
 def notes_of(node: Any) -> dict[str, Any]:
     """Comment and annotations of a node, as far as they are plain values."""
     notes: dict[str, Any] = {"comment": node.v_comment} if node.v_comment else {}
-    annotations = node.v_annotations.f_to_dict(copy=False) if node._has_annotations else {}
+    annotations = node.v_annotations.f_to_dict(copy=False) if has_annotations(node) else {}
     for name, value in annotations.items():
         if isinstance(value, str | int | float | np.generic):
             notes[name] = value

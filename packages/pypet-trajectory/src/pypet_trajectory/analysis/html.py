@@ -11,12 +11,13 @@ import html
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from pypet_trajectory.annotations import has_annotations
 from pypet_trajectory.leaves.base import BaseParameter
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.values.summary import summarise
 
 if TYPE_CHECKING:
-    from pypet_trajectory.trajectory.state import TrajectoryState
+    from pypet_trajectory.trajectory import Trajectory
 
 #: Children shown of one group, and nodes shown in all.
 MAX_CHILDREN = 25
@@ -42,7 +43,7 @@ def node_html(node: Any) -> str:
     return f'<div style="{_STYLE}">{_Budget().group(node, 0, is_open=True)}</div>'
 
 
-def runs_summary(traj: TrajectoryState) -> str:
+def runs_summary(traj: Trajectory) -> str:
     """How many runs there are and how far they have come, as text."""
     table = traj.v_runs.table
     completed = int((table.column("completed") != 0).sum())
@@ -68,12 +69,12 @@ class _Budget:
     def group(self, group: Any, depth: int, is_open: bool = False) -> str:
         """One group, unfolding to its children."""
         children = []
-        for name, child in itertools.islice(group._children.items(), MAX_CHILDREN):
+        for name, child in itertools.islice(group.v_children.items(), MAX_CHILDREN):
             if self._left <= 0 or depth >= MAX_DEPTH:
                 break
             self._left -= 1
             children.append(f"<li>{self._child(group, name, child, depth)}</li>")
-        hidden = len(group._children) - len(children)
+        hidden = len(group.v_children) - len(children)
         if hidden:
             children.append(f'<li style="{_FAINT}">… and {hidden} more</li>')
         body = f'<ul style="list-style:none;margin:0">{"".join(children)}</ul>'
@@ -83,7 +84,7 @@ class _Budget:
         )
 
     def _child(self, group: Any, name: str, child: Any, depth: int) -> str:
-        if name in group._links:
+        if name in group.v_children.links:
             target = _escaped(child.v_full_name)
             return f'{_escaped(name)} <span style="{_FAINT}">→ {target}</span>'
         return _leaf(child) if child.v_is_leaf else self.group(child, depth + 1)
@@ -91,7 +92,7 @@ class _Budget:
 
 def _head(group: Any) -> str:
     name = f"<b>{_escaped(group.v_name or '')}</b>"
-    count = len(group._children)
+    count = len(group.v_children)
     about = f"{type(group).__name__}, {count} child{'ren' if count != 1 else ''}"
     if group.v_is_root and group.v_root is group:
         about = f"{type(group).__name__}, {runs_summary(group)}"
@@ -115,14 +116,14 @@ def _leaf(leaf: Any) -> str:
 def _value(leaf: Any) -> str:
     plain = isinstance(leaf, Parameter) and not leaf.f_is_empty()
     if plain and type(leaf).f_val_to_str is BaseParameter.f_val_to_str:
-        return summarise(leaf._data, MAX_TEXT)  # which is not as long as the value
+        return summarise(leaf.v_value, MAX_TEXT)  # which is not as long as the value
     return leaf.f_val_to_str()  # type: ignore[no-any-return]
 
 
 def _notes(node: Any) -> str:
     """Comment and annotations, if there are any."""
     parts = [node.v_comment] if node.v_comment else []
-    if node._has_annotations:
+    if has_annotations(node):
         notes = node.v_annotations.f_to_dict(copy=False)
         first = itertools.islice(sorted(notes), MAX_CHILDREN)
         parts.extend(f"{name}={_text(notes[name])}" for name in first)

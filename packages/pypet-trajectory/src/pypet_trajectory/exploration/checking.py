@@ -48,4 +48,4 @@ def check_values(name: str, values: CompactRange, types: Any) -> None:
             f"`{parameter.v_full_name}`, a {type(parameter).__name__}."
         )
     if isinstance(parameter, Parameter):  # others check values when they explore them
-        parameter._checked_range(values)
+        parameter.f_checked_range(values)

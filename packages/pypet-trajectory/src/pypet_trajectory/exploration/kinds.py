@@ -39,7 +39,7 @@ _CHUNK: Final = 4096
 class Exploration(ABC):
     """Points of the parameter space, in order; the base of all kinds of explorations.
 
-    A kind implements `names`, ``__len__``, `sources` and `_take`.
+    A kind implements `names`, ``__len__``, `sources` and `columns`.
     """
 
     # ---------------------------------------------------------------- what each kind implements
@@ -58,7 +58,7 @@ class Exploration(ABC):
         """Iterate over the lists of values that points are made of, without combining them."""
 
     @abstractmethod
-    def _take(self, indices: Indices) -> Columns:
+    def columns(self, indices: Indices) -> Columns:
         """Return the values at these positions, all of which exist."""
 
     # ---------------------------------------------------------------- points
@@ -68,19 +68,19 @@ class Exploration(ABC):
         position = operator.index(index)
         if not -len(self) <= position < len(self):
             raise PypetIndexError(f"There is no point {index}: the exploration has {len(self)}.")
-        columns = self._take(np.array([position % len(self)], dtype=np.intp))
+        columns = self.columns(np.array([position % len(self)], dtype=np.intp))
         return {name: column[0] for name, column in columns.items()}
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Iterate over points, as dictionaries of parameter names to values."""
         for indices in _chunks(len(self)):
-            columns = self._take(indices)
+            columns = self.columns(indices)
             for values in zip(*columns.values(), strict=True):
                 yield dict(zip(columns, values, strict=True))
 
     def to_columns(self) -> Columns:
         """Return all values of each parameter, one for each point, in compact form."""
-        return self._take(np.arange(len(self), dtype=np.intp))
+        return self.columns(np.arange(len(self), dtype=np.intp))
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Return all values of each parameter, one for each point, as lists."""
@@ -105,7 +105,7 @@ class Exploration(ABC):
     def preview(self, n: int = 10) -> str:
         """Return the first `n` points as a table in plain text."""
         shown = max(0, min(n, len(self)))
-        columns = self._take(np.arange(shown, dtype=np.intp))
+        columns = self.columns(np.arange(shown, dtype=np.intp))
         table = text_table({name: column.tolist() for name, column in columns.items()})
         rest = len(self) - shown
         return f"{table}\n... and {rest} more points" if rest else table
@@ -222,7 +222,7 @@ class Table(Exploration):
     def sources(self) -> Iterator[tuple[str, CompactRange]]:
         yield from self._columns.items()
 
-    def _take(self, indices: Indices) -> Columns:
+    def columns(self, indices: Indices) -> Columns:
         return {name: column.take(indices) for name, column in self._columns.items()}
 
 
@@ -233,18 +233,18 @@ class Composed(Exploration):
         if not parts:
             raise PypetValueError("Combining explorations takes at least one of them.")
         # Combining is associative: a chain of operators makes one flat exploration.
-        self._parts: tuple[Exploration, ...] = tuple(
+        self.parts: tuple[Exploration, ...] = tuple(
             inner
             for part in parts
-            for inner in (part._parts if type(part) is type(self) else (part,))
+            for inner in (part.parts if type(part) is type(self) else (part,))
         )
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(name for part in self._parts for name in part.names)
+        return tuple(name for part in self.parts for name in part.names)
 
     def sources(self) -> Iterator[tuple[str, CompactRange]]:
-        for part in self._parts:
+        for part in self.parts:
             yield from part.sources()
 
     def _check_disjoint(self) -> None:
@@ -266,7 +266,7 @@ class Product(Composed):
 
     def __len__(self) -> int:
         length = 1
-        for part in self._parts:
+        for part in self.parts:
             length *= len(part)
         if length > sys.maxsize:
             raise PypetValueError(
@@ -276,11 +276,11 @@ class Product(Composed):
             )
         return length
 
-    def _take(self, indices: Indices) -> Columns:
+    def columns(self, indices: Indices) -> Columns:
         columns: list[Columns] = []
-        for part in reversed(self._parts):
+        for part in reversed(self.parts):
             indices, within = np.divmod(indices, max(len(part), 1))
-            columns.append(part._take(within))
+            columns.append(part.columns(within))
         return {name: column for part in reversed(columns) for name, column in part.items()}
 
 
@@ -290,18 +290,18 @@ class Zipped(Composed):
     def __init__(self, parts: Sequence[Exploration]) -> None:
         super().__init__(parts)
         self._check_disjoint()
-        lengths = {", ".join(part.names): len(part) for part in self._parts}
+        lengths = {", ".join(part.names): len(part) for part in self.parts}
         if len(set(lengths.values())) > 1:
             raise PypetValueError(
                 f"Explorations side by side need one length, but lengths are {lengths}."
             )
 
     def __len__(self) -> int:
-        return len(self._parts[0])
+        return len(self.parts[0])
 
-    def _take(self, indices: Indices) -> Columns:
+    def columns(self, indices: Indices) -> Columns:
         return {
-            name: column for part in self._parts for name, column in part._take(indices).items()
+            name: column for part in self.parts for name, column in part.columns(indices).items()
         }
 
 
@@ -310,7 +310,7 @@ class Concatenated(Composed):
 
     def __init__(self, parts: Sequence[Exploration]) -> None:
         super().__init__(parts)
-        for part in self._parts[1:]:
+        for part in self.parts[1:]:
             if set(part.names) != set(self.names):
                 raise PypetValueError(
                     f"Explorations in sequence need the same parameters, but one explores "
@@ -319,19 +319,19 @@ class Concatenated(Composed):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return self._parts[0].names
+        return self.parts[0].names
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        return sum(map(len, self.parts))
 
-    def _take(self, indices: Indices) -> Columns:
-        ends = np.cumsum([len(part) for part in self._parts])
+    def columns(self, indices: Indices) -> Columns:
+        ends = np.cumsum([len(part) for part in self.parts])
         owners = np.searchsorted(ends, indices, side="right")
         found: dict[str, list[CompactRange]] = {name: [] for name in self.names}
         for number in np.unique(owners).tolist():
-            part = self._parts[number]
+            part = self.parts[number]
             within = indices[owners == number] - (ends[number] - len(part))
-            for name, column in part._take(within).items():
+            for name, column in part.columns(within).items():
                 found[name].append(column)
         # Values are grouped by part now; `back` gives each its place again.
         order = np.argsort(owners, kind="stable")
@@ -365,7 +365,7 @@ class Filtered(Exploration):
         """Positions of the points that the predicate keeps."""
         kept: list[int] = []
         for indices in _chunks(len(self._whole)):
-            columns = self._whole._take(indices)
+            columns = self._whole.columns(indices)
             for position, accepted in zip(indices.tolist(), self._accepted(columns), strict=True):
                 if accepted:
                     kept.append(position)
@@ -383,8 +383,8 @@ class Filtered(Exploration):
     def sources(self) -> Iterator[tuple[str, CompactRange]]:
         return self._whole.sources()
 
-    def _take(self, indices: Indices) -> Columns:
-        return self._whole._take(self._kept[indices])
+    def columns(self, indices: Indices) -> Columns:
+        return self._whole.columns(self._kept[indices])
 
 
 class Repeated(Exploration):
@@ -407,10 +407,10 @@ class Repeated(Exploration):
     def sources(self) -> Iterator[tuple[str, CompactRange]]:
         return self._once.sources()
 
-    def _take(self, indices: Indices) -> Columns:
+    def columns(self, indices: Indices) -> Columns:
         if self._each:
-            return self._once._take(indices // self._times)
-        return self._once._take(indices % max(len(self._once), 1))
+            return self._once.columns(indices // self._times)
+        return self._once.columns(indices % max(len(self._once), 1))
 
 
 def _chunks(length: int) -> Iterator[Indices]:

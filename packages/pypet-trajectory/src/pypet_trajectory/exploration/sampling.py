@@ -132,7 +132,7 @@ class SampledExploration(Exploration):
         """Iterate over names and sampled values."""
         yield from self._columns.items()
 
-    def _take(self, indices: Indices) -> Columns:
+    def columns(self, indices: Indices) -> Columns:
         return {name: column.take(indices) for name, column in self._columns.items()}
 
 

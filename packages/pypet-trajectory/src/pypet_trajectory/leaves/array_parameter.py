@@ -91,7 +91,7 @@ class ArrayParameter(Parameter):
         """Return the value, each distinct explored value, and their numbers; locks."""
         if type(self._default) not in ARRAYS and type(self._default) not in (tuple, list):
             return super()._store()
-        return _FORM.store(self, _as_it_is)
+        return self._store_distinct(_FORM, _as_it_is)
 
     def _load(self, load_dict: dict[str, Any]) -> None:
         """Take value and range from storage, in this class's form or that of a `Parameter`; lock.
@@ -102,6 +102,6 @@ class ArrayParameter(Parameter):
             If the parameter is locked.
         """
         if _FORM.is_in(load_dict):
-            _FORM.load(self, load_dict, _as_it_is)
+            self._load_distinct(_FORM, load_dict, _as_it_is)
         else:
             super()._load(load_dict)

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from pypet_trajectory.leaves.parameter import Parameter
 
 
-def checked_range(parameter: Parameter, values: Iterable[Any]) -> CompactRange:
-    """Return values as a range after checking that they may follow the default value.
+def checked_values(
+    parameter: Parameter, default: Any, values: Iterable[Any]
+) -> CompactRange | list[Any]:
+    """Return values after checking that they may follow the default value.
+
+    They are a range already if their common type was evident.
 
     Raises
     ------
@@ -32,37 +36,29 @@ def checked_range(parameter: Parameter, values: Iterable[Any]) -> CompactRange:
     ValueError
         If there are no values.
     """
-    found = _range_of_one_type(parameter, values)
+    kind = type(default)
+    evident = _compares_types_of_scalars(parameter)
+    found: Any = _range_of_one_type(kind, values) if evident else None
     if found is None:
-        found = _checked_one_by_one(parameter, values)
+        found = list(values)
+        if not (evident and kind in SCALARS and set(map(type, found)) <= {kind}):
+            for position, value in enumerate(found):
+                _check_element(parameter, default, value, position, values)
     if not len(found):
         raise PypetValueError(
-            f"There are no values to explore for parameter `{parameter._full_name}`: pass at "
+            f"There are no values to explore for parameter `{parameter.v_full_name}`: pass at "
             "least one."
         )
-    return found
+    return found  # type: ignore[no-any-return]
 
 
-def _range_of_one_type(parameter: Parameter, values: Iterable[Any]) -> CompactRange | None:
+def _range_of_one_type(kind: type, values: Iterable[Any]) -> CompactRange | None:
     """Take values whose common type is evident, None if they need a look one by one."""
-    if not _compares_types_of_scalars(parameter):
-        return None
-    kind = type(parameter._default)
     if isinstance(values, CompactRange) and values.kind is kind and kind in SCALARS:
         return values
     if isinstance(values, np.ndarray):
         return CompactRange.from_array(values, kind)
     return None
-
-
-def _checked_one_by_one(parameter: Parameter, values: Iterable[Any]) -> CompactRange:
-    as_list = list(values)
-    kind = type(parameter._default)
-    evident = kind in SCALARS and _compares_types_of_scalars(parameter)
-    if not (evident and set(map(type, as_list)) <= {kind}):
-        for position, value in enumerate(as_list):
-            _check_element(parameter, value, position, values)
-    return parameter._make_range(as_list)
 
 
 def _compares_types_of_scalars(parameter: Parameter) -> bool:
@@ -73,13 +69,14 @@ def _compares_types_of_scalars(parameter: Parameter) -> bool:
     )
 
 
-def _check_element(parameter: Parameter, value: Any, position: int, values: Iterable[Any]) -> None:
-    default = parameter._default
+def _check_element(
+    parameter: Parameter, default: Any, value: Any, position: int, values: Iterable[Any]
+) -> None:
     if not parameter.f_supports(value):
         raise unsupported(parameter, value, f"value {position} to explore,")
     if not parameter._values_of_same_type(value, default):
         raise PypetTypeError(
-            f"Value {position} to explore for parameter `{parameter._full_name}` is of "
+            f"Value {position} to explore for parameter `{parameter.v_full_name}` is of "
             f"{type(value)}, its default value {summarise(default)} of {type(default)}: all "
             f"values need the type of the default. {_conversion(value, type(default), values)}"
         )
@@ -100,7 +97,7 @@ def unsupported(parameter: Parameter, data: Any, what: str = "data") -> Unsuppor
         kinds = sorted({type(item).__name__ for item in data}) or ["nothing"]
         about = f" with items of {', '.join(kinds)}"
     return UnsupportedDataError(
-        f"Parameter `{parameter._full_name}` ({type(parameter).__name__}) does not support {what} "
+        f"Parameter `{parameter.v_full_name}` ({type(parameter).__name__}) does not support {what} "
         f"of {kind}{about}. {way_out(data, parameter=True)}"
     )
 

@@ -8,12 +8,12 @@ values of any shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pypet_trajectory.exceptions import DataNotInStorageError
-from pypet_trajectory.leaves.parameter import DATA, EXPLORED_DATA, Parameter
+from pypet_trajectory.leaves.parameter import DATA, EXPLORED_DATA
 from pypet_trajectory.values.column_table import ColumnTable, column_values
 from pypet_trajectory.values.ranges import CompactRange
 
@@ -74,37 +74,38 @@ class DistinctForm:
         """Whether something was stored in this form."""
         return self.data in stored or self.explored in stored
 
-    def store(self, parameter: Parameter, write: Callable[[Any], Any]) -> dict[str, Any]:
-        """Return the default value, the distinct explored ones and their numbers; lock.
+    def store(
+        self, default: Any, explored: Sequence[Any], write: Callable[[Any], Any]
+    ) -> dict[str, Any]:
+        """Return the default value, the distinct explored ones and their numbers.
 
         Parameters
         ----------
-        parameter
-            What to store; nothing is returned for what it does not have.
+        default
+            The default value; None if there is none.
+        explored
+            The values of the range, kept alive by the caller, so that an id stands for one object.
         write
             Makes of a value what a storage takes.
         """
         stored: dict[str, Any] = {}
-        if parameter._default is not None:
-            parameter.f_lock()
-            stored[self.data] = write(parameter._default)
-        if parameter.f_has_range():
-            # The list keeps the objects alive, so that an id stands for one object only.
-            explored = parameter._explored_range.tolist()
+        if default is not None:
+            stored[self.data] = write(default)
+        if explored:
             values, numbers = distinct_values(explored, self.key)
             stored.update((self.item_name(n), write(value)) for n, value in enumerate(values))
             stored[self.explored] = numbers
         return stored
 
     def load(
-        self, parameter: Parameter, stored: Mapping[str, Any], read: Callable[[Any], Any]
-    ) -> None:
-        """Give a parameter what is there of its values, and lock it.
+        self, full_name: str, stored: Mapping[str, Any], read: Callable[[Any], Any]
+    ) -> tuple[Any, CompactRange | None]:
+        """Return the default value and the range, None for what was not stored.
 
         Parameters
         ----------
-        parameter
-            What to load.
+        full_name
+            Of the parameter, for errors.
         stored
             What `store` returned, or a part of it.
         read
@@ -112,22 +113,18 @@ class DistinctForm:
 
         Raises
         ------
-        ParameterLockedException
-            If the parameter is locked.
         DataNotInStorageError
             If there are running numbers without their values.
         """
-        parameter._check_unlocked("loaded")
-        if self.data in stored:
-            parameter._take_default(read(stored[self.data]))
-        if self.explored in stored:
-            numbers = [int(number) for number in column_values(stored[self.explored][INDEX])]
-            missing = {self.item_name(n) for n in numbers}.difference(stored)
-            if missing:
-                raise DataNotInStorageError(
-                    f"The range of parameter `{parameter._full_name}` cannot be loaded without "
-                    f"its values: `{min(missing)}` is missing, one of {len(missing)}."
-                )
-            values = {n: read(stored[self.item_name(n)]) for n in dict.fromkeys(numbers)}
-            parameter._take_range(CompactRange.from_objects(values[n] for n in numbers))
-        parameter.f_lock()
+        default = read(stored[self.data]) if self.data in stored else None
+        if self.explored not in stored:
+            return default, None
+        numbers = [int(number) for number in column_values(stored[self.explored][INDEX])]
+        missing = {self.item_name(n) for n in numbers}.difference(stored)
+        if missing:
+            raise DataNotInStorageError(
+                f"The range of parameter `{full_name}` cannot be loaded without its values: "
+                f"`{min(missing)}` is missing, one of {len(missing)}."
+            )
+        values = {n: read(stored[self.item_name(n)]) for n in dict.fromkeys(numbers)}
+        return default, CompactRange.from_objects(values[n] for n in numbers)

@@ -7,9 +7,10 @@ compact and shared between copies (see :mod:`pypet_trajectory.values.ranges`).
 
 from __future__ import annotations
 
+import copy
 import operator
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from pypet_trajectory.exceptions import (
     PypetValueError,
 )
 from pypet_trajectory.leaves.base import BaseParameter
-from pypet_trajectory.leaves.checking import checked_range, unsupported
+from pypet_trajectory.leaves.checking import checked_values, unsupported
 from pypet_trajectory.values.column_table import ColumnTable, column_values
 from pypet_trajectory.values.ranges import NO_RANGE, CompactRange
 from pypet_trajectory.values.types import (
@@ -30,6 +31,9 @@ from pypet_trajectory.values.types import (
     has_plain_dtype,
     is_homogeneous,
 )
+
+if TYPE_CHECKING:
+    from pypet_trajectory.leaves.distinct import DistinctForm
 
 #: Names of stored items and of the column in their tables.
 DATA: Final = "data"
@@ -113,6 +117,16 @@ class Parameter(BaseParameter):
             raise self._empty("read")
         self._locked = True
         return self._data
+
+    @property
+    def v_value(self) -> Any:
+        """The current value, looked at without locking the parameter; None if it is empty."""
+        return self._data
+
+    @property
+    def v_range(self) -> CompactRange:
+        """The explored values as they are kept; empty if they are not here."""
+        return self._explored_range
 
     def f_get_default(self) -> Any:
         """Return the default value and lock the parameter.
@@ -273,7 +287,7 @@ class Parameter(BaseParameter):
                 f"Parameter `{self._full_name}` has no default value, which decides what may be "
                 "explored: set one first."
             )
-        self._explored_range = self._checked_range(explore_iterable)
+        self._explored_range = self.f_checked_range(explore_iterable)
         self._explored = True
         self.f_lock()
 
@@ -291,7 +305,7 @@ class Parameter(BaseParameter):
         """
         self._check_unlocked("expanded")
         explored = self._explored_part("expanded")
-        self._explored_range = explored.extended(self._checked_range(explore_iterable))
+        self._explored_range = explored.extended(self.f_checked_range(explore_iterable))
         self._explored = True
         self.f_lock()
 
@@ -334,11 +348,33 @@ class Parameter(BaseParameter):
                 f"index {idx}."
             ) from None
 
+    def f_borrow_range(self, values: CompactRange, idx: int, keep: bool) -> None:
+        """Be explored with a range that other runs use as well.
+
+        Parameters
+        ----------
+        values
+            The range.
+        idx
+            Which of the values is the current one.
+        keep
+            Whether to have the range, in copies and pickles too, or the current value alone.
+        """
+        self._explored_range = values
+        self._set_parameter_access(idx)
+        if type(self._data) not in SCALARS:
+            # Also this run may need it once more as it was, if it is tried again.
+            self._data = copy.deepcopy(self._data)
+        if keep:
+            self._full_copy = True
+        else:
+            self._explored_range = NO_RANGE
+
     def _restore_default(self) -> None:
         """Make the default value the current one, locked or not."""
         self._data = self._default
 
-    def _checked_range(self, values: Iterable[Any]) -> CompactRange:
+    def f_checked_range(self, values: Iterable[Any]) -> CompactRange:
         """Return values as a range after checking that they may follow the default value.
 
         Raises
@@ -348,7 +384,8 @@ class Parameter(BaseParameter):
         ValueError
             If there are no values.
         """
-        return checked_range(self, values)
+        checked = checked_values(self, self._default, values)
+        return checked if isinstance(checked, CompactRange) else self._make_range(checked)
 
     def _make_range(self, values: list[Any]) -> CompactRange:
         """Turn checked values into a range; classes that need the very objects override this."""
@@ -397,31 +434,46 @@ class Parameter(BaseParameter):
             If the parameter is locked.
         """
         self._check_unlocked("loaded")
+        default = values = None
         if DATA in load_dict:
-            self._take_default(column_values(load_dict[DATA][DATA])[0])
+            default = column_values(load_dict[DATA][DATA])[0]
         elif self._data is None:
             self._warn_without_data()
         if EXPLORED_DATA in load_dict:
-            self._take_range(self._restored_range(load_dict[EXPLORED_DATA][DATA]))
+            kind = type(self._default if default is None else default)
+            values = _restored_range(load_dict[EXPLORED_DATA][DATA], kind)
+        self._restore(default, values)
+
+    def _store_distinct(self, form: DistinctForm, write: Callable[[Any], Any]) -> dict[str, Any]:
+        """Return what `form` makes of default value and range; locks if there is a value."""
+        if self._default is not None:
+            self.f_lock()
+        return form.store(self._default, self._explored_range.tolist(), write)
+
+    def _load_distinct(
+        self, form: DistinctForm, load_dict: dict[str, Any], read: Callable[[Any], Any]
+    ) -> None:
+        """Take what `_store_distinct` returned, and lock.
+
+        Raises
+        ------
+        ParameterLockedException
+            If the parameter is locked.
+        DataNotInStorageError
+            If there is a range without its values.
+        """
+        self._check_unlocked("loaded")
+        self._restore(*form.load(self._full_name, load_dict, read))
+
+    def _restore(self, default: Any, values: CompactRange | None) -> None:
+        """Take over a default value and a range, unless these are None, and lock."""
+        if default is not None:
+            self._data = default
+            self._default = default
+        if values is not None:
+            self._explored_range = values
+            self._explored = True
         self.f_lock()
-
-    def _restored_range(self, column: Any) -> CompactRange:
-        """Return a column of storage as a range; it has the default value's type if it can."""
-        if isinstance(column, CompactRange):
-            return column
-        if isinstance(column, np.ndarray):
-            found = CompactRange.from_array(column, type(self._default))
-            if found is not None:
-                return found
-        return CompactRange(column_values(column))
-
-    def _take_default(self, value: Any) -> None:
-        self._data = value
-        self._default = value
-
-    def _take_range(self, values: CompactRange) -> None:
-        self._explored_range = values
-        self._explored = True
 
     def _warn_without_data(self) -> None:
         self._logger.warning(
@@ -434,3 +486,14 @@ class Parameter(BaseParameter):
         if not self._full_copy:
             state["_explored_range"] = NO_RANGE
         return state
+
+
+def _restored_range(column: Any, kind: type) -> CompactRange:
+    """A column of storage as a range, of values of this type if it can."""
+    if isinstance(column, CompactRange):
+        return column
+    if isinstance(column, np.ndarray):
+        found = CompactRange.from_array(column, kind)
+        if found is not None:
+            return found
+    return CompactRange(column_values(column))

@@ -70,7 +70,9 @@ class PickleParameter(Parameter):
 
     def _store(self) -> dict[str, Any]:
         """Return pickles of the value and of each distinct explored object; locks."""
-        stored = _FORM.store(self, lambda value: pickle.dumps(value, protocol=self._protocol))
+        stored = self._store_distinct(
+            _FORM, lambda value: pickle.dumps(value, protocol=self._protocol)
+        )
         if DATA in stored:
             stored[self.PROTOCOL] = self._protocol
         return stored
@@ -83,7 +85,7 @@ class PickleParameter(Parameter):
         ParameterLockedException
             If the parameter is locked.
         """
-        _FORM.load(self, load_dict, load_pickle)
+        self._load_distinct(_FORM, load_dict, load_pickle)
         if self._data is None:
             self._warn_without_data()
         if self.PROTOCOL in load_dict:

@@ -65,7 +65,7 @@ class SparseParameter(ArrayParameter):
     def _store(self) -> dict[str, Any]:
         """Return the matrix, each distinct explored one, and their numbers; locks."""
         if is_supported_sparse(self._default):
-            return _FORM.store(self, sparse_data.to_text)
+            return self._store_distinct(_FORM, sparse_data.to_text)
         return super()._store()
 
     def _load(self, load_dict: dict[str, Any]) -> None:
@@ -77,6 +77,6 @@ class SparseParameter(ArrayParameter):
             If the parameter is locked.
         """
         if _FORM.is_in(load_dict):
-            _FORM.load(self, load_dict, sparse_data.from_text)
+            self._load_distinct(_FORM, load_dict, sparse_data.from_text)
         else:
             super()._load(load_dict)

@@ -7,7 +7,6 @@ refused before a single value has changed, in memory or on disk.
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
@@ -38,7 +37,7 @@ def check_stored(traj: Trajectory) -> None:
     PypetValueError
         If `traj` was never stored.
     """
-    if traj._storage_service is None or not traj._stored:
+    if traj.v_storage_service is None or not traj.v_stored:
         raise PypetValueError(
             f"Results are merged in the storage, but trajectory `{traj.v_name}` was never "
             f"stored. Call `f_store` first; an `InMemoryStorageService` will do."
@@ -53,7 +52,7 @@ def check_backup(other: Trajectory) -> None:
     PypetValueError
         If `other` was never stored.
     """
-    if not other._stored:
+    if not other.v_stored:
         raise PypetValueError(
             f"Trajectory `{other.v_name}` was never stored and cannot be backed up. Store it, or "
             f"pass `backup=False`."
@@ -62,12 +61,12 @@ def check_backup(other: Trajectory) -> None:
 
 def load_what_is_compared(traj: Trajectory, skeleton: bool = True) -> None:
     """Load the tree without data, and parameters with theirs; go to no run."""
-    if traj._stored and traj._storage_service is not None:
+    if traj.v_stored and traj.v_storage_service is not None:
         if skeleton:
             traj.f_load_skeleton()
         empty = [
             leaf
-            for leaf in chain(traj._parameters.values(), traj._derived_parameters.values())
+            for _, leaf in traj.v_index.leaves_in("parameters", "derived_parameters")
             if leaf.f_is_empty()
         ]
         if empty:

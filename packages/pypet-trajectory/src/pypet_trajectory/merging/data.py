@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetValueError
+from pypet_trajectory.logger import logger_of
 from pypet_trajectory.merging.links import add_link, load_missing
 from pypet_trajectory.merging.renaming import RunRenaming
+from pypet_trajectory.tree.adding import add_from_storage
+from pypet_trajectory.tree.nodes import mark_stored, rename
 
 if TYPE_CHECKING:
     from pypet_trajectory.merging.merge import MergeOptions
@@ -48,10 +51,10 @@ def plan_data(
 ) -> DataPlan:
     """Decide what is copied where."""
     plan = DataPlan()
-    for full_name in other._results:
+    for full_name in other.v_index.branches["results"]:
         if full_name not in ignore_data and not renaming.has_dummy(full_name):
             _plan_copy(traj, renaming, full_name, plan)
-    for full_name, leaf in other._derived_parameters.items():
+    for full_name, leaf in other.v_index.branches["derived_parameters"].items():
         if full_name in ignore_data:
             continue
         if renaming.has_dummy(full_name):
@@ -66,7 +69,7 @@ def _plan_copy(traj: Trajectory, renaming: RunRenaming, full_name: str, plan: Da
     if new_name is None:
         return
     if traj.v_index.node(new_name) is not None:
-        traj._logger.warning(
+        logger_of(traj).warning(
             "`%s` is in trajectory `%s` already and stays as it is; the other trajectory's is not "
             "merged.",
             new_name,
@@ -85,7 +88,7 @@ def _plan_shared(
     plan: DataPlan,
 ) -> None:
     """A derived parameter of no particular run: kept by the first new run, linked by others."""
-    mine = traj._derived_parameters.get(full_name)
+    mine = traj.v_index.branches["derived_parameters"].get(full_name)
     if mine is not None and _equal(mine, leaf):
         return
     first, *others = (renaming.for_dummy(full_name, idx) for idx in new_indices)
@@ -109,7 +112,7 @@ def carry_out(traj: Trajectory, other: Trajectory, plan: DataPlan, options: Merg
         try:
             _copy_in_storage(traj, other, plan.renames, options)
         except (NoSuchServiceError, PypetValueError, NotImplementedError) as error:
-            traj._logger.warning(
+            logger_of(traj).warning(
                 "The storage cannot merge `%s` by itself (%s); its data passes through memory now.",
                 other.v_name,
                 error,
@@ -126,7 +129,7 @@ def carry_out(traj: Trajectory, other: Trajectory, plan: DataPlan, options: Merg
 
 def share_store(traj: Trajectory, other: Trajectory) -> bool:
     """Whether both trajectories are kept in the same place, so that one transaction covers both."""
-    mine, theirs = traj._storage_service, other._storage_service
+    mine, theirs = traj.v_storage_service, other.v_storage_service
     if mine is theirs:
         return True
     names = [getattr(service, "filename", None) for service in (mine, theirs)]
@@ -136,7 +139,7 @@ def share_store(traj: Trajectory, other: Trajectory) -> bool:
 
 def remove_originals(other: Trajectory, plan: DataPlan, options: MergeOptions) -> None:
     """Remove from another store what was to be moved, or the whole trajectory, if asked for."""
-    if not other._stored:
+    if not other.v_stored:
         return
     if options.delete_other_trajectory:
         _delete_from_store(other)
@@ -148,8 +151,8 @@ def remove_originals(other: Trajectory, plan: DataPlan, options: MergeOptions) -
 
 def _can_copy_in_storage(traj: Trajectory, other: Trajectory) -> bool:
     """Whether this trajectory's service can reach the other's data, and read it."""
-    mine, theirs = traj._storage_service, other._storage_service
-    if not other._stored or theirs is None:
+    mine, theirs = traj.v_storage_service, other.v_storage_service
+    if not other.v_stored or theirs is None:
         return False
     has_file = getattr(theirs, "filename", None) is not None
     return theirs is mine or (type(theirs) is type(mine) and has_file)
@@ -158,7 +161,7 @@ def _can_copy_in_storage(traj: Trajectory, other: Trajectory) -> bool:
 def _copy_in_storage(
     traj: Trajectory, other: Trajectory, renames: Mapping[str, str], options: MergeOptions
 ) -> None:
-    service, theirs = traj._storage_service, other._storage_service
+    service, theirs = traj.v_storage_service, other.v_storage_service
     service.store(
         constants.MERGE,
         "FAST MERGE",
@@ -177,27 +180,27 @@ def _copy_through_memory(
     for batch in _batches(renames):
         leaves = {old: other.v_index.leaves[old] for old in batch}
         empty = [leaf for leaf in leaves.values() if leaf.f_is_empty()]
-        if empty and other._stored:
+        if empty and other.v_stored:
             other.f_load_items(empty)
         added = []
         for old, leaf in leaves.items():
             twin: Any = copy.copy(leaf)
-            twin._stored = False
-            twin._rename(renames[old])
-            added.append(traj._add_leaf_from_storage((twin,), {}))
+            mark_stored(twin, False)
+            rename(twin, renames[old])
+            added.append(add_from_storage(traj, (twin,), {}, leaf=True))
         traj.f_store_items(added, store_data=constants.STORE_DATA)
         for leaf in added:
             traj.v_index.parent(leaf).f_remove_child(leaf.v_name)
         _empty(empty)
-        if options.move_data and other._stored and not options.delete_other_trajectory:
+        if options.move_data and other.v_stored and not options.delete_other_trajectory:
             other.f_delete_items(list(leaves.values()))
-    if options.delete_other_trajectory and other._stored:
+    if options.delete_other_trajectory and other.v_stored:
         _delete_from_store(other)
 
 
 def _delete_from_store(other: Trajectory) -> None:
     """Delete a trajectory: merging nothing of it, and not keeping it, is the message for that."""
-    other._storage_service.store(
+    other.v_storage_service.store(
         constants.MERGE,
         "FAST MERGE",
         trajectory_name=other.v_name,

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.runs.table import format_time
+from pypet_trajectory.tree.adding import add_from_storage
+from pypet_trajectory.tree.nodes import mark_stored
 
 if TYPE_CHECKING:
     from pypet_trajectory.merging.merge import MergeOptions
@@ -32,9 +34,9 @@ def add_info(
     """Note the merge in the config of `traj`."""
     timestamp = time.time()
     sources = (
-        traj._name,
+        traj.v_name,
         str(traj.v_timestamp),
-        other._name,
+        other.v_name,
         str(other.v_timestamp),
         traj.v_version,
     )
@@ -87,13 +89,13 @@ def merge_history(traj: Trajectory, other: Trajectory) -> None:
     """Take over what git, environments and earlier merges noted in `other`."""
     missing = [
         leaf
-        for full_name, leaf in other._config.items()
+        for full_name, leaf in other.v_index.branches["config"].items()
         if full_name.startswith(_HISTORY) and not traj.f_contains(full_name)
     ]
     empty = [leaf for leaf in missing if leaf.f_is_empty()]
-    if empty and other._stored:
+    if empty and other.v_stored:
         other.f_load_items(empty)
     for leaf in missing:
         twin = copy.copy(leaf)
-        twin._stored = False
-        traj._add_leaf_from_storage((twin,), {})
+        mark_stored(twin, False)
+        add_from_storage(traj, (twin,), {}, leaf=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pypet_trajectory import constants
 from pypet_trajectory.constants import LOAD_SKELETON
 from pypet_trajectory.exceptions import DataNotInStorageError
+from pypet_trajectory.logger import logger_of
 from pypet_trajectory.merging.renaming import RunRenaming
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _renamed_links(
     ignore_data: Collection[str],
 ) -> Iterator[tuple[str, str, str]]:
     """Location, name and target of each link, as they are called in `traj`."""
-    for target, groups in other._linked_by.items():
+    for target, groups in other.v_index.linked_by.items():
         if target in ignore_data:
             continue
         for location, (_, names) in groups.items():
@@ -48,7 +49,7 @@ def _renamed_links(
                 if link in ignore_data:
                     continue
                 if renaming.has_dummy(link) or renaming.has_dummy(target):
-                    traj._logger.warning(
+                    logger_of(traj).warning(
                         "Link `%s` of trajectory `%s` to `%s` is not merged: one of them belongs "
                         "to no particular run.",
                         link,
@@ -74,11 +75,11 @@ def load_missing(traj: Trajectory, full_names: Collection[str]) -> None:
     requests: list[tuple[str, Any, tuple[Any, ...], dict[str, Any]]] = [
         (constants.TREE, traj, (full_name,), options) for full_name in missing
     ]
-    service: Any = traj._storage_service
+    service: Any = traj.v_storage_service
     try:
         service.load(constants.LIST, requests, trajectory_name=traj.v_name)
     except DataNotInStorageError as error:
-        traj._logger.error("Some nodes that links point to were not merged: %s", error)
+        logger_of(traj).error("Some nodes that links point to were not merged: %s", error)
 
 
 def add_link(traj: Trajectory, location: str, name: str, target: str) -> None:
@@ -86,7 +87,7 @@ def add_link(traj: Trajectory, location: str, name: str, target: str) -> None:
     node = traj.v_index.node(target)
     group: Any = traj.v_index.node(location)
     if node is None:
-        traj._logger.error(
+        logger_of(traj).error(
             "Link `%s` below `%s` is not merged: there is no `%s` to point to.",
             name,
             location,
@@ -95,9 +96,9 @@ def add_link(traj: Trajectory, location: str, name: str, target: str) -> None:
         return
     if group is None:
         group = traj.f_add_group(location)
-    if name in group._children:
+    if name in group.v_children:
         return
     try:
         group.f_add_link(name, node)
     except (AttributeError, ValueError) as error:
-        traj._logger.error("Link `%s` below `%s` is not merged: %s", name, location, error)
+        logger_of(traj).error("Link `%s` below `%s` is not merged: %s", name, location, error)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pypet_trajectory import constants
 from pypet_trajectory.api.service import transaction
 from pypet_trajectory.exceptions import NoSuchServiceError
+from pypet_trajectory.logger import logger_of
 from pypet_trajectory.merging import compatibility, data, info, links, parameters
 from pypet_trajectory.merging.renaming import RunRenaming
 from pypet_trajectory.trajectory import lifecycle
@@ -79,7 +80,7 @@ def _check(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
 
 def _merge_checked(traj: Trajectory, other: Trajectory, options: MergeOptions) -> None:
     if options.trial_parameter is not None and options.remove_duplicates:
-        traj._logger.warning(
+        logger_of(traj).warning(
             "A trial parameter makes every run new, so `remove_duplicates` has no effect."
         )
         options = replace(options, remove_duplicates=False)
@@ -101,7 +102,7 @@ def _merge_checked(traj: Trajectory, other: Trajectory, options: MergeOptions) -
     # Planned before anything grows, for a trajectory may be merged with itself.
     plan = data.plan_data(traj, other, renaming, new_indices, options.ignore_data)
     share = data.share_store(traj, other)
-    with transaction(traj._storage_service, str(traj.v_name)):
+    with transaction(traj.v_storage_service, str(traj.v_name)):
         parameters.append_values(traj, other, names, used, trials)
         _append_runs(traj, other, used, new_indices)
         _announce(traj, names, length_before)
@@ -138,7 +139,7 @@ def _append_runs(
 
 def _announce(traj: Trajectory, changed: Sequence[str], old_length: int) -> None:
     """Let the storage know the longer trajectory."""
-    service: Any = traj._storage_service
+    service: Any = traj.v_storage_service
     try:
         service.store(
             constants.PREPARE_MERGE,

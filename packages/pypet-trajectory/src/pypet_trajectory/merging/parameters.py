@@ -8,15 +8,18 @@ parameter, its one value stands for all its runs.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.exploration.duplicates import new_positions
+from pypet_trajectory.tree.nodes import mark_stored
 
 if TYPE_CHECKING:
     from pypet_trajectory.leaves.base import BaseParameter
     from pypet_trajectory.trajectory import Trajectory
+
+_BRANCHES = ("parameters", "derived_parameters", "config")
 
 
 def parameters_that_count(
@@ -44,7 +47,7 @@ def of_no_run(traj: Trajectory) -> dict[str, Any]:
     dummies = {traj.f_wildcard(wildcard, -1) for wildcard in traj.f_get_wildcards()}
     return {
         full_name: leaf
-        for full_name, leaf in chain(traj._parameters.items(), traj._derived_parameters.items())
+        for full_name, leaf in traj.v_index.leaves_in("parameters", "derived_parameters")
         if not any(name in dummies or is_run(name) for name in full_name.split("."))
     }
 
@@ -163,12 +166,10 @@ def append_values(
             parameter.f_unlock()
             parameter._explore([*repeat(default, length), *values])
         traj.v_exploration.parameters[full_name] = parameter
-        parameter._stored = False
+        mark_stored(parameter, False)
 
 
 def find_parameter(traj: Trajectory, full_name: str) -> Any:
     """The parameter, derived parameter or config parameter of this full name, or ``None``."""
-    for register in (traj._parameters, traj._derived_parameters, traj._config):
-        if full_name in register:
-            return register[full_name]
-    return None
+    leaf = traj.v_index.leaves.get(full_name)
+    return leaf if leaf is not None and leaf.v_branch in _BRANCHES else None

@@ -57,7 +57,7 @@ class Runs:
         self, table: RunTable, wildcards: WildcardFunctions, *, are_checked: bool = False
     ) -> None:
         self.wildcards = wildcards
-        self._adopt(table)
+        self.adopt(table)
         if not are_checked:
             self._names.check()
         #: Index and name of the current run, -1 and ``None`` for no particular one.
@@ -71,9 +71,9 @@ class Runs:
         self.by_environment = False
         #: Time stamps in the row of the current run before it began.
         self.times_before: dict[str, float] = {}
-        self._forget_news()
+        self.forget_news()
 
-    def _forget_news(self) -> None:
+    def forget_news(self) -> None:
         #: What was added during the run: (full name of the parent, name) to (parent, node).
         self.new_nodes: MutableMapping[tuple[str, str], tuple[Any, Any]] = OrderedDict()
         #: Links likewise: (full name of the parent, name of the link) to (parent, target).
@@ -97,7 +97,7 @@ class Runs:
         """How the runs are called."""
         return self._names
 
-    def _adopt(self, table: RunTable) -> None:
+    def adopt(self, table: RunTable) -> None:
         """Take over runs whose names were checked."""
         self._table, self._names = table, RunNames(table, self.wildcards.run_function)
 
@@ -160,15 +160,15 @@ class Runs:
         twin.__setstate__(self.__getstate__())
         twin.wildcards = self.wildcards.copy()
         twin.times_before = dict(self.times_before)
-        twin._forget_news()
-        twin._adopt(self._table.copy())
+        twin.forget_news()
+        twin.adopt(self._table.copy())
         return twin
 
     def only_current(self) -> Runs:
         """The same, of which only the current run is known; for sending it elsewhere."""
         twin = Runs.__new__(Runs)
         twin.__setstate__(self.__getstate__())
-        twin._adopt(self._table.only_row(max(self.idx, 0)))
+        twin.adopt(self._table.only_row(max(self.idx, 0)))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -177,4 +177,4 @@ class Runs:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        self._adopt(self._table)
+        self.adopt(self._table)

@@ -13,6 +13,7 @@ from typing import Any
 from pypet_trajectory.api.records import NodeKind
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetTypeError, PypetValueError
 from pypet_trajectory.storage.backend import TreeBackend
+from pypet_trajectory.tree.nodes import mark_stored
 
 
 def delete(
@@ -64,8 +65,8 @@ def delete(
         backend.delete_node(full_name)
         if node.v_is_group:
             for child in node.f_iter_nodes(recursive=True, with_links=False):
-                child._stored = False
-    node._stored = False
+                mark_stored(child, False)
+    mark_stored(node, False)
 
 
 def delete_link(backend: TreeBackend, full_name: str) -> None:

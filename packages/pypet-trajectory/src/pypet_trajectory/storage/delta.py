@@ -20,6 +20,7 @@ from pypet_trajectory.storage.storing import (
     leaf_requests,
     new_node_requests,
 )
+from pypet_trajectory.tree.nodes import mark_stored
 
 #: What each message that only adds nodes asks for.
 REQUESTS: Mapping[str, Callable[..., Iterator[Outgoing]]] = {
@@ -71,12 +72,12 @@ def delta_from_message(
     try:
         for node, request in _outgoing(msg, stuff_to_store, args, options):
             requests.append(request)
-            if node is not None and not node._stored:
-                node._stored = True  # at once, lest a link brings the same node again
+            if node is not None and not node.v_stored:
+                mark_stored(node)  # at once, lest a link brings the same node again
                 marked.append(node)
     except BaseException:
         for node in marked:
-            node._stored = False
+            mark_stored(node, False)
         raise
     return RunDelta(trajectory_name or "", run_index, tuple(requests))
 

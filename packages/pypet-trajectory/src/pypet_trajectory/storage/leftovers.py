@@ -47,7 +47,7 @@ def ends_of(node: Any) -> list[Any]:
 
 def patterns_in_memory(traj: Any, run_name: str) -> set[str]:
     """Patterns of everything that a trajectory has in memory below the name of a run."""
-    children = (group.f_get_children(copy=False) for group in traj._run_parent_groups.values())
+    children = (group.f_get_children(copy=False) for group in traj.v_index.run_parents.values())
     return {
         pattern_of(node.v_full_name, run_name)
         for named in children

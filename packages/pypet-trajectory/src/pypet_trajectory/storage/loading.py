@@ -11,6 +11,7 @@ and that is the back end's to say. Other versions are noted and reported at debu
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pypet_trajectory.api.records import NodeKind, TrajectoryMeta
@@ -33,6 +34,7 @@ from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.restoring import NodeRestorer, annotate, is_described
 from pypet_trajectory.storage.stored_links import StoredLinks, joined
+from pypet_trajectory.tree.nodes import mark_explored, mark_stored, set_root_name
 
 _logger = module_logger(__name__)
 
@@ -112,7 +114,7 @@ class TreeLoader:
             self._load_meta(traj, with_run_information)
             after_meta()
         if not as_new:
-            traj._stored = True
+            mark_stored(traj, True)
         if max_depth is not None and max_depth < 1:
             return
         remaining = None if max_depth is None else max_depth - 1
@@ -228,7 +230,7 @@ class TreeLoader:
             child = self._load_entry(node, name, kind, load_data, with_links, False, None)
             if child is None:  # a link
                 self._make_links(load_data)
-                child = node._links.get(name)
+                child = node.v_children.links.get(name)
                 if child is None:
                     raise DataNotInStorageError(f"The link {full_name!r} points to nothing.")
             node = child
@@ -242,22 +244,25 @@ class TreeLoader:
     def _load_root(self, traj: Any, overwrite: bool, with_comment: bool) -> None:
         record = self._backend.read_node("", items=False)
         annotate(traj, record, overwrite=overwrite)
-        if with_comment and not traj._comment:
-            traj._comment = record.comment
+        if with_comment and not traj.v_comment:
+            traj.v_comment = record.comment
 
     def _load_meta(self, traj: Any, with_run_information: bool) -> None:
         meta = self._backend.read_meta()
         _report_versions(meta)
         if self.nodes.as_new:
-            traj._comment = traj._comment or meta.comment
+            traj.v_comment = traj.v_comment or meta.comment
             traj.v_runs.table = RunTable(self._backend.count_runs())
         else:
-            traj._name = meta.name
-            traj._comment = meta.comment
-            traj._timestamp = meta.timestamp
-            traj._time = meta.time
-            traj._version = meta.version
-            traj._python = meta.python
+            set_root_name(traj, meta.name)
+            traj.v_comment = meta.comment
+            traj.v_origin = replace(
+                traj.v_origin,
+                timestamp=meta.timestamp,
+                time=meta.time,
+                version=meta.version,
+                python=meta.python,
+            )
             if with_run_information:
                 traj.v_runs.table = self._backend.read_runs()
             else:
@@ -269,7 +274,7 @@ class TreeLoader:
                 parameter = traj.v_index.leaves.get(name)
                 traj.v_exploration.parameters[name] = parameter
                 if parameter is not None:
-                    parameter._explored = True
+                    mark_explored(parameter)
 
     # -------------------------------------------------------------- walking
 
@@ -288,7 +293,7 @@ class TreeLoader:
             if with_links:
                 self._links.note(parent, name)
             return None
-        child = parent._children.get(name)
+        child = parent.v_children.get(name)
         if child is not None and child.v_is_leaf is not (kind is NodeKind.LEAF):
             raise PypetTypeError(
                 f"Cannot load {joined(parent, name)!r}: it is a {kind.value} in the store, but "
@@ -329,7 +334,7 @@ class TreeLoader:
             record = self._backend.read_node(group.v_full_name, items=False)
             self.nodes.describe(group, record, overwrite=overwrite)
         elif not self.nodes.as_new:
-            group._stored = True
+            mark_stored(group, True)
 
     def _load_leaf(self, leaf: Any, mode: int, load_flags: Mapping[str, str] | None) -> None:
         """A leaf that is in the tree already."""
@@ -341,7 +346,7 @@ class TreeLoader:
             return
         with_data = overwrite or (mode == LOAD_DATA and leaf.f_is_empty())
         if not with_data and is_described(leaf):
-            leaf._stored = leaf._stored or not self.nodes.as_new
+            mark_stored(leaf, leaf.v_stored or not self.nodes.as_new)
             return
         record = self._backend.read_node(
             leaf.v_full_name,

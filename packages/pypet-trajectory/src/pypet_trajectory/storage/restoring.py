@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pypet_trajectory.annotations import has_annotations
 from pypet_trajectory.api.records import NodeKind, NodeRecord
 from pypet_trajectory.exceptions import PickleRefusedError, PypetImportError
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.tree.adding import construct, insert
+from pypet_trajectory.tree.classes import create_class
+from pypet_trajectory.tree.nodes import mark_stored
 
 _logger = module_logger(__name__)
 
@@ -75,12 +78,12 @@ class NodeRestorer:
 
     def describe(self, node: Any, record: NodeRecord, *, overwrite: bool = False) -> None:
         """Set comment and annotations where there are none; with `overwrite` even to none."""
-        if overwrite or (record.comment and not node._comment):
-            node._comment = record.comment
+        if overwrite or (record.comment and not node.v_comment):
+            node.v_comment = record.comment
         if overwrite or record.annotations:
             annotate(node, record, overwrite=overwrite)
         if not self.as_new:
-            node._stored = True
+            mark_stored(node, True)
 
     def give_items(self, leaf: Any, record: NodeRecord) -> None:
         """Hand a leaf its data.
@@ -118,7 +121,7 @@ class NodeRestorer:
         if not is_leaf and record.class_name in _STANDARD_GROUPS:
             return None
         try:
-            cls: type = traj._create_class(record.class_name)
+            cls: type = create_class(record.class_name, traj.v_index.settings.dynamic_imports)
         except ImportError as error:
             if not self._generic_classes:
                 raise PypetImportError(
@@ -136,7 +139,7 @@ class NodeRestorer:
 
 def annotate(node: Any, record: NodeRecord, *, overwrite: bool = False) -> None:
     """Give a node the annotations of a record if it has none, or in place of its own."""
-    if not overwrite and (node._has_annotations or not record.annotations):
+    if not overwrite and (has_annotations(node) or not record.annotations):
         return
     annotations = node.v_annotations
     annotations.f_empty()
@@ -146,7 +149,7 @@ def annotate(node: Any, record: NodeRecord, *, overwrite: bool = False) -> None:
 
 def is_described(node: Any) -> bool:
     """Whether a node has both a comment and annotations, so that a record adds nothing."""
-    return bool(node._comment) and node._has_annotations
+    return bool(node.v_comment) and has_annotations(node)
 
 
 def _unpickles(leaf: Any) -> bool:

@@ -53,8 +53,8 @@ class StoredLinks:
                 _logger.error("The link %r cannot be loaded: %s", joined(group, name), error)
 
     def _make(self, group: Any, name: str, mode: int, load_targets: bool) -> None:
-        present = group._links.get(name)
-        if present is None and name in group._children:
+        present = group.v_children.links.get(name)
+        if present is None and name in group.v_children:
             _logger.warning(
                 "The link %r is not loaded: there is a node of that name.", joined(group, name)
             )
@@ -78,8 +78,8 @@ class StoredLinks:
         """The node a link points to, ``None`` if it is neither in the tree nor to be loaded."""
         node = traj
         for name in full_name.split("."):
-            child = node._children.get(name) if node.v_is_group else None
-            if child is None or name in node._links:
+            child = node.v_children.get(name) if node.v_is_group else None
+            if child is None or name in node.v_children.links:
                 kind = self._backend.kind_of(joined(node, name)) if load else None
                 if kind is None or kind is NodeKind.LINK:
                     return None
@@ -90,5 +90,5 @@ class StoredLinks:
 
 def joined(group: Any, name: str) -> str:
     """Full name of a child of `group`."""
-    prefix = group._full_name
+    prefix = group.v_full_name
     return f"{prefix}.{name}" if prefix else name

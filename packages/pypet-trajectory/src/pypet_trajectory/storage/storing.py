@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pypet_trajectory.annotations import has_annotations
 from pypet_trajectory.api.records import (
     NodeKind,
     NodeRecord,
@@ -102,7 +103,7 @@ def meta_of(traj: Any) -> TrajectoryMeta:
 
 def _annotations_of(node: Any) -> dict[str, Any]:
     # Asking v_annotations would create an empty container on every node that is stored.
-    return node.v_annotations.f_to_dict() if node._has_annotations else {}
+    return node.v_annotations.f_to_dict() if has_annotations(node) else {}
 
 
 def _value_text(node: Any) -> str:
@@ -177,11 +178,11 @@ def child_requests(
             )
         if max_depth is not None and depth > max_depth:
             return
-        if name in node._links:
+        if name in node.v_children.links:
             if with_links:
-                yield from _link_requests(node, name, node._links[name])
+                yield from _link_requests(node, name, node.v_children.links[name])
             return
-        child = node._children.get(name)
+        child = node.v_children.get(name)
         if child is None:
             raise PypetValueError(
                 f"Cannot store {child_name!r}: {node.v_full_name!r} has no child {name!r}."
@@ -210,7 +211,7 @@ def new_node_requests(
         return
     sent = set()
     for _, node in traj.v_runs.new_nodes.values():
-        if not node._stored and _within(node.v_full_name, max_depth):
+        if not node.v_stored and _within(node.v_full_name, max_depth):
             sent.add(node)
             yield from _node_requests(node, store_data)
     for (parent_name, name), (parent, target) in traj.v_runs.new_links.items():
@@ -225,8 +226,8 @@ def below(
     if max_depth is not None and max_depth < 1:
         return
     remaining = None if max_depth is None else max_depth - 1
-    links = group._links
-    for name, child in list(group._children.items()):
+    links = group.v_children.links
+    for name, child in list(group.v_children.items()):
         if name in links:
             if with_links:
                 yield from _link_requests(group, name, child)
@@ -248,7 +249,7 @@ def _link_requests(
     group: Any, name: str, target: Any, target_sent: bool = False
 ) -> Iterator[Outgoing]:
     """A link, and before it what it points to: a link in the store never dangles from the start."""
-    if not (target_sent or target._stored):
+    if not (target_sent or target.v_stored):
         yield from _node_requests(target, STORE_DATA_SKIPPING)
     parent_name = group.v_full_name
     full_name = f"{parent_name}.{name}" if parent_name else name
@@ -259,7 +260,7 @@ def _is_wanted(node: Any, store_data: int) -> bool:
     _check_mode(store_data, node)
     if store_data == STORE_NOTHING:
         return False
-    return not (store_data == STORE_DATA_SKIPPING and node._stored)
+    return not (store_data == STORE_DATA_SKIPPING and node.v_stored)
 
 
 def _check_mode(store_data: int, node: Any) -> None:

@@ -22,7 +22,7 @@ def assert_invariants(index: TreeIndex) -> None:
     Parameters
     ----------
     index
-        The index of the tree: ``trajectory._nn_interface``.
+        The index of the tree: ``trajectory.v_index``.
 
     Raises
     ------
@@ -41,43 +41,43 @@ def _walk(
 ) -> tuple[dict[str, Any], dict[str, Any], list[tuple[Any, str, Any]]]:
     """All groups, leaves and links as the groups know them, checking each on the way."""
     root = index.root
-    assert root._full_name == "", f"the root is called {root._full_name!r}"
-    assert root._nn_interface is index, "the root has another index"
+    assert root.v_full_name == "", f"the root is called {root.v_full_name!r}"
+    assert root.v_index is index, "the root has another index"
     groups: dict[str, Any] = {}
     leaves: dict[str, Any] = {}
     links: list[tuple[Any, str, Any]] = []
     todo = [root]
     while todo:
         group = todo.pop()
-        where = f"group `{group._full_name}`"
-        parts = (group._groups, group._leaves, group._links)
-        assert sum(map(len, parts)) == len(group._children), f"{where}: a name has two meanings"
+        where = f"group `{group.v_full_name}`"
+        parts = (group.v_children.groups, group.v_children.leaves, group.v_children.links)
+        assert sum(map(len, parts)) == len(group.v_children), f"{where}: a name has two meanings"
         for part in parts:
             for name, node in part.items():
-                assert group._children.get(name) is node, f"{where}: `{name}` is no child"
-        for name, node in (*group._groups.items(), *group._leaves.items()):
+                assert group.v_children.get(name) is node, f"{where}: `{name}` is no child"
+        for name, node in (*group.v_children.groups.items(), *group.v_children.leaves.items()):
             _check_node(group, name, node)
-        for name, group_below in group._groups.items():
-            assert not group_below._is_leaf, f"{where}: leaf `{name}` among groups"
-            assert group_below._nn_interface is index, f"{where}: `{name}` has another index"
-            groups[group_below._full_name] = group_below
+        for name, group_below in group.v_children.groups.items():
+            assert not group_below.v_is_leaf, f"{where}: leaf `{name}` among groups"
+            assert group_below.v_index is index, f"{where}: `{name}` has another index"
+            groups[group_below.v_full_name] = group_below
             todo.append(group_below)
-        for name, leaf in group._leaves.items():
-            assert leaf._is_leaf, f"{where}: group `{name}` among leaves"
-            leaves[leaf._full_name] = leaf
-        links.extend((group, name, target) for name, target in group._links.items())
+        for name, leaf in group.v_children.leaves.items():
+            assert leaf.v_is_leaf, f"{where}: group `{name}` among leaves"
+            leaves[leaf.v_full_name] = leaf
+        links.extend((group, name, target) for name, target in group.v_children.links.items())
     return groups, leaves, links
 
 
 def _check_node(parent: Any, name: str, node: Any) -> None:
-    full_name = f"{parent._full_name}.{name}" if parent._full_name else name
-    assert node._full_name == full_name, f"`{full_name}` calls itself `{node._full_name}`"
-    assert node._name == name, f"`{full_name}` has the short name `{node._name}`"
-    assert node._depth == parent._depth + 1, f"`{full_name}` has depth {node._depth}"
+    full_name = f"{parent.v_full_name}.{name}" if parent.v_full_name else name
+    assert node.v_full_name == full_name, f"`{full_name}` calls itself `{node.v_full_name}`"
+    assert node.v_name == name, f"`{full_name}` has the short name `{node.v_name}`"
+    assert node.v_depth == parent.v_depth + 1, f"`{full_name}` has depth {node.v_depth}"
     branch = full_name.partition(".")[0]
-    assert node._branch == branch, f"`{full_name}` is in branch `{node._branch}`"
-    run_branch = node._run_branch
-    assert run_branch in (NO_RUN, parent._run_branch, name), f"`{full_name}`: run `{run_branch}`"
+    assert node.v_branch == branch, f"`{full_name}` is in branch `{node.v_branch}`"
+    run_branch = node.v_run_branch
+    assert run_branch in (NO_RUN, parent.v_run_branch, name), f"`{full_name}`: run `{run_branch}`"
 
 
 def _check_registers(index: TreeIndex, groups: dict[str, Any], leaves: dict[str, Any]) -> None:
@@ -88,15 +88,15 @@ def _check_registers(index: TreeIndex, groups: dict[str, Any], leaves: dict[str,
         expected = {
             full_name: leaf
             for full_name, leaf in leaves.items()
-            if (leaf._branch if leaf._branch in BRANCHES else "") == branch
+            if (leaf.v_branch if leaf.v_branch in BRANCHES else "") == branch
         }
         _assert_same(register, expected, f"leaves of branch {branch!r}")
     short_names: dict[str, dict[str, Any]] = {}
     for full_name, node in (*groups.items(), *leaves.items()):
-        short_names.setdefault(node._name, {})[full_name] = node
+        short_names.setdefault(node.v_name, {})[full_name] = node
     assert set(index.names) == set(short_names), "short names and nodes differ"
     for name, nodes in short_names.items():
-        registered = {node._full_name: node for node in index.names.of(name)}
+        registered = {node.v_full_name: node for node in index.names.of(name)}
         _assert_same(registered, nodes, f"nodes called `{name}`")
     for full_name, group in index.run_parents.items():
         assert index.node(full_name) is group, f"`{full_name}` is a parent of runs, but is gone"
@@ -105,10 +105,10 @@ def _check_registers(index: TreeIndex, groups: dict[str, Any], leaves: dict[str,
 def _check_links(index: TreeIndex, links: list[tuple[Any, str, Any]]) -> None:
     expected: dict[str, dict[str, tuple[Any, set[str]]]] = {}
     for group, name, target in links:
-        assert target is not index.root, f"link `{name}` below `{group._full_name}` to the root"
-        assert index.holds(target), f"link `{name}` below `{group._full_name}` dangles"
-        sources = expected.setdefault(target._full_name, {})
-        sources.setdefault(group._full_name, (group, set()))[1].add(name)
+        assert target is not index.root, f"link `{name}` below `{group.v_full_name}` to the root"
+        assert index.holds(target), f"link `{name}` below `{group.v_full_name}` dangles"
+        sources = expected.setdefault(target.v_full_name, {})
+        sources.setdefault(group.v_full_name, (group, set()))[1].add(name)
     assert index.linked_by == expected, "links and their register differ"
     counts = Counter(name for _, name, _ in links)
     assert index.link_names == dict(counts), "names of links and their register differ"
@@ -118,7 +118,7 @@ def _check_answers(index: TreeIndex) -> None:
     for (start, name), node in index.answers.items():
         group: Any = index.node(start)
         found = lookup.find(group, name)
-        assert found is node, f"`{name}` below `{start}` was remembered as `{node._full_name}`"
+        assert found is node, f"`{name}` below `{start}` was remembered as `{node.v_full_name}`"
 
 
 def _check_root(index: TreeIndex) -> None:
@@ -132,11 +132,13 @@ def _check_root(index: TreeIndex) -> None:
             assert length == len(root), f"explored `{full_name}`: {length} values, {len(root)} runs"
         assert index.leaves.get(full_name) is parameter, f"explored `{full_name}` is gone"
     for (parent, name), (group, node) in root.v_runs.new_nodes.items():
-        assert group._full_name == parent, f"the parent of new node `{name}` moved"
-        assert group._children.get(name) is node, f"new node `{name}` below `{parent}` is gone"
-        assert index.holds(node), f"new node `{node._full_name}` is gone"
+        assert group.v_full_name == parent, f"the parent of new node `{name}` moved"
+        assert group.v_children.get(name) is node, f"new node `{name}` below `{parent}` is gone"
+        assert index.holds(node), f"new node `{node.v_full_name}` is gone"
     for (parent, name), (group, target) in root.v_runs.new_links.items():
-        assert group._links.get(name) is target, f"new link `{name}` below `{parent}` is gone"
+        assert group.v_children.links.get(name) is target, (
+            f"new link `{name}` below `{parent}` is gone"
+        )
 
 
 def _assert_same(register: Any, expected: dict[str, Any], what: str) -> None:

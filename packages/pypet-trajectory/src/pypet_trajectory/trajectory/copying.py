@@ -10,29 +10,25 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pypet_trajectory.annotations import has_annotations
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.runs.exploration import Exploration
-from pypet_trajectory.trajectory import settings
+from pypet_trajectory.tree.adding import add_from_storage
 from pypet_trajectory.tree.index import TreeIndex
 from pypet_trajectory.tree.links import add_link_from_storage
+from pypet_trajectory.tree.nodes import mark_stored
 
 if TYPE_CHECKING:
-    from pypet_trajectory.trajectory.state import TrajectoryState
+    from pypet_trajectory.trajectory import Trajectory
 
-T = TypeVar("T", bound="TrajectoryState")
+T = TypeVar("T", bound="Trajectory")
 
 #: Attributes of a trajectory that a copy takes over as they are.
 _TAKEN_OVER = (
-    *settings.ATTRIBUTES,
     "_name",
     "_comment",
     "_stored",
-    "_timestamp",
-    "_time",
-    "_version",
-    "_python",
-    "_environment_name",
-    "_environment_hexsha",
+    "_origin",
     "_storage_service",
     "_full_copy",
 )
@@ -59,13 +55,13 @@ def copy_trajectory(traj: T, copy_leaves: bool | str = True, with_links: bool = 
 
 
 def copy_from(
-    traj: TrajectoryState,
+    traj: Trajectory,
     node: Any,
     copy_leaves: bool | str = True,
     overwrite: bool = False,
     with_links: bool = True,
 ) -> None:
-    """Insert a node of another tree and all below it; see :meth:`Trajectory._copy_from`.
+    """Insert a node of another tree and all below it; arguments as for :meth:`Trajectory.f_copy`.
 
     What exists is kept, or with `overwrite` gets the other's state: all of a leaf, comment and
     annotations of a group.
@@ -86,7 +82,7 @@ def copy_from(
         copies.link(groups, include_root=False)
 
 
-def _start_as_root(twin: Any, traj: TrajectoryState) -> None:
+def _start_as_root(twin: Any, traj: Trajectory) -> None:
     """Give `twin` everything of `traj` but the nodes."""
     from pypet_trajectory.tree.groups import NNGroupNode
 
@@ -96,17 +92,15 @@ def _start_as_root(twin: Any, traj: TrajectoryState) -> None:
         object.__setattr__(twin, attribute, value)
     for attribute in _TAKEN_OVER:
         object.__setattr__(twin, attribute, getattr(traj, attribute))
-    object.__setattr__(twin, "_changed_default_parameters", dict(traj._changed_default_parameters))
     exploration = Exploration(traj.v_exploration)
     exploration.parameters.clear()  # the copies enter it when they are made
     object.__setattr__(twin, "_exploration", exploration)
-    object.__setattr__(twin, "_dynamic_imports", list(traj._dynamic_imports))
     object.__setattr__(twin, "_runs", traj.v_runs.copy())
-    object.__setattr__(twin, "_nn_interface", TreeIndex(twin))
+    TreeIndex(twin, traj.v_index.settings.copy()).presets.update(traj.v_index.presets)
     _copy_annotations(traj, twin)
 
 
-def _translate_news(twin: TrajectoryState, traj: TrajectoryState) -> None:
+def _translate_news(twin: Trajectory, traj: Trajectory) -> None:
     """Note in the copy what was added during the run, as the copy's own nodes."""
     node, own, runs = twin.v_index.node, twin.v_runs, traj.v_runs
     own.new_nodes.clear()
@@ -131,17 +125,20 @@ class _Inserting:
         if node.v_is_leaf:
             if existing is None:
                 leaf = copy.copy(node) if self._is_to_be_copied(node) else node
-                self._target._add_leaf_from_storage((leaf,), {})
+                add_from_storage(self._target, (leaf,), {}, leaf=True)
             elif self._overwrite:
                 existing.__setstate__(node.__getstate__())
         elif existing is None:
-            group = self._target._add_group_from_storage(
-                (type(node), node.v_full_name), {"comment": node.v_comment}
+            group = add_from_storage(
+                self._target,
+                (type(node), node.v_full_name),
+                {"comment": node.v_comment},
+                leaf=False,
             )
-            group._stored = node.v_stored
+            mark_stored(group, node.v_stored)
             _copy_annotations(node, group)
         elif self._overwrite:
-            existing._comment = node.v_comment
+            existing.v_comment = node.v_comment
             _copy_annotations(node, existing)
 
     def _is_to_be_copied(self, leaf: Any) -> bool:
@@ -154,14 +151,14 @@ class _Inserting:
         node = self._target.v_index.node
         for group in (*((self._source,) if include_root else ()), *groups):
             own_group = node(group.v_full_name)
-            for name, linked in group._links.items():
+            for name, linked in group.v_children.links.items():
                 target = node(linked.v_full_name)
-                if target is not None and name not in own_group._children:
+                if target is not None and name not in own_group.v_children:
                     add_link_from_storage(own_group, name, target)
 
 
 def _copy_annotations(source: Any, target: Any) -> None:
-    if source._has_annotations:
+    if has_annotations(source):
         target.f_set_annotations(**source.v_annotations.f_to_dict(copy=False))
 
 

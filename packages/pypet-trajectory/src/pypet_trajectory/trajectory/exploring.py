@@ -16,6 +16,7 @@ from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.exploration.algebra import as_build_dict
 from pypet_trajectory.exploration.checking import check_iterable
 from pypet_trajectory.leaves.parameter import Parameter
+from pypet_trajectory.tree.nodes import mark_explored, mark_stored
 from pypet_trajectory.values.ranges import CompactRange
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def explore(traj: Trajectory, build_dict: Any) -> None:
             parameter.f_unlock()
             parameter._explore(values)
             traj.v_exploration.parameters[parameter.v_full_name] = parameter
-            if traj._full_copy:
+            if traj.v_full_copy:
                 parameter.v_full_copy = True
         length = _common_length(traj)
         traj.v_runs.reset(length)
@@ -79,15 +80,15 @@ def expand(
         length = _common_length(traj)
         traj.v_runs.extend(length - len(traj))
     for parameter in parameters:
-        if parameter._stored:
+        if parameter.v_stored:
             # What is on disk ends too early; the next store replaces it.
             traj.v_exploration.outdated.add(parameter.v_full_name)
-            parameter._stored = False
+            mark_stored(parameter, False)
 
 
 def shrink(traj: Trajectory, force: bool = False) -> None:
     """Remove all ranges; see :meth:`Trajectory.f_shrink`."""
-    if traj._stored and not force:
+    if traj.v_stored and not force:
         raise PypetTypeError(
             f"Trajectory `{traj.v_name}` is stored; shrinking it in memory would not shrink it "
             f"on disk. Pass `force=True` if you mean it."
@@ -129,7 +130,7 @@ def _rolled_back_on_failure(
         yield
     except BaseException:
         for parameter, values, was_explored, was_locked in states:
-            _restore_range(parameter, values, was_explored, was_locked)
+            _restore_range(parameter, values, was_explored, was_locked, traj.v_idx)
         traj.v_exploration.parameters.clear()
         traj.v_exploration.parameters.update(explored)
         if traj.v_runs.table is not table:
@@ -142,16 +143,20 @@ def _range_of(parameter: BaseParameter) -> Any:
 
 
 def _restore_range(
-    parameter: BaseParameter, values: Any, was_explored: bool, was_locked: bool
+    parameter: BaseParameter, values: Any, was_explored: bool, was_locked: bool, idx: int
 ) -> None:
     if not parameter.f_has_range() and values is None:
         pass
     elif values is None:
         parameter.f_unlock()
         parameter._shrink()
-        parameter._explored = was_explored
+        mark_explored(parameter, was_explored)
     elif _range_of(parameter) is not values:
-        parameter._explored_range = values  # type: ignore[attr-defined]  # it had a range
+        parameter.f_unlock()
+        parameter._shrink()
+        parameter._explore(values)
+        if idx >= 0:
+            parameter._set_parameter_access(idx)
     if was_locked:
         parameter.f_lock()
     else:
@@ -218,5 +223,5 @@ def _without_existing_points(
 
 def _checked(parameter: BaseParameter, values: Iterable[Any]) -> CompactRange:
     if isinstance(parameter, Parameter):
-        return parameter._checked_range(values)
+        return parameter.f_checked_range(values)
     return CompactRange(values)  # classes of users check when they expand

@@ -12,18 +12,20 @@ import copy
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pypet_trajectory.constants import STORE_DATA
 from pypet_trajectory.exceptions import NotInRunError, PypetValueError
+from pypet_trajectory.logger import logger_of
 from pypet_trajectory.naming.wildcards import RUN_WILDCARD
 from pypet_trajectory.trajectory import persistence, presetting
 
 if TYPE_CHECKING:
-    from pypet_trajectory.trajectory.state import TrajectoryState
+    from pypet_trajectory.trajectory import Trajectory
 
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T", bound="TrajectoryState")
+T = TypeVar("T", bound="Trajectory")
 
 #: One value in a parameter summary is cut so that it is shorter than this.
 _MAX_VALUE_LENGTH = 512
@@ -32,7 +34,7 @@ _MAX_VALUE_LENGTH = 512
 # -------------------------------------------------------------------- being at a run
 
 
-def set_run(traj: TrajectoryState, name_or_idx: str | int | None) -> None:
+def set_run(traj: Trajectory, name_or_idx: str | int | None) -> None:
     """Go to a run: ``v_idx``, ``v_crun`` and all explored parameters follow.
 
     Raises
@@ -48,7 +50,7 @@ def set_run(traj: TrajectoryState, name_or_idx: str | int | None) -> None:
     set_explored_parameters(traj, idx)
 
 
-def set_explored_parameters(traj: TrajectoryState, idx: int) -> None:
+def set_explored_parameters(traj: Trajectory, idx: int) -> None:
     """Let every loaded explored parameter show its value of run `idx`."""
     for full_name, parameter in traj.v_exploration.parameters.items():
         if parameter is None:
@@ -56,7 +58,7 @@ def set_explored_parameters(traj: TrajectoryState, idx: int) -> None:
         if parameter.f_has_range():
             parameter._set_parameter_access(idx)
         else:
-            traj._logger.warning(
+            logger_of(traj).warning(
                 "Explored parameter `%s` has no range in memory, so it does not follow to run "
                 "%d. Load its data first.",
                 full_name,
@@ -64,7 +66,7 @@ def set_explored_parameters(traj: TrajectoryState, idx: int) -> None:
             )
 
 
-def restore_default(traj: TrajectoryState) -> None:
+def restore_default(traj: Trajectory) -> None:
     """Leave the run context; explored parameters show their defaults again."""
     traj.v_runs.leave()
     for parameter in traj.v_exploration.loaded():
@@ -72,7 +74,7 @@ def restore_default(traj: TrajectoryState) -> None:
 
 
 def iter_runs(
-    traj: TrajectoryState, start: int, stop: int | None, step: int, yields: str
+    traj: Trajectory, start: int, stop: int | None, step: int, yields: str
 ) -> Iterator[Any]:
     """Go to one run after the other; see :meth:`Trajectory.f_iter_runs`."""
     views: dict[str, Callable[[], Any]] = {
@@ -99,7 +101,7 @@ def iter_runs(
     restore_default(traj)
 
 
-def _check_at_no_started_run(traj: TrajectoryState) -> None:
+def _check_at_no_started_run(traj: Trajectory) -> None:
     if traj.v_runs.inside:
         raise NotInRunError(
             f"Cannot go on to the next run: trajectory `{traj.v_name}` is in the middle of "
@@ -192,7 +194,7 @@ def abandon_run(traj: T) -> T:
     return traj
 
 
-def _leave_run(traj: TrajectoryState, clean_up: bool) -> None:
+def _leave_run(traj: Trajectory, clean_up: bool) -> None:
     # Run mode ends first: should removing fail, the trajectory is usable all the same.
     in_run = traj.v_runs.inside
     traj.v_runs.inside = False
@@ -201,26 +203,26 @@ def _leave_run(traj: TrajectoryState, clean_up: bool) -> None:
         remove_new_nodes(traj)
 
 
-def remove_new_nodes(traj: TrajectoryState) -> None:
+def remove_new_nodes(traj: Trajectory) -> None:
     """Remove what was added since the run started: links first, then nodes with all below."""
     for (_, name), (parent, _target) in list(traj.v_runs.new_links.items()):
-        if parent._links is not None and name in parent._links:
+        if name in parent.v_children.links:
             parent.f_remove_link(name)
     for (_, name), (parent, child) in list(traj.v_runs.new_nodes.items()):
         # What is below a node that was removed is gone already.
-        if parent._children is not None and parent._children.get(name) is child:
+        if parent.v_children.get(name) is child:
             parent.f_remove_child(name, recursive=True)
     traj.v_runs.new_nodes.clear()
     traj.v_runs.new_links.clear()
 
 
-def short_hexsha(traj: TrajectoryState) -> str:
+def short_hexsha(traj: Trajectory) -> str:
     """First seven digits of the environment's hexsha, ``'N/A'`` without environment."""
-    hexsha = traj._environment_hexsha
+    hexsha = traj.v_environment_hexsha
     return "N/A" if hexsha is None else hexsha[:7]
 
 
-def parameter_summary(traj: TrajectoryState) -> str:
+def parameter_summary(traj: Trajectory) -> str:
     """Current values of the explored parameters in one line: ``x: 3,   y: 0.5``."""
     text = ""
     for full_name, parameter in traj.v_exploration.parameters.items():
@@ -238,7 +240,7 @@ def parameter_summary(traj: TrajectoryState) -> str:
 # ------------------------------------------------------------------- around all runs
 
 
-def prepare_experiment(traj: TrajectoryState) -> None:
+def prepare_experiment(traj: Trajectory) -> None:
     """Last checks before the first run: no presets left over, parameters locked.
 
     Raises
@@ -251,9 +253,9 @@ def prepare_experiment(traj: TrajectoryState) -> None:
     lock_filled(traj.v_index.branches["derived_parameters"])
 
 
-def set_environment(traj: TrajectoryState, name: str, hexsha: str) -> None:
+def set_environment(traj: Trajectory, name: str, hexsha: str) -> None:
     """Let a trajectory know by which environment it is run."""
-    traj._environment_name, traj._environment_hexsha = name, hexsha
+    traj.v_origin = replace(traj.v_origin, environment_name=name, environment_hexsha=hexsha)
 
 
 def lock_filled(parameters: Mapping[str, Any]) -> None:

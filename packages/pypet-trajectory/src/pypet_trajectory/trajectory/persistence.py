@@ -18,15 +18,16 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
     PypetValueError,
 )
+from pypet_trajectory.logger import logger_of
 from pypet_trajectory.naming.names import check_trajectory_name
 from pypet_trajectory.storage.registry import storage_factory
+from pypet_trajectory.tree.nodes import mark_stored, set_root_name
 from pypet_trajectory.tree.storage_calls import service_of
 
 if TYPE_CHECKING:
     from pypet_trajectory.api.service import StorageService
     from pypet_trajectory.runs.table import RunTable
     from pypet_trajectory.trajectory import Trajectory
-    from pypet_trajectory.trajectory.state import TrajectoryState
     from pypet_trajectory.tree.groups import NNGroupNode
 
 #: A request: message, item, positional and keyword arguments for the service.
@@ -36,7 +37,7 @@ Request = tuple[str, Any, tuple[Any, ...], dict[str, Any]]
 # --------------------------------------------------------------- whole trajectories
 
 
-def store(traj: TrajectoryState, only_init: bool, store_data: int, max_depth: int | None) -> None:
+def store(traj: Trajectory, only_init: bool, store_data: int, max_depth: int | None) -> None:
     """Store a trajectory, or what was added during the current run."""
     if traj.v_runs.inside:
         if traj.v_runs.new_nodes or traj.v_runs.new_links:
@@ -64,13 +65,13 @@ def store(traj: TrajectoryState, only_init: bool, store_data: int, max_depth: in
             max_depth=max_depth,
         )
     traj.v_exploration.outdated.clear()
-    traj._stored = True
+    mark_stored(traj, True)
     traj.v_runs.table.mark_stored()
 
 
-def _outdated(traj: TrajectoryState) -> list[Request]:
+def _outdated(traj: Trajectory) -> list[Request]:
     """Requests to replace parameters in the store whose range grew since they were stored."""
-    if not traj._stored:
+    if not traj.v_stored:
         return []
     return [
         (constants.LEAF, parameter, (), {"store_data": OVERWRITE_DATA})
@@ -101,15 +102,15 @@ def load(
             f"Say which trajectory by its name or its index, not by both ({name!r}, {index})."
         )
     modes = _load_modes(as_new, modes, load_data)
-    if storage_service is not None or traj._storage_service is None or service_arguments:
+    if storage_service is not None or traj.v_storage_service is None or service_arguments:
         service = make_service(traj, storage_service, service_arguments)
     else:
-        service = traj._storage_service
+        service = traj.v_storage_service
     if service is not None:
-        traj._storage_service = service
+        traj.v_storage_service = service
     if dynamic_imports is not None:
         traj.f_add_to_dynamic_imports(dynamic_imports)
-    known_name, known_runs = traj._name, traj.v_runs.table if traj._stored else None
+    known_name, known_runs = traj.v_name, traj.v_runs.table if traj.v_stored else None
     service_of(traj).load(
         constants.TRAJECTORY,
         traj,
@@ -123,7 +124,7 @@ def load(
         with_meta_data=with_meta_data,
         force=force,
     )
-    if not as_new and traj._name == known_name and known_runs is not None:
+    if not as_new and traj.v_name == known_name and known_runs is not None:
         _keep_known_runs(traj, known_runs, with_run_information)
 
 
@@ -172,7 +173,7 @@ def _load_modes(as_new: bool, modes: Mapping[str, int], load_data: int | None) -
 
 
 def make_service(
-    traj: TrajectoryState, storage_service: Any, arguments: dict[str, Any]
+    traj: Trajectory, storage_service: Any, arguments: dict[str, Any]
 ) -> StorageService | None:
     """Create or take over a storage service.
 
@@ -200,13 +201,13 @@ def migrate(
     """Give a trajectory another name, another place, or both."""
     if new_name is not None:
         check_trajectory_name(new_name)
-    service = traj._storage_service
+    service = traj.v_storage_service
     if new_storage_service is not None or arguments:
         service = make_service(traj, new_storage_service, arguments)
     if new_name is not None:
-        traj._name = new_name
-    traj._storage_service = service
-    traj._stored = bool(in_store)
+        set_root_name(traj, new_name)
+    traj.v_storage_service = service
+    mark_stored(traj, bool(in_store))
 
 
 def backup(traj: Trajectory, options: dict[str, Any]) -> None:
@@ -221,7 +222,7 @@ def store_items(
     traj: Trajectory, items: Iterable[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
     """Store single nodes; see :meth:`Trajectory.f_store_items`."""
-    if not traj._stored:
+    if not traj.v_stored:
         raise PypetTypeError(
             f"Trajectory `{traj.v_name}` was never stored, so single items have no place to go. "
             f"Call `f_store(only_init=True)` first."
@@ -240,13 +241,13 @@ def load_items(
     traj: Trajectory, items: Iterable[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
     """Load single nodes; see :meth:`Trajectory.f_load_items`."""
-    if not traj._stored:
+    if not traj.v_stored:
         raise PypetTypeError(
             f"Trajectory `{traj.v_name}` was never stored, so there is nothing to load."
         )
     requests = requests_for(traj, _message_by_kind, items, args, kwargs)
     if not requests:
-        traj._logger.warning("None of the items given needs loading; nothing was done.")
+        logger_of(traj).warning("None of the items given needs loading; nothing was done.")
         return
     service_of(traj).load(constants.LIST, requests, trajectory_name=traj.v_name)
 
@@ -259,7 +260,7 @@ def delete_items(
     remove_from_trajectory = kwargs.pop("remove_from_trajectory", False)
     requests = requests_for(traj, lambda _: constants.DELETE, items, args, kwargs)
     if not requests:
-        traj._logger.warning("None of the items given is there to be deleted; nothing was done.")
+        logger_of(traj).warning("None of the items given is there to be deleted; nothing was done.")
         return
     service_of(traj).store(constants.LIST, requests, trajectory_name=traj.v_name)
     for _, node, _, options in requests:
@@ -271,10 +272,10 @@ def delete_items(
 
 
 def _mark_deleted(node: Any, recursive: bool) -> None:
-    node._stored = False
+    mark_stored(node, False)
     if recursive and node.v_is_group:
         for child in node.f_iter_nodes(recursive=True, with_links=False):
-            child._stored = False
+            mark_stored(child, False)
 
 
 def delete_links(
@@ -293,7 +294,7 @@ def delete_links(
         places.append((location, name))
         requests.append((constants.DELETE_LINK, f"{location}.{name}" if location else name))
     if not requests:
-        traj._logger.warning("No links given to be deleted; nothing was done.")
+        logger_of(traj).warning("No links given to be deleted; nothing was done.")
         return
     service_of(traj).store(constants.LIST, requests, trajectory_name=traj.v_name)
     if remove_from_trajectory:
@@ -306,7 +307,7 @@ def remove_items(traj: Trajectory, items: Iterable[Any], recursive: bool) -> Non
     """Remove nodes from memory; see :meth:`Trajectory.f_remove_items`."""
     requests = requests_for(traj, lambda _: "REMOVE", items, (), {})
     if not requests:
-        traj._logger.warning("None of the items given is there to be removed; nothing was done.")
+        logger_of(traj).warning("None of the items given is there to be removed; nothing was done.")
     for _, node, _, _ in requests:
         remove_node(traj, node, recursive)
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from pypet_trajectory.exceptions import PresettingError, PypetValueError
 
 if TYPE_CHECKING:
-    from pypet_trajectory.trajectory.state import TrajectoryState
+    from pypet_trajectory.trajectory import Trajectory
 
 
 def preset(
-    traj: TrajectoryState, branch: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    traj: Trajectory, branch: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
     """Keep arguments for the ``f_set`` of a parameter; see :meth:`Trajectory.f_preset_parameter`.
 
@@ -31,10 +31,10 @@ def preset(
             f"`{full_name}` is in trajectory `{traj.v_name}` already, presetting comes too late. "
             f"Set its value instead."
         )
-    traj._changed_default_parameters[full_name] = (args, kwargs)
+    traj.v_index.presets[full_name] = (args, kwargs)
 
 
-def check_none_left(traj: TrajectoryState) -> None:
+def check_none_left(traj: Trajectory) -> None:
     """Make sure that everything that was preset has been added.
 
     Raises
@@ -42,8 +42,8 @@ def check_none_left(traj: TrajectoryState) -> None:
     PresettingError
         If something was not.
     """
-    if traj._changed_default_parameters:
-        names = ", ".join(f"`{name}`" for name in traj._changed_default_parameters)
+    if traj.v_index.presets:
+        names = ", ".join(f"`{name}`" for name in traj.v_index.presets)
         raise PresettingError(
             f"These were preset, but never added to trajectory `{traj.v_name}`: {names}. Check "
             f"the spelling, or add them."

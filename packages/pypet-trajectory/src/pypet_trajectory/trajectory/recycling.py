@@ -19,7 +19,7 @@ import sys
 from itertools import chain, compress, count
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory.annotations import Annotations
+from pypet_trajectory.annotations import Annotations, has_annotations
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.pickle_parameter import PickleParameter
@@ -27,7 +27,9 @@ from pypet_trajectory.leaves.pickle_result import PickleResult
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.leaves.sparse_parameter import SparseParameter
 from pypet_trajectory.leaves.sparse_result import SparseResult
+from pypet_trajectory.logger import logger_of
 from pypet_trajectory.runs.exploration import Exploration
+from pypet_trajectory.trajectory.settings import Origin
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
     DerivedParameterGroup,
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 _set = object.__setattr__
 #: The dictionary of an `Annotations` object that was looked at before.
 _notes_of = operator.attrgetter("_notes")
+#: Value and default of a parameter, without locking it.
+_values_of = operator.attrgetter("_data", "_default")
 
 #: Classes whose state is known completely. Subclasses are not: they may have more of it.
 _KNOWN_GROUPS = (NNGroupNode, ConfigGroup, DerivedParameterGroup, ParameterGroup, ResultGroup)
@@ -68,11 +72,8 @@ _LEAF_STATE = (
     "_full_copy",
 )
 #: Attributes of a trajectory that a run may change in place, and what they are.
-_CONTAINERS: dict[str, Any] = {
-    "_dynamic_imports": list,
-    "_exploration": Exploration,
-    "_changed_default_parameters": dict,
-}
+_CONTAINERS: dict[str, Any] = {"_exploration": Exploration}
+_IMMUTABLE = (*SCALARS, Origin)
 #: Attributes that restoring a trajectory sets anyway.
 _SET_ANYWAY = ("_runs", "_storage_service")
 
@@ -102,15 +103,17 @@ class Recyclable:
         "_groups",
         "_known",
         "_leaves",
+        "_presets",
         "_refreshed",
         "_run_parents",
+        "_settings",
         "_slots",
         "_traj",
     )
 
     def __init__(self, traj: Trajectory) -> None:
         index = traj.v_index
-        if index.link_names or traj._has_annotations:
+        if index.link_names or has_annotations(traj):
             raise NotRecyclableError("links, or annotations of the trajectory itself")
         self._traj = traj
         self._leaves = dict(index.leaves)
@@ -119,6 +122,8 @@ class Recyclable:
             (leaves, dict(leaves)) for leaves in (*index.branches.values(), index.other_leaves)
         ]
         self._run_parents = dict(index.run_parents)
+        self._settings = index.settings.copy()
+        self._presets = dict(index.presets)
         scalars = [leaf for leaf in self._leaves.values() if _is_scalar(leaf)]
         groups = list(self._groups.values())
         if not all(type(group) in _KNOWN_GROUPS for group in groups):
@@ -127,7 +132,7 @@ class Recyclable:
         self._refreshed = [
             _Refreshed(leaf) for leaf in self._leaves.values() if not _is_scalar(leaf)
         ]
-        self._slots = (traj._comment, traj._stored, traj._logger)
+        self._slots = (traj.v_comment, traj.v_stored, logger_of(traj))
         self._attributes = _attributes_of(traj)
         self._counts: list[int] = []
 
@@ -145,6 +150,7 @@ class Recyclable:
             return None  # a caller works with it, so it must not even be touched
         remembered = self._detach()
         if not self._has_same_nodes() or self._counts != self._reference_counts():
+            self._traj.v_index.presets.update(remembered.pop("presets"))
             for name, container in remembered.items():
                 _set(self._traj, name, container)
             return None
@@ -159,7 +165,9 @@ class Recyclable:
         """Let go of all nodes that the trajectory remembers besides its tree; returns them."""
         remembered = {name: getattr(self._traj, name) for name in _CONTAINERS}
         remembered["_runs"] = vars(self._traj).pop("_runs", None)
-        self._traj.v_index.answers.clear()
+        index = self._traj.v_index
+        remembered["presets"], index.presets = index.presets, {}
+        index.answers.clear()
         for name, make in _CONTAINERS.items():
             _set(self._traj, name, make())
         return remembered
@@ -177,9 +185,11 @@ class Recyclable:
         _set(traj, "_stored", stored)
         _set(traj, "_own_logger", logger)
         _set(traj, "_own_annotations", Annotations())
-        run_parents = traj.v_index.run_parents
-        run_parents.clear()
-        run_parents.update(self._run_parents)
+        index = traj.v_index
+        index.settings = self._settings.copy()
+        index.presets = dict(self._presets)
+        index.run_parents.clear()
+        index.run_parents.update(self._run_parents)
 
     def _reference_counts(self) -> list[int]:
         """How often each of the nodes is referred to, and the trajectory itself, which is last."""
@@ -208,12 +218,12 @@ class _States:
         for node in nodes:
             # Set now, so that looking at them later meets no unset attributes.
             _set(node, "_own_annotations", node.v_annotations)
-            _set(node, "_own_logger", node._logger)
+            _set(node, "_own_logger", logger_of(node))
         self._nodes = nodes
         self._names = names
         self._get = operator.attrgetter(*names)
         self._values = list(chain.from_iterable(map(self._get, nodes)))
-        self._annotations = [node._own_annotations for node in nodes]
+        self._annotations = [node.v_annotations for node in nodes]
         if not all(annotations.f_is_empty() for annotations in self._annotations):
             raise NotRecyclableError("annotated groups")
 
@@ -238,7 +248,7 @@ class _Refreshed:
         if type(leaf) not in _KNOWN_LEAVES:
             raise NotRecyclableError(leaf.v_full_name)
         self._leaf = leaf
-        self._logger = leaf._logger
+        self._logger = logger_of(leaf)
         buffer = io.BytesIO()
         _LonelyPickler(buffer, pickle.HIGHEST_PROTOCOL).dump(leaf.__getstate__())
         self._state = buffer.getvalue()
@@ -272,9 +282,8 @@ def _is_scalar(leaf: Any) -> bool:
     """Whether a leaf holds nothing that could be changed in place."""
     return (
         type(leaf) in _SCALAR_LEAVES
-        and type(leaf._data) in SCALARS
-        and type(leaf._default) in SCALARS
-        and not leaf._has_annotations
+        and all(type(value) in SCALARS for value in _values_of(leaf))
+        and not has_annotations(leaf)
     )
 
 
@@ -284,6 +293,6 @@ def _attributes_of(traj: Trajectory) -> dict[str, Any]:
     for name, value in attributes.items():
         if name in _CONTAINERS:
             attributes[name] = _CONTAINERS[name](value)
-        elif value is not None and not isinstance(value, type) and type(value) not in SCALARS:
+        elif value is not None and type(value) not in _IMMUTABLE:
             raise NotRecyclableError(f"attribute {name}")
     return attributes

@@ -54,7 +54,7 @@ def get_from_runs(
         stand_ins = [
             parent
             for parent in parents
-            if include_default_run and (auto_load or dummy in parent._children)
+            if include_default_run and (auto_load or dummy in parent.v_children)
         ]
         indices: Iterable[int] = range(len(traj)) if stand_ins else sorted(groups_of)
         for idx in indices:
@@ -72,7 +72,7 @@ def find_idx(
 ) -> Iterator[int]:
     """Indices of runs whose parameter values satisfy `predicate`; see
     :meth:`Trajectory.f_find_idx`."""
-    if traj.v_runs.inside and not traj._full_copy:
+    if traj.v_runs.inside and not traj.v_full_copy:
         raise PypetTypeError(
             "`f_find_idx` needs the ranges of the explored parameters, which a single run only "
             "has with `v_full_copy=True`."
@@ -138,10 +138,10 @@ class _Search:
     def _in_run_group(self, parent: NNGroupNode, run_name: str, idx: int) -> Any:
         if self._is_simple:
             # Most names are those of leaves directly below the run's group.
-            group = parent._groups.get(run_name)
+            group = parent.v_children.groups.get(run_name)
             if group is None and not self._options["with_links"]:
                 return _NOTHING
-            leaf = None if group is None else group._leaves.get(self._name)
+            leaf = None if group is None else group.v_children.leaves.get(self._name)
             if leaf is not None:
                 return self._value(leaf, idx)
         # Wildcards in the name stand for this run.
@@ -169,7 +169,7 @@ def _run_groups(
     find = traj.v_runs.names.find
     groups_of: dict[int, tuple[str, list[NNGroupNode]]] = {}
     for parent in parents:
-        for name in parent._children:
+        for name in parent.v_children:
             idx = find(name)
             if idx is None:
                 continue
@@ -189,8 +189,8 @@ def _all_parents(
 
 def _stored_parents(traj: Trajectory) -> list[NNGroupNode]:
     """Groups that hold runs in the store but not in memory; they come into memory, empty."""
-    service = traj._storage_service
-    if not (traj._stored and isinstance(service, SupportsRunLeaves)):
+    service = traj.v_storage_service
+    if not (traj.v_stored and isinstance(service, SupportsRunLeaves)):
         return []
     known = traj.v_index.run_parents
     return [

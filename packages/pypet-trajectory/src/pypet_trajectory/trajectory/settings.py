@@ -1,60 +1,58 @@
-"""The settings of a trajectory: which there are, what they start as, how they are set.
+"""The settings of a trajectory: how they are read and set.
 
-A setting is a property ``v_x`` over an attribute ``_x``; the tree reads the attribute at every
+A setting is a property ``v_x`` over a field of the settings of the tree, which reads them at every
 call, so that a change takes effect at once. Switches take anything and keep its truth value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import PypetAttributeError, PypetTypeError
+from pypet_trajectory.tree.root import TreeSettings
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
 
-#: What the attributes behind the settings start as; classes are added by the trajectory.
-DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {
-        "_fast_access": True,
-        "_shortcuts": True,
-        "_max_depth": None,
-        "_with_links": True,
-        "_auto_load": False,
-        "_iter_recursive": False,
-        "_no_clobber": False,
-        "_auto_run_prepend": True,
-    }
-)
 
-#: All attributes behind settings, those that hold classes included.
-ATTRIBUTES = (*DEFAULTS, "_standard_parameter", "_standard_result", "_standard_leaf")
+@dataclass(frozen=True)
+class Origin:
+    """When and with what a trajectory was created, and which environment last handled it."""
 
-
-def setting(attribute: str, doc: str) -> Any:
-    """A property over an attribute that takes any value."""
-
-    def get(self: Any) -> Any:
-        return getattr(self, attribute)
-
-    def set_(self: Any, value: Any) -> None:
-        object.__setattr__(self, attribute, value)
-
-    return property(get, set_, doc=doc)
+    #: Seconds since the epoch.
+    timestamp: float
+    #: The same, local, ``%Y_%m_%d_%Hh%Mm%Ss``.
+    time: str
+    #: Versions of pypet and Python.
+    version: str
+    python: str
+    #: Name and SHA-1 of the environment, ``None`` without one.
+    environment_name: str | None = None
+    environment_hexsha: str | None = None
 
 
-def switch(attribute: str, doc: str) -> Any:
-    """A property over an attribute that is True or False."""
+#: Settings of a tree that are on or off.
+SWITCHES = tuple(entry.name for entry in fields(TreeSettings) if isinstance(entry.default, bool))
 
-    def get(self: Any) -> bool:
-        return bool(getattr(self, attribute))
 
-    def set_(self: Any, value: object) -> None:
-        object.__setattr__(self, attribute, bool(value))
+def setting(name: str, doc: str) -> Any:
+    """A property of a trajectory over a setting of its tree that takes any value."""
+    return property(
+        lambda self: getattr(self.v_index.settings, name),
+        lambda self, value: setattr(self.v_index.settings, name, value),
+        doc=doc,
+    )
 
-    return property(get, set_, doc=doc)
+
+def switch(name: str, doc: str) -> Any:
+    """A property of a trajectory over a setting of its tree that is True or False."""
+    return property(
+        lambda self: getattr(self.v_index.settings, name),
+        lambda self, value: setattr(self.v_index.settings, name, bool(value)),
+        doc=doc,
+    )
 
 
 def set_properties(traj: Trajectory, properties: Mapping[str, Any]) -> None:

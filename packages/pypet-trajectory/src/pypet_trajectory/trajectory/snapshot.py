@@ -15,7 +15,6 @@ left to do so.
 
 from __future__ import annotations
 
-import copy
 import functools
 import io
 import pickle
@@ -32,7 +31,6 @@ from pypet_trajectory.trajectory.recycling import NotRecyclableError, Recyclable
 from pypet_trajectory.tree.groups import NNGroupNode
 from pypet_trajectory.tree.nodes import NNTreeNode
 from pypet_trajectory.values.ranges import NO_RANGE, CompactRange
-from pypet_trajectory.values.types import SCALARS
 
 if TYPE_CHECKING:
     from pypet_trajectory.runs.table import RunTable
@@ -126,12 +124,11 @@ class Snapshot:
         Exception
             Whatever pickling raises for data that cannot be pickled.
         """
-        full_copy = traj._full_copy if full_copy is None else bool(full_copy)
+        full_copy = traj.v_full_copy if full_copy is None else bool(full_copy)
         ranges = {
-            full_name: parameter._explored_range
+            full_name: parameter.v_range
             for full_name, parameter in traj.v_exploration.parameters.items()
-            if isinstance(getattr(parameter, "_explored_range", None), CompactRange)
-            and len(parameter._explored_range)
+            if isinstance(parameter, Parameter) and parameter.f_has_range()
         }
         buffer = io.BytesIO()
         pickler = _Pickler(buffer, traj, ranges)
@@ -214,15 +211,7 @@ class Snapshot:
                     parameter._set_parameter_access(idx)
                     parameter.v_full_copy = self._full_copy
                 continue
-            parameter._explored_range = values
-            parameter._set_parameter_access(idx)
-            if type(parameter._data) not in SCALARS:
-                # The range is shared with later runs, and with this one if it is tried again.
-                parameter._data = copy.deepcopy(parameter._data)
-            if self._full_copy:
-                parameter._full_copy = True
-            else:
-                parameter._explored_range = NO_RANGE
+            parameter.f_borrow_range(values, idx, keep=self._full_copy)
 
     def __getstate__(self) -> dict[str, Any]:
         kept = set(self.__slots__).difference(("_spare", "_tries"))
@@ -326,7 +315,7 @@ class _Pickler(pickle.Pickler):
         if not isinstance(obj, NNTreeNode) or not _is_plain(type(obj)):
             return NotImplemented
         state = obj.__getstate__()
-        if obj._full_name in self._ranges:
+        if obj.v_full_name in self._ranges:
             state["_explored_range"] = NO_RANGE
         common = {name: state.pop(name) for name in _COMMON if name in state}
         layout = self._layout(type(obj), common, tuple(state))

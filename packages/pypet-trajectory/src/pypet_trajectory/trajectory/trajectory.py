@@ -1,43 +1,66 @@
 """`Trajectory`: the root of a tree of parameters and results, and the face of this library.
 
-Methods here say *what*; the modules they call say *how*. Nothing is remembered here; that
-is :mod:`~pypet_trajectory.trajectory.state`. Invariant: whatever a method refuses leaves
-the trajectory as it was. Although a trajectory is a group like any other, it alone knows runs,
-storage and time.
+Methods here say *what*; the modules they call say *how*. A trajectory has the index of its tree,
+its runs and its exploration, each an object of its own, and remembers where it is kept and when it
+began. Invariant: whatever a method refuses leaves the trajectory as it was. Although a trajectory
+is a group like any other, it alone knows runs, storage and time.
 """
 
 from __future__ import annotations
 
+import platform
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.constants import (
     LOAD_DATA,
     LOAD_SKELETON,
     STORE_DATA,
+    VERSION,
 )
 from pypet_trajectory.decorators import not_in_run
 from pypet_trajectory.deprecation import kwargs_api_change, kwargs_mutual_exclusive
+from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.leaves.parameter import Parameter
+from pypet_trajectory.leaves.result import Result
+from pypet_trajectory.naming.names import check_trajectory_name, members_of
+from pypet_trajectory.naming.wildcards import RUN_WILDCARD, WildcardFunctions
 from pypet_trajectory.runs import information
+from pypet_trajectory.runs.exploration import Exploration
+from pypet_trajectory.runs.state import Runs
+from pypet_trajectory.runs.table import RunTable, format_time
 from pypet_trajectory.trajectory import (
     copying,
     exploring,
     lifecycle,
+    old_names,
     persistence,
     presetting,
     selection,
     settings,
 )
-from pypet_trajectory.trajectory.old_names import OldNames
-from pypet_trajectory.tree.branch_groups import ConfigGroup, ParameterGroup
+from pypet_trajectory.tree.branch_groups import (
+    ConfigGroup,
+    DerivedParameterGroup,
+    ParameterGroup,
+    ResultGroup,
+)
+from pypet_trajectory.tree.groups import NNGroupNode
+from pypet_trajectory.tree.index import TreeIndex
+from pypet_trajectory.tree.root import TreeSettings
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
 
-class Trajectory(OldNames):
+@DerivedParameterGroup.register
+@ResultGroup.register
+@ParameterGroup.register
+@ConfigGroup.register
+class Trajectory(NNGroupNode):
     """A tree of parameters and results, with one or many runs.
 
     Parameters
@@ -80,6 +103,8 @@ class Trajectory(OldNames):
     3
     """
 
+    _name: str  # nodes may be nameless, a trajectory is not
+
     @kwargs_api_change("dynamically_imported_classes", "dynamic_imports")
     def __init__(
         self,
@@ -91,9 +116,245 @@ class Trajectory(OldNames):
         storage_service: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            name, add_time, comment, dynamic_imports, wildcard_functions, storage_service, kwargs
+        timestamp = time.time()
+        formatted = format_time(timestamp)
+        name = f"{name}_{formatted}" if add_time else name
+        check_trajectory_name(name, members_of(type(self)), stacklevel=3)
+        super().__init__("", None, comment)
+        self._name = name
+        self._origin = settings.Origin(timestamp, formatted, VERSION, platform.python_version())
+        self._storage_service: Any = None
+        self._full_copy = False
+        self._exploration = Exploration()
+        #: Table and names of the runs, and at which one the trajectory is.
+        self._runs = Runs(RunTable(1), WildcardFunctions(wildcard_functions))
+        imports = ["pypet.parameter.PickleParameter"]
+        TreeIndex(self, TreeSettings(Parameter, Result, Result, imports))
+        if dynamic_imports is not None:
+            self.v_index.settings.dynamic_imports.extend(settings.checked_imports(dynamic_imports))
+        self._storage_service = persistence.make_service(self, storage_service, kwargs)
+
+    def _private(self, name: str) -> Any:
+        try:
+            return old_names.of_trajectory(self, name)
+        except KeyError:
+            return super()._private(name)
+
+    def __len__(self) -> int:
+        return len(self._runs.table)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        during = " (during single run)" if self._runs.inside else ""
+        comment = f"`{self._comment}`, " if self._comment else ""
+        return (
+            f"{type(self).__name__}{during} {self._name} ({comment}len:{len(self)}): "
+            f"{self._children_text()}"
         )
+
+    def __dir__(self) -> list[str]:
+        names = list(super().__dir__())
+        if self._runs.inside:
+            cls = type(self)
+            names = [
+                name for name in names if not getattr(getattr(cls, name, None), "not_in_run", False)
+            ]
+        return names
+
+    # ------------------------------------------------------------------- what it is
+
+    @property
+    def v_name(self) -> str:
+        """Name of the trajectory."""
+        return self._name
+
+    @property
+    def v_comment(self) -> str:
+        """What the trajectory is about; cannot be set during a run."""
+        return self._comment
+
+    @v_comment.setter
+    @not_in_run
+    def v_comment(self, comment: object) -> None:
+        self._comment = str(comment)
+
+    @property
+    def v_origin(self) -> settings.Origin:
+        """When and with what it was created, and which environment last handled it."""
+        return self._origin
+
+    @v_origin.setter
+    def v_origin(self, origin: settings.Origin) -> None:
+        self._origin = origin
+
+    @property
+    def v_timestamp(self) -> float:
+        """Time of creation, seconds since the epoch."""
+        return self._origin.timestamp
+
+    @property
+    def v_time(self) -> str:
+        """Time of creation, local, ``%Y_%m_%d_%Hh%Mm%Ss``."""
+        return self._origin.time
+
+    @property
+    def v_version(self) -> str:
+        """Version of pypet that created the trajectory."""
+        return self._origin.version
+
+    @property
+    def v_python(self) -> str:
+        """Version of Python that created the trajectory."""
+        return self._origin.python
+
+    @property
+    def v_environment_name(self) -> str | None:
+        """Name of the environment that last handled the trajectory, ``None`` without one."""
+        return self._origin.environment_name
+
+    @property
+    def v_environment_hexsha(self) -> str | None:
+        """SHA-1 of the environment, ``None`` without one."""
+        return self._origin.environment_hexsha
+
+    @property
+    def v_is_run(self) -> bool:
+        """Whether a single run is being executed."""
+        return self._runs.inside
+
+    @property
+    def v_crun_(self) -> str:
+        """Name of the current run, or the name that stands for no particular run."""
+        return self.f_wildcard() if self._runs.name is None else self._runs.name
+
+    # -------------------------------------------------------------------- settings
+
+    @property
+    def v_storage_service(self) -> Any:
+        """Where the trajectory is kept; ``None`` for nowhere."""
+        return self._storage_service
+
+    @v_storage_service.setter
+    def v_storage_service(self, service: Any) -> None:
+        self._storage_service = service
+
+    v_fast_access = settings.switch(
+        "fast_access", "Whether ``traj.x`` is a value rather than the leaf that holds it."
+    )
+    v_shortcuts = settings.switch("shortcuts", "Whether natural naming may skip groups.")
+    v_max_depth = settings.setting(
+        "max_depth", "How deep natural naming searches; ``None`` for no limit."
+    )
+    v_with_links = settings.switch("with_links", "Whether natural naming follows links.")
+    v_auto_load = settings.switch(
+        "auto_load", "Whether natural naming loads what is not in memory."
+    )
+    v_iter_recursive = settings.switch(
+        "iter_recursive", "Whether iterating over a group goes below its children."
+    )
+    v_no_clobber = settings.switch(
+        "no_clobber", "Whether adding what exists returns it instead of failing."
+    )
+    v_auto_run_prepend = settings.switch(
+        "auto_run_prepend",
+        "Whether results and derived parameters added in a run go below ``runs.<name of run>``.",
+    )
+    v_standard_parameter = settings.setting(
+        "standard_parameter", "Class of parameters if none is given on adding."
+    )
+    v_standard_result = settings.setting(
+        "standard_result", "Class of results if none is given on adding."
+    )
+    v_standard_leaf = settings.setting(
+        "standard_leaf", "Class of leaves outside of the four branches if none is given."
+    )
+
+    @property
+    def v_full_copy(self) -> bool:
+        """Whether copies and pickles carry explored ranges and the whole run table."""
+        return self._full_copy
+
+    @v_full_copy.setter
+    @not_in_run
+    def v_full_copy(self, full_copy: object) -> None:
+        self._full_copy = bool(full_copy)
+        for parameter in self._exploration.parameters.values():
+            if parameter is not None:
+                parameter.v_full_copy = self._full_copy
+
+    # ------------------------------------------------------------------- wildcards
+
+    def f_add_wildcard_functions(self, func_dict: Mapping[Any, Callable[[int], str]]) -> None:
+        """Add wildcards: tuples of synonyms to functions from run index to name.
+
+        Raises
+        ------
+        ValueError
+            If a synonym is in use already.
+        """
+        self._runs.wildcards.add(func_dict)
+        self.v_index.answers.clear()  # what was a plain name may be a wildcard now
+
+    def f_wildcard(self, wildcard: str = RUN_WILDCARD, run_idx: int | None = None) -> str:
+        """What a wildcard stands for.
+
+        Parameters
+        ----------
+        wildcard : str
+            Any of :meth:`f_get_wildcards`.
+        run_idx : int, optional
+            For which run, -1 for no particular one; the current run by default.
+
+        Raises
+        ------
+        KeyError
+            If there is no such wildcard.
+        """
+        return self._runs.wildcards.translate(
+            wildcard, self._runs.idx if run_idx is None else run_idx
+        )
+
+    def f_is_wildcard(self, wildcard: str) -> bool:
+        """Whether `wildcard` is one."""
+        return wildcard in self._runs.wildcards
+
+    def f_get_wildcards(self) -> list[str]:
+        """All wildcards with their synonyms."""
+        return self._runs.wildcards.names
+
+    # -------------------------------------------------------------- the current run
+
+    @property
+    def v_idx(self) -> int:
+        """Index of the current run, -1 for none; setting it is :meth:`f_set_crun`."""
+        return self._runs.idx
+
+    @v_idx.setter
+    @not_in_run
+    def v_idx(self, idx: int | str | None) -> None:
+        lifecycle.set_run(self, idx)
+
+    @property
+    def v_runs(self) -> Runs:
+        """The runs: their table and names, and at which one the trajectory is."""
+        return self._runs
+
+    @property
+    def v_exploration(self) -> Exploration:
+        """Which parameters are explored."""
+        return self._exploration
+
+    @property
+    def v_crun(self) -> str | None:
+        """Name of the current run, ``None`` for none; setting it is :meth:`f_set_crun`."""
+        return self._runs.name
+
+    @v_crun.setter
+    @not_in_run
+    def v_crun(self, run: str | int | None) -> None:
+        lifecycle.set_run(self, run)
 
     def f_set_properties(self, **kwargs: Any) -> None:
         """Set several properties at once, named with or without ``v_``.
@@ -113,6 +374,12 @@ class Trajectory(OldNames):
     f_add_config = not_in_run(ConfigGroup.f_add_config)
     f_aconf = f_add_config
     f_add_config_group = not_in_run(ConfigGroup.f_add_config_group)
+    f_add_derived_parameter = DerivedParameterGroup.f_add_derived_parameter
+    f_adpar = f_add_derived_parameter
+    f_add_derived_parameter_group = DerivedParameterGroup.f_add_derived_parameter_group
+    f_add_result = ResultGroup.f_add_result
+    f_ares = f_add_result
+    f_add_result_group = ResultGroup.f_add_result_group
 
     @not_in_run
     def f_add_to_dynamic_imports(self, dynamic_imports: Any) -> None:
@@ -128,7 +395,7 @@ class Trajectory(OldNames):
         TypeError
             If something is neither a class nor a string.
         """
-        self._dynamic_imports.extend(settings.checked_imports(dynamic_imports))
+        self.v_index.settings.dynamic_imports.extend(settings.checked_imports(dynamic_imports))
 
     @not_in_run
     def f_preset_parameter(self, param_name: str, *args: Any, **kwargs: Any) -> None:
@@ -284,7 +551,7 @@ class Trajectory(OldNames):
         KeyError
             If there is no such run.
         """
-        return self._single_run_ids[name_or_idx]  # type: ignore[no-any-return]
+        return information.SingleRunIds(self._runs.names)[name_or_idx]  # type: ignore[no-any-return]
 
     @not_in_run
     def f_iter_runs(
@@ -861,6 +1128,75 @@ class Trajectory(OldNames):
             ),
         )
 
+    # ------------------------------------------------------------ leaves by full name
+
+    def f_get_parameters(self, fast_access: bool = False, copy: bool = True) -> dict[str, Any]:
+        """All parameters by full name, or their values with `fast_access`.
+
+        Raises
+        ------
+        ValueError
+            If `fast_access` is asked for the live dictionary (``copy=False``).
+        """
+        return _leaf_dict(self.v_index.branches["parameters"], fast_access, copy)
+
+    def f_get_config(self, fast_access: bool = False, copy: bool = True) -> dict[str, Any]:
+        """All config parameters by full name; see :meth:`f_get_parameters`."""
+        return _leaf_dict(self.v_index.branches["config"], fast_access, copy)
+
+    def f_get_derived_parameters(
+        self, fast_access: bool = False, copy: bool = True
+    ) -> dict[str, Any]:
+        """All derived parameters by full name; see :meth:`f_get_parameters`."""
+        return _leaf_dict(self.v_index.branches["derived_parameters"], fast_access, copy)
+
+    def f_get_results(self, fast_access: bool = False, copy: bool = True) -> dict[str, Any]:
+        """All results by full name; see :meth:`f_get_parameters`."""
+        return _leaf_dict(self.v_index.branches["results"], fast_access, copy)
+
+    def f_get_explored_parameters(
+        self, fast_access: bool = False, copy: bool = True
+    ) -> dict[str, Any]:
+        """Explored parameters by full name, ``None`` for those not in memory."""
+        return _leaf_dict(self._exploration.parameters, fast_access, copy)
+
+    def f_to_dict(  # type: ignore[override]
+        self,
+        fast_access: bool = False,
+        short_names: bool = False,
+        nested: bool = False,
+        copy: bool = True,
+        with_links: bool = True,
+    ) -> dict[str, Any]:
+        """Leaves by name.
+
+        Parameters
+        ----------
+        fast_access : bool
+            Whether leaves that hold one value are replaced by it.
+        short_names : bool
+            Whether keys are the last components of full names only.
+        nested : bool
+            Whether groups become dictionaries in dictionaries.
+        copy : bool
+            Whether to make a new dictionary; if not, nothing else may be asked for.
+        with_links : bool
+            Has no effect at the root.
+
+        Raises
+        ------
+        ValueError
+            If two leaves share a short name, or options contradict each other.
+        """
+        if copy:
+            return super().f_to_dict(fast_access, short_names, nested, with_links)
+        if fast_access or short_names or nested:
+            raise PypetValueError(
+                "`copy=False` asks for the live dictionary of leaves by full name; it cannot be "
+                "combined with `fast_access`, `short_names` or `nested`."
+            )
+        return self.v_index.leaves
+
     # -------------------------------------------------------------------- analysis
 
     def f_to_dataframe(
@@ -945,3 +1281,26 @@ class Trajectory(OldNames):
         Copied parameters have lost their ranges unless ``v_full_copy`` holds.
         """
         return copying.copy_trajectory(self, copy_leaves, with_links)
+
+    def __copy__(self) -> Any:
+        return copying.copy_trajectory(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        if not self._full_copy:
+            state["_runs"] = self._runs.only_current()
+        return state
+
+
+def _leaf_dict(register: MutableMapping[str, Any], fast_access: bool, copy: bool) -> dict[str, Any]:
+    """A register of leaves as the user wants it: live, copied, or as values."""
+    if not fast_access:
+        return dict(register) if copy else register  # type: ignore[return-value]
+    if not copy:
+        raise PypetValueError(
+            "`fast_access=True` makes a new dictionary of values; it cannot be combined with "
+            "`copy=False`, which asks for the live one."
+        )
+    return {
+        full_name: None if leaf is None else leaf.f_get() for full_name, leaf in register.items()
+    }

@@ -20,6 +20,7 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
     PypetValueError,
 )
+from pypet_trajectory.logger import logger_of
 from pypet_trajectory.naming import names
 from pypet_trajectory.naming.wildcards import RUN_WILDCARD
 from pypet_trajectory.tree.kinds import (
@@ -30,7 +31,7 @@ from pypet_trajectory.tree.kinds import (
     Branch,
     branch_of,
 )
-from pypet_trajectory.tree.nodes import NNTreeNode
+from pypet_trajectory.tree.nodes import NNTreeNode, mark_explored, rename
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
@@ -69,7 +70,7 @@ def read_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> NewNode:
                 f"`{node.v_full_name}` is already constructed: it is added without further "
                 "arguments, but some were given. Change it before or after adding."
             )
-        return NewNode(node._full_name, node, None, (), {})
+        return NewNode(node.v_full_name, node, None, (), {})
     cls: type | None = None
     if args and isinstance(args[0], type):
         cls, args = args[0], args[1:]
@@ -128,8 +129,8 @@ def add(
     first = path[0]
     if branch is not None:
         path = _complete(group, branch, path, root, leaf)
-    names.check(path, group._full_name, index.members, first=first, stacklevel=3)
-    place = branch_of(group._branch or path[0])
+    names.check(path, group.v_full_name, index.members, first=first, stacklevel=3)
+    place = branch_of(group.v_branch or path[0])
     if root.v_runs.inside and not (place.open_to_runs and (branch or ELSEWHERE).open_to_runs):
         raise NotInRunError(
             f"`{_join(group, path)}` cannot be added during a single run: runs read parameters "
@@ -139,7 +140,7 @@ def add(
         _check_instance(index, new.instance, place, _join(group, path), leaf)
     parent = make_groups(group, path[:-1], place)
     name = path[-1]
-    if name in parent._children:
+    if name in parent.v_children:
         return _existing(parent, name, root)
     full_name = _join(parent, path[-1:])
     if leaf and full_name in BRANCHES:
@@ -149,16 +150,16 @@ def add(
         )
     node = new.instance
     if node is None:
-        cls = new.cls or _standard_class(root, branch or place, leaf)
+        cls = new.cls or _standard_class(index, branch or place, leaf)
         node = construct(cls, full_name, root, new.args, new.kwargs)
         _check_kind(node, full_name, leaf)
         return _register(index, parent, node, place, presets=True)
-    old_name = node._full_name
-    node._rename(full_name)
+    old_name = node.v_full_name
+    rename(node, full_name)
     try:
         return _register(index, parent, node, place, presets=True)
     except BaseException:
-        node._rename(old_name)
+        rename(node, old_name)
         raise
 
 
@@ -175,15 +176,15 @@ def add_from_storage(
     index = group.v_index
     new = read_arguments(args, kwargs)
     path = new.name.split(".")
-    place = branch_of(group._branch or path[0])
+    place = branch_of(group.v_branch or path[0])
     parent = make_groups(group, path[:-1], place)
     node = new.instance
     if node is None:
         return insert(parent, path[-1], new.cls, new.args, new.kwargs, leaf=leaf)
     full_name = _join(parent, path[-1:])
-    if path[-1] in parent._children:
+    if path[-1] in parent.v_children:
         raise _occupied(parent, path[-1])
-    node._rename(full_name)
+    rename(node, full_name)
     _check_kind(node, full_name, leaf)
     return _register(index, parent, node, place, presets=False)
 
@@ -208,13 +209,13 @@ def insert(
     PypetTypeError
         If `cls` is no class of leaves, or none of groups, as `leaf` demands.
     """
-    if name in parent._children:
+    if name in parent.v_children:
         raise _occupied(parent, name)
     index = parent.v_index
-    place = branch_of(parent._branch or name)
-    full_name = f"{parent._full_name}.{name}" if parent._full_name else name
+    place = branch_of(parent.v_branch or name)
+    full_name = f"{parent.v_full_name}.{name}" if parent.v_full_name else name
     root = index.root
-    cls = cls or _standard_class(root, place, leaf)
+    cls = cls or _standard_class(index, place, leaf)
     node = construct(cls, full_name, root, args, kwargs or {})
     _check_kind(node, full_name, leaf)
     return _register(index, parent, node, place, presets=False)
@@ -228,7 +229,12 @@ def _complete(
 ) -> list[str]:
     """Put the name of the branch, and that of the run, in front where they belong."""
     explicit = group.v_is_root and path[0] == branch.name
-    if branch.sorted_by_run and root.v_runs.inside and root._auto_run_prepend and not explicit:
+    if (
+        branch.sorted_by_run
+        and root.v_runs.inside
+        and root.v_index.settings.auto_run_prepend
+        and not explicit
+    ):
         path = _below_run(group, path, root, leaf)
     if group.v_is_root and not explicit:
         return [branch.name, *path]
@@ -240,18 +246,18 @@ def _below_run(group: NNGroupNode, path: list[str], root: Any, leaf: bool) -> li
     if any(part == dummy or root.v_runs.names.contains(part) for part in path):
         return path
     run = root.v_runs.wildcards.translate(RUN_WILDCARD, root.v_runs.idx)
-    if group._depth == 1 and not leaf and path == [RUNS_GROUP]:
+    if group.v_depth == 1 and not leaf and path == [RUNS_GROUP]:
         return path  # the group of all runs itself
-    if group._depth < 2:
+    if group.v_depth < 2:
         return [RUNS_GROUP, run, *path]
-    if group._depth == 2 and group._name == RUNS_GROUP:
+    if group.v_depth == 2 and group.v_name == RUNS_GROUP:
         return [run, *path]
     return path
 
 
 def _join(group: NNGroupNode, path: list[str]) -> str:
     name = path[0] if len(path) == 1 else ".".join(path)
-    return f"{group._full_name}.{name}" if group._full_name else name
+    return f"{group.v_full_name}.{name}" if group.v_full_name else name
 
 
 # --------------------------------------------------------------------------------- place
@@ -266,7 +272,7 @@ def make_groups(group: NNGroupNode, path: list[str], place: Branch) -> NNGroupNo
         If a leaf or a link is in the way. Nothing was made in this case.
     """
     for depth, name in enumerate(path):
-        child = group._children.get(name)
+        child = group.v_children.get(name)
         if child is None:
             cls = GROUP_CLASSES[place.name]
             for missing in path[depth:]:
@@ -274,11 +280,11 @@ def make_groups(group: NNGroupNode, path: list[str], place: Branch) -> NNGroupNo
                 node = construct(cls, _join(group, [missing]), root, (), {})
                 group = _register(group.v_index, group, node, place, presets=False)
             return group
-        if name in group._links:
+        if name in group.v_children.links:
             raise _behind_link(group, name)
-        if child._is_leaf:
+        if child.v_is_leaf:
             raise PypetAttributeError(
-                f"Nothing can be added below `{child._full_name}`: it is a leaf "
+                f"Nothing can be added below `{child.v_full_name}`: it is a leaf "
                 f"({type(child).__name__}), and only groups have children. Choose another name."
             )
         group = child  # type: ignore[assignment]
@@ -299,15 +305,15 @@ def make_branch(root: NNGroupNode, name: str) -> bool:
 
 def _existing(parent: NNGroupNode, name: str, root: Any) -> NNTreeNode:
     """What to do if the end of a path exists: return it, or raise."""
-    if name in parent._links:
+    if name in parent.v_children.links:
         raise _behind_link(parent, name)
-    if not root._no_clobber:
+    if not root.v_index.settings.no_clobber:
         raise _occupied(parent, name)
-    node = parent._children[name]
-    root._logger.warning(
+    node = parent.v_children[name]
+    logger_of(root).warning(
         "`%s` exists already: the existing node is used and the new arguments are ignored, "
         "because `v_no_clobber` is set.",
-        node._full_name,
+        node.v_full_name,
     )
     return node
 
@@ -315,7 +321,7 @@ def _existing(parent: NNGroupNode, name: str, root: Any) -> NNTreeNode:
 def _occupied(parent: NNGroupNode, name: str) -> PypetAttributeError:
     return PypetAttributeError(
         f"`{_join(parent, [name])}` cannot be added: there already is a "
-        f"{type(parent._children[name]).__name__} of this name. Remove it first, choose another "
+        f"{type(parent.v_children[name]).__name__} of this name. Remove it first, choose another "
         "name, or set `v_no_clobber` to get the existing node."
     )
 
@@ -323,7 +329,8 @@ def _occupied(parent: NNGroupNode, name: str) -> PypetAttributeError:
 def _behind_link(group: NNGroupNode, name: str) -> PypetAttributeError:
     return PypetAttributeError(
         f"Nothing can be added at or below `{_join(group, [name])}` by its name: it is a link "
-        f"to `{group._links[name]._full_name}`. Add to that node itself, or remove the link."
+        f"to `{group.v_children.links[name].v_full_name}`. Add to that node itself, or remove "
+        "the link."
     )
 
 
@@ -339,14 +346,14 @@ def construct(
     return cls(full_name, *args, **kwargs)  # type: ignore[no-any-return]
 
 
-def _standard_class(root: Any, branch: Branch, leaf: bool) -> type:
+def _standard_class(index: TreeIndex, branch: Branch, leaf: bool) -> type:
     if leaf:
-        return getattr(root, branch.standard_leaf)  # type: ignore[no-any-return]
+        return getattr(index.settings, branch.standard_leaf)  # type: ignore[no-any-return]
     return GROUP_CLASSES[branch.name]
 
 
 def _check_kind(node: Any, full_name: str, leaf: bool) -> None:
-    if not isinstance(node, NNTreeNode) or node._is_leaf != leaf:
+    if not isinstance(node, NNTreeNode) or node.v_is_leaf != leaf:
         wanted = "leaf (a parameter or a result)" if leaf else "group"
         raise PypetTypeError(
             f"`{full_name}` was to become a {wanted}, but {type(node).__name__} is none. Use the "
@@ -359,17 +366,17 @@ def _check_instance(
 ) -> None:
     """Refuse nodes that belong elsewhere."""
     _check_kind(node, full_name, leaf)
-    if index.holds(node) and node._full_name != full_name:
+    if index.holds(node) and node.v_full_name != full_name:
         raise PypetAttributeError(
-            f"`{node._full_name}` is in the tree already and cannot hang at `{full_name}` as "
+            f"`{node.v_full_name}` is in the tree already and cannot hang at `{full_name}` as "
             "well. Remove it first, or add a link to it."
         )
     if leaf:
         return
-    other: TreeIndex | None = node._nn_interface  # type: ignore[attr-defined]
-    if other is not None and other is not index and other.holds(node):
+    root = node.v_root  # type: ignore[attr-defined]
+    if root is not None and root is not index.root and root.v_index.holds(node):
         raise PypetTypeError(
-            f"Group `{node._full_name}` belongs to trajectory `{other.root._name}` and cannot be "
+            f"Group `{node.v_full_name}` belongs to trajectory `{root.v_name}` and cannot be "
             f"added as `{full_name}` here. Remove it there first, or make a new group."
         )
     if type(node) in GROUP_CLASSES.values() and type(node) is not GROUP_CLASSES[place.name]:
@@ -384,14 +391,13 @@ def _check_instance(
 def _register(
     index: TreeIndex, parent: NNGroupNode, node: NNTreeNode, place: Branch, *, presets: bool
 ) -> Any:
-    if node._is_leaf:
+    if node.v_is_leaf:
         root = index.root
-        marks = root._changed_default_parameters
-        if presets and place is not RESULTS and node._full_name in marks:
-            args, kwargs = marks.pop(node._full_name)
+        if presets and place is not RESULTS and node.v_full_name in index.presets:
+            args, kwargs = index.presets.pop(node.v_full_name)
             node.f_set(*args, **kwargs)  # type: ignore[attr-defined]
-        if node._full_name in root.v_exploration.parameters and node.v_is_parameter:  # type: ignore[attr-defined]
-            node._explored = True  # type: ignore[attr-defined]
-            root.v_exploration.parameters[node._full_name] = node
+        if node.v_full_name in root.v_exploration.parameters and node.v_is_parameter:  # type: ignore[attr-defined]
+            mark_explored(node)
+            root.v_exploration.parameters[node.v_full_name] = node
     index.add(parent, node)
     return node

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pypet_trajectory.exceptions import PypetAttributeError
 from pypet_trajectory.naming import names
 from pypet_trajectory.tree import adding, links, lookup
-from pypet_trajectory.tree.nodes import NNTreeNode
+from pypet_trajectory.tree.nodes import NNTreeNode, rename
+from pypet_trajectory.tree.suggestions import title
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
@@ -34,9 +35,9 @@ def assign(group: NNGroupNode, key: Any, value: Any) -> None:
         return
     if len(path) > 1:
         above = lookup.get(group, path[:-1])
-        if above._is_leaf:
+        if above.v_is_leaf:
             raise PypetAttributeError(
-                f"{key!r} leads through leaf `{above._full_name}`: only groups have children."
+                f"{key!r} leads through leaf `{above.v_full_name}`: only groups have children."
             )
         group = above
     if group.v_index.holds(value):
@@ -46,14 +47,14 @@ def assign(group: NNGroupNode, key: Any, value: Any) -> None:
 
 
 def _set_value(node: Any, value: Any) -> None:
-    if not node._is_leaf:
+    if not node.v_is_leaf:
         raise PypetAttributeError(
-            f"`{node._full_name}` is a group: only leaves have values. Use one of its adders to "
+            f"`{node.v_full_name}` is a group: only leaves have values. Use one of its adders to "
             f"add something below."
         )
     if not (node.v_is_parameter or node.f_supports_fast_access()):
         raise PypetAttributeError(
-            f"`{node._full_name}` does not hold exactly one value called `{node._name}`, so it "
+            f"`{node.v_full_name}` does not hold exactly one value called `{node.v_name}`, so it "
             f"is not clear what to assign to. Use its f_set with a name."
         )
     node.f_set(value)
@@ -62,19 +63,19 @@ def _set_value(node: Any, value: Any) -> None:
 def _add(group: NNGroupNode, key: str, node: NNTreeNode) -> None:
     root = group.v_index.root
     name = names.translate(key, root.v_runs.wildcards, root.v_runs.idx)
-    old_name = node._full_name
+    old_name = node.v_full_name
     # Both may be written with wildcards, `group['$'] = Result('$', 1)`.
     first = names.translate(old_name.partition(".")[0], root.v_runs.wildcards, root.v_runs.idx)
     if old_name and first != name:
         raise PypetAttributeError(
             f"A {type(node).__name__} called `{old_name}` cannot be assigned to `{name}` below "
-            f"{group._title}: its name must be empty, `{name}`, or begin with `{name}.`."
+            f"{title(group)}: its name must be empty, `{name}`, or begin with `{name}.`."
         )
-    node._rename(old_name or name)
+    rename(node, old_name or name)
     try:
-        added = adding.add(group, (node,), {}, leaf=node._is_leaf)
+        added = adding.add(group, (node,), {}, leaf=node.v_is_leaf)
     except BaseException:
-        node._rename(old_name)
+        rename(node, old_name)
         raise
     if added is not node:  # v_no_clobber kept what was there
-        node._rename(old_name)
+        rename(node, old_name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pypet_trajectory.annotations import has_annotations
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.tree import iteration
 
@@ -22,7 +23,7 @@ def leaves_below(group: NNGroupNode, with_links: bool = True) -> Mapping[str, An
     if group is index.root:
         return index.leaves
     return {
-        leaf._full_name: leaf for leaf in iteration.iterate_leaves(group, with_links=with_links)
+        leaf.v_full_name: leaf for leaf in iteration.iterate_leaves(group, with_links=with_links)
     }
 
 
@@ -62,7 +63,7 @@ def to_dict(
     for full_name, leaf in leaves.items():
         value = leaf.f_get() if fast_access and leaf.f_supports_fast_access() else leaf
         if short_names:
-            name = leaf._name
+            name = leaf.v_name
             if name in result:
                 raise PypetValueError(
                     f"Short names are not unique here: `{full_name}` is the second leaf called "
@@ -95,15 +96,15 @@ def debug(start: NNGroupNode) -> Bunch:
     todo: list[tuple[NNGroupNode, Bunch]] = [(start, top)]
     while todo:
         group, bunch = todo.pop()
-        if group._has_annotations:
+        if has_annotations(group):
             bunch.v_annotations = group.v_annotations  # type: ignore[attr-defined]
         if group.v_comment:
             bunch.v_comment = group.v_comment  # type: ignore[attr-defined]
-        for name, target in group._links.items():
-            setattr(bunch, name, f"Link to `{target._full_name}`")
-        for name, leaf in group._leaves.items():
+        for name, target in group.v_children.links.items():
+            setattr(bunch, name, f"Link to `{target.v_full_name}`")
+        for name, leaf in group.v_children.leaves.items():
             setattr(bunch, name, leaf)
-        for name, child in group._groups.items():
+        for name, child in group.v_children.groups.items():
             below = Bunch()
             setattr(bunch, name, below)
             todo.append((child, below))

@@ -1,17 +1,18 @@
 """`NNGroupNode`: the face of a tree. What a group can do is said here and done next door.
 
 Children are attributes of their group, so every public member carries a prefix, ``f_`` for
-methods and ``v_`` for properties. Invariant: a group has no state but what `ParentNode` keeps,
-its children; what spans the tree is in the index, which a group without a tree does not have.
+methods and ``v_`` for properties. Invariant: a group has no state but its children; what spans
+the tree is in the index, which a group without a tree does not have.
 """
 
 from __future__ import annotations
 
 import copy as copying
+import inspect
 import itertools
 import sys
 from collections.abc import Callable, Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pypet_trajectory.constants import LOAD_DATA, LOAD_SKELETON, STORE_DATA
 from pypet_trajectory.deprecation import kwargs_api_change
@@ -21,6 +22,7 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
     PypetValueError,
 )
+from pypet_trajectory.logger import logger_of
 from pypet_trajectory.tree import (
     adding,
     assignment,
@@ -31,9 +33,11 @@ from pypet_trajectory.tree import (
     removal,
     storage_calls,
 )
-from pypet_trajectory.tree.children import ParentNode
+from pypet_trajectory.tree.children import NO_CHILDREN, Children, own_children
 from pypet_trajectory.tree.kinds import ELSEWHERE, group_class
 from pypet_trajectory.tree.nodes import KnowsTrajectory, NNTreeNode, is_writable
+from pypet_trajectory.tree.proxies import NNTreeNodeKids
+from pypet_trajectory.tree.suggestions import title
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.index import TreeIndex
@@ -43,8 +47,17 @@ MAX_CHILDREN_SHOWN = 6
 _NOT_THERE = object()
 
 
+class InitSignature:
+    """``__signature__`` of classes whose ``__new__`` says nothing about their arguments."""
+
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        of_init = inspect.signature(owner.__init__)  # type: ignore[misc]
+        return of_init.replace(parameters=list(of_init.parameters.values())[1:])
+
+
+@KnowsTrajectory.register
 @group_class(ELSEWHERE)
-class NNGroupNode(ParentNode, KnowsTrajectory):
+class NNGroupNode(NNTreeNode):
     """A group: a node with children.
 
     Parameters
@@ -57,17 +70,33 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         Any text.
     """
 
-    __slots__ = ()
+    __slots__ = ("_index", "v_children")
+    __signature__ = InitSignature()
+    KNOWS_TRAJECTORY = True
+
+    #: The children by name; set by the tree alone.
+    v_children: Children
+    #: The index of the tree; None outside of one.
+    _index: TreeIndex | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        # Set here and not in __init__, because unpickling fills them before any state is set,
+        # and because __getattr__ must never meet a group without them.
+        self = super().__new__(cls)
+        object.__setattr__(self, "_full_name", "")
+        object.__setattr__(self, "_index", None)
+        object.__setattr__(self, "v_children", NO_CHILDREN)
+        return self
 
     def __init__(self, full_name: str = "", trajectory: Any = None, comment: str = "") -> None:
         super().__init__(full_name, comment, is_leaf=False)
         if trajectory is not None:
-            self._nn_interface = trajectory._nn_interface
+            self._index = trajectory.v_index
 
     @property
     def v_index(self) -> TreeIndex:
         """The index of the tree, which must exist."""
-        index = self._nn_interface
+        index = self._index
         if index is None:
             raise PypetTypeError(str(lookup.no_tree(self)))
         return index
@@ -75,47 +104,59 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
     @property
     def v_root(self) -> Any:
         """The root of the tree, None outside of one."""
-        return None if self._nn_interface is None else self._nn_interface.root
+        return None if self._index is None else self._index.root
 
     # ----------------------------------------------------------------- natural naming
 
     def __getattr__(self, name: str) -> Any:
-        index = self._nn_interface
+        index = self._index
         if index is not None:
             # The short way for what was found before; `lookup.natural` is the same, from scratch.
             node: Any = index.answers.get((self._full_name, name))
             if node is not None:
-                root = index.root
+                settings = index.settings
                 if (
-                    root._shortcuts
-                    and root._with_links
-                    and root._max_depth is None
-                    and not root._auto_load
+                    settings.shortcuts
+                    and settings.with_links
+                    and settings.max_depth is None
+                    and not settings.auto_load
                 ):
-                    if root._fast_access and node._is_leaf and node.f_supports_fast_access():
+                    if settings.fast_access and node.v_is_leaf and node.f_supports_fast_access():
                         return node.f_get()
                     return node
         if name.startswith("_"):
-            raise self._no_attribute(name)
+            return self._private(name)
         if index is None:
             raise lookup.no_tree(self)
         return lookup.natural(self, name)
 
+    def _private(self, name: str) -> Any:
+        """An attribute with a private name that there is no attribute of.
+
+        Raises
+        ------
+        PypetAttributeError
+            Always, but a subclass may know more names.
+        """
+        raise self._no_attribute(name)
+
     def __getitem__(self, key: Any) -> Any:
-        root = self.v_index.root
+        settings = self.v_index.settings
         return lookup.get(
             self,
             key,
-            root._fast_access,
-            root._with_links,
-            root._shortcuts,
-            root._max_depth,
-            root._auto_load,
+            settings.fast_access,
+            settings.with_links,
+            settings.shortcuts,
+            settings.max_depth,
+            settings.auto_load,
         )
 
     def __contains__(self, item: Any) -> bool:
-        root = self.v_index.root
-        return lookup.contains(self, item, root._with_links, root._shortcuts, root._max_depth)
+        settings = self.v_index.settings
+        return lookup.contains(
+            self, item, settings.with_links, settings.shortcuts, settings.max_depth
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_"):
@@ -128,7 +169,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
             object.__setattr__(self, name, value)
         else:
             raise PypetAttributeError(
-                f"`{name}` is a member of {self._title} that cannot be assigned to. Use an adder "
+                f"`{name}` is a member of {title(self)} that cannot be assigned to. Use an adder "
                 "if a child shall have this name."
             )
 
@@ -235,13 +276,68 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         """
         index = self.v_index
         if index.root is self:
-            raise PypetTypeError(f"Trajectory `{index.root._name}` is the root and has no parent.")
+            raise PypetTypeError(f"Trajectory `{index.root.v_name}` is the root and has no parent.")
         return index.parent(self)
+
+    # ---------------------------------------------------------------------- children
+
+    @property
+    def kids(self) -> NNTreeNodeKids:
+        """Direct children as attributes, always the nodes themselves."""
+        return NNTreeNodeKids(self)
+
+    def f_children(self) -> int:
+        """Return the number of direct children, links included."""
+        return len(self.v_children)
+
+    def f_has_children(self) -> bool:
+        """Whether there are direct children, links included."""
+        return bool(self.v_children)
+
+    def f_get_children(self, copy: bool = True) -> dict[str, Any]:
+        """Return name to child, links included; the live dictionary if not `copy`."""
+        return dict(self.v_children) if copy else own_children(self)
+
+    def f_groups(self) -> int:
+        """Return the number of direct groups, without links."""
+        return len(self.v_children.groups)
+
+    def f_has_groups(self) -> bool:
+        """Whether there are direct groups, not counting links."""
+        return bool(self.v_children.groups)
+
+    def f_get_groups(self, copy: bool = True) -> dict[str, Any]:
+        """Return name to group, without links; the live dictionary if not `copy`."""
+        return dict(self.v_children.groups) if copy else own_children(self).own("groups")
+
+    def f_leaves(self) -> int:
+        """Return the number of direct leaves, without links."""
+        return len(self.v_children.leaves)
+
+    def f_has_leaves(self) -> bool:
+        """Whether there are direct leaves, not counting links."""
+        return bool(self.v_children.leaves)
+
+    def f_get_leaves(self, copy: bool = True) -> dict[str, Any]:
+        """Return name to leaf, without links; the live dictionary if not `copy`."""
+        return dict(self.v_children.leaves) if copy else own_children(self).own("leaves")
+
+    def f_links(self) -> int:
+        """Return the number of direct links."""
+        return len(self.v_children.links)
+
+    def f_has_links(self) -> bool:
+        """Whether there are direct links."""
+        return bool(self.v_children.links)
+
+    def f_get_links(self, copy: bool = True) -> dict[str, Any]:
+        """Return name of link to the node it points to; the live dictionary if not `copy`."""
+        return dict(self.v_children.links) if copy else own_children(self).own("links")
 
     # ---------------------------------------------------------------- everything below
 
     def __iter__(self) -> Iterator[Any]:
-        return iteration.iterate(self, recursive=self.v_index.root._iter_recursive)
+        return iteration.iterate(self, recursive=self.v_index.settings.iter_recursive)
 
     def f_iter_nodes(
         self,
@@ -309,30 +405,29 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         Attributes are called like the children. Leaves are the real ones; changing anything
         else has no effect on the tree.
         """
-        return self._debug()
-
-    def _debug(self) -> dictionaries.Bunch:
         return dictionaries.debug(self)
 
     def f_dir_data(self) -> list[str]:
         """Return the names of the children; with ``v_auto_load`` also of those not yet loaded."""
-        root = self.v_index.root
-        if root._auto_load:
+        index = self.v_index
+        if index.settings.auto_load:
             try:
                 storage_calls.load_group(self, True, LOAD_SKELETON, 1)
             except Exception as error:  # completion must never get in the way
-                root._logger.debug("`%s` cannot be listed from storage: %s", self._full_name, error)
-        return list(self._children)
+                logger_of(index.root).debug(
+                    "`%s` cannot be listed from storage: %s", self._full_name, error
+                )
+        return list(self.v_children)
 
     def __dir__(self) -> list[str]:
         names = list(super().__dir__())
-        if self._nn_interface is None or "pydevd" in sys.modules:
+        if self._index is None or "pydevd" in sys.modules:
             return names  # debuggers evaluate all they find, which would load the whole tree
         return sorted({*names, *self.f_dir_data()})
 
     def _ipython_key_completions_(self) -> list[str]:
         """What notebooks offer after ``group['``."""
-        return [] if self._nn_interface is None else self.f_dir_data()
+        return [] if self._index is None else self.f_dir_data()
 
     # -------------------------------------------------------------------------- adding
 
@@ -389,18 +484,6 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         """
         return links.add_link(self, name_or_item, full_name_or_item)
 
-    def _add_group_from_storage(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Add a group that was read from a storage: names are neither translated nor checked."""
-        return adding.add_from_storage(self, args, kwargs, leaf=False)
-
-    def _add_leaf_from_storage(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Add a leaf that was read from a storage: names are neither translated nor checked."""
-        return adding.add_from_storage(self, args, kwargs, leaf=True)
-
-    def _add_link_from_storage(self, name: str, target: NNTreeNode) -> None:
-        """Add a link that was read from a storage, unless it is there already."""
-        links.add_link_from_storage(self, name, target)
-
     # ------------------------------------------------------------------------ removing
 
     def f_remove(
@@ -430,7 +513,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
             removal.remove_all(index, predicate)
         else:
             raise PypetValueError(
-                f"Trajectory `{index.root._name}` is the root and cannot be removed itself: "
+                f"Trajectory `{index.root.v_name}` is the root and cannot be removed itself: "
                 "`recursive=True` removes everything below."
             )
 
@@ -519,7 +602,7 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
         path = lookup.find_path(self, name)
         if path is None:
             raise PypetValueError(
-                f"`{name}` is not below {self._title} and cannot be stored. Write "
+                f"`{name}` is not below {title(self)} and cannot be stored. Write "
                 "the whole path from this group: storing takes no shortcuts."
             )
         storage_calls.store_child(self, path, recursive, store_data, max_depth)
@@ -585,9 +668,9 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
 
     def _children_text(self) -> str:
         """The first children with their classes."""
-        first = itertools.islice(self._children.items(), MAX_CHILDREN_SHOWN)
+        first = itertools.islice(self.v_children.items(), MAX_CHILDREN_SHOWN)
         shown = ", ".join(f"({name}: {type(node)})" for name, node in first)
-        return shown if len(self._children) < MAX_CHILDREN_SHOWN else f"{shown}, ..."
+        return shown if len(self.v_children) < MAX_CHILDREN_SHOWN else f"{shown}, ..."
 
     def __str__(self) -> str:
         comment = f" (`{self._comment}`)" if self._comment else ""
@@ -598,9 +681,20 @@ class NNGroupNode(ParentNode, KnowsTrajectory):
 
     def __copy__(self) -> Any:
         """Copy the whole tree and return this group of the copy."""
-        if self._nn_interface is None:
+        if self._index is None:
             clone = type(self).__new__(type(self))
             clone.__setstate__(self.__getstate__())
             return clone
-        root = copying.copy(self._nn_interface.root)
+        root = copying.copy(self._index.root)
         return lookup.get(root, self._full_name, shortcuts=False)
+
+    # ---------------------------------------------------------------------- pickling
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Protocols 0 and 1 would go past __new__.
+        return super().__reduce_ex__(max(protocol, 2))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        del state["v_children"]  # the index carries them, without recursion
+        return state

@@ -16,16 +16,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.naming.names import members_of
+from pypet_trajectory.tree.children import own_children
 from pypet_trajectory.tree.kinds import BRANCHES
-from pypet_trajectory.tree.nodes import NNLeafNode, NNTreeNode
+from pypet_trajectory.tree.nodes import NNLeafNode, NNTreeNode, set_place
 from pypet_trajectory.tree.short_names import ShortNames
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
-    from pypet_trajectory.tree.root import TreeRoot
+    from pypet_trajectory.tree.root import TreeRoot, TreeSettings
 
 #: Answers remembered at most; a search that is not remembered is only slower.
 MAX_ANSWERS = 4096
+_set = object.__setattr__  # groups give assignment a meaning of their own
 
 
 class TreeIndex:
@@ -33,8 +35,10 @@ class TreeIndex:
 
     Parameters
     ----------
-    root_instance : TreeRoot
+    root : TreeRoot
         The trajectory. It has no children yet.
+    settings : TreeSettings
+        How the tree is searched and added to.
     """
 
     __slots__ = (
@@ -47,13 +51,17 @@ class TreeIndex:
         "linked_by",
         "names",
         "other_leaves",
+        "presets",
         "root",
         "run_parents",
+        "settings",
     )
 
-    def __init__(self, root_instance: TreeRoot) -> None:
+    def __init__(self, root: TreeRoot, settings: TreeSettings) -> None:
         #: The trajectory.
-        self.root: Any = root_instance
+        self.root: Any = root
+        self.settings = settings
+        _set(root, "_index", self)
         #: Full name to leaf, all leaves in order of adding.
         self.leaves: dict[str, NNLeafNode] = {}
         #: Name of a branch to its leaves by full name.
@@ -70,6 +78,8 @@ class TreeIndex:
         self.linked_by: dict[str, dict[str, tuple[NNGroupNode, set[str]]]] = {}
         #: Groups that have received a child named like a run, by full name.
         self.run_parents: dict[str, NNGroupNode] = {}
+        #: Arguments for the ``f_set`` of parameters by full name, used up when these are added.
+        self.presets: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
         #: (full name of the group a search started at, name) to the node it found. Valid for
         #: default settings and names without wildcards; forgotten at every change.
         self.answers: dict[tuple[str, str], NNTreeNode] = {}
@@ -85,22 +95,27 @@ class TreeIndex:
 
     def holds(self, node: NNTreeNode) -> bool:
         """Whether exactly this object is a node of the tree."""
-        return self.node(node._full_name) is node
+        return self.node(node.v_full_name) is node
 
     def parent(self, node: NNTreeNode) -> NNGroupNode:
         """The group above a node of the tree other than the root."""
-        parent = node._full_name.rpartition(".")[0]
+        parent = node.v_full_name.rpartition(".")[0]
         return self.groups[parent] if parent else self.root
 
     def leaves_of(self, branch: str | None) -> dict[str, NNLeafNode]:
         """The register of leaves below a first-level name."""
         return self.branches.get(branch or "", self.other_leaves)
 
+    def leaves_in(self, *branches: str) -> Iterator[tuple[str, NNLeafNode]]:
+        """Full name and leaf, of several branches one after the other."""
+        for name in branches:
+            yield from self.branches[name].items()
+
     def remember(self, start: NNGroupNode, name: str, node: NNTreeNode) -> None:
         """Keep the answer to a search made with default settings."""
         if len(self.answers) >= MAX_ANSWERS:
             self.answers.clear()
-        self.answers[start._full_name, name] = node
+        self.answers[start.v_full_name, name] = node
 
     @property
     def members(self) -> frozenset[str]:
@@ -112,131 +127,98 @@ class TreeIndex:
     def add(self, parent: NNGroupNode, node: NNTreeNode) -> None:
         """Hang a node, whose full name is final, below `parent`."""
         root = self.root
-        full_name = node._full_name
-        name: str = node._name  # type: ignore[assignment]  # names were checked
-        run_branch = parent._run_branch
+        full_name = node.v_full_name
+        name: str = node.v_name  # type: ignore[assignment]  # names were checked
+        run_branch = parent.v_run_branch
         if root.v_runs.names.contains(name):
             run_branch = name
-            self.run_parents[parent._full_name] = parent
-        node._set_details(parent._depth + 1, parent._branch or name, run_branch)
-        if node._is_leaf:
+            self.run_parents[parent.v_full_name] = parent
+        branch = parent.v_branch or name
+        set_place(node, parent.v_depth + 1, branch, run_branch)
+        children = own_children(parent)
+        if node.v_is_leaf:
             leaf: NNLeafNode = node  # type: ignore[assignment]
             self.leaves[full_name] = leaf
-            self.leaves_of(leaf._branch)[full_name] = leaf
-            (parent._leaves or parent._own("_leaves"))[name] = leaf
+            self.leaves_of(branch)[full_name] = leaf
+            (children.leaves or children.own("leaves"))[name] = leaf
         else:
             group: NNGroupNode = node  # type: ignore[assignment]
-            group._nn_interface = self
+            _set(group, "_index", self)
             self.groups[full_name] = group
-            (parent._groups or parent._own("_groups"))[name] = group
-        (parent._children or parent._own("_children"))[name] = node
+            (children.groups or children.own("groups"))[name] = group
+        children[name] = node
         self.names.add(node)
         self.answers.clear()
         if root.v_runs.inside:
-            root.v_runs.new_nodes[parent._full_name, name] = (parent, node)
+            root.v_runs.new_nodes[parent.v_full_name, name] = (parent, node)
 
     def remove(self, node: NNTreeNode) -> None:
         """Take a node without children off the tree, with all links to it and from it."""
-        full_name, name = node._full_name, node._name
+        full_name, name = node.v_full_name, node.v_name
         for group, names in list(self.linked_by.get(full_name, {}).values()):
             for link in list(names):
                 self.remove_link(group, link)
         parent = self.parent(node)
-        if node._is_leaf:
+        if node.v_is_leaf:
             del self.leaves[full_name]
-            del self.leaves_of(node._branch)[full_name]
-            del parent._leaves[name]  # type: ignore[arg-type]
+            del self.leaves_of(node.v_branch)[full_name]
+            del parent.v_children.leaves[name]  # type: ignore[arg-type]
         else:
             group = self.groups[full_name]
-            for link in list(group._links):
+            for link in list(group.v_children.links):
                 self.remove_link(group, link)
             del self.groups[full_name]
-            del parent._groups[name]  # type: ignore[arg-type]
+            del parent.v_children.groups[name]  # type: ignore[arg-type]
             self.run_parents.pop(full_name, None)
-            group._nn_interface = None
-        del parent._children[name]  # type: ignore[arg-type]
+            _set(group, "_index", None)
+        del parent.v_children[name]  # type: ignore[arg-type]
         self.names.discard(node)
         self.answers.clear()
-        self.root.v_runs.new_nodes.pop((parent._full_name, name), None)
+        self.root.v_runs.new_nodes.pop((parent.v_full_name, name), None)
 
     def add_link(self, group: NNGroupNode, name: str, target: NNTreeNode) -> None:
         """Let `name` below `group` stand for `target`."""
-        group._own("_links")[name] = target
-        group._own("_children")[name] = target
-        sources = self.linked_by.setdefault(target._full_name, {})
-        sources.setdefault(group._full_name, (group, set()))[1].add(name)
+        children = own_children(group)
+        children.own("links")[name] = target
+        children[name] = target
+        sources = self.linked_by.setdefault(target.v_full_name, {})
+        sources.setdefault(group.v_full_name, (group, set()))[1].add(name)
         self.link_names[name] = self.link_names.get(name, 0) + 1
         self.answers.clear()
         if self.root.v_runs.inside:
-            self.root.v_runs.new_links[group._full_name, name] = (group, target)
+            self.root.v_runs.new_links[group.v_full_name, name] = (group, target)
 
     def remove_link(self, group: NNGroupNode, name: str) -> None:
         """Drop the link `name` below `group`."""
-        target = group._links.pop(name)
-        del group._children[name]
-        sources = self.linked_by[target._full_name]
-        names = sources[group._full_name][1]
+        target = group.v_children.links.pop(name)
+        del group.v_children[name]
+        sources = self.linked_by[target.v_full_name]
+        names = sources[group.v_full_name][1]
         names.remove(name)
         if not names:
-            del sources[group._full_name]
+            del sources[group.v_full_name]
             if not sources:
-                del self.linked_by[target._full_name]
+                del self.linked_by[target.v_full_name]
         self.link_names[name] -= 1
         if not self.link_names[name]:
             del self.link_names[name]
         self.answers.clear()
-        self.root.v_runs.new_links.pop((group._full_name, name), None)
+        self.root.v_runs.new_links.pop((group.v_full_name, name), None)
 
     # ------------------------------------------------------------------ pickling, copying
-
-    def _structure(self) -> Iterator[tuple[Any, ...]]:
-        for group in (self.root, *self.groups.values()):
-            if group._children:
-                yield group, group._children, group._groups, group._leaves, group._links
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
         state["answers"] = {}
-        state["structure"] = list(self._structure())
+        state["structure"] = [
+            (group, group.v_children)
+            for group in (self.root, *self.groups.values())
+            if group.v_children
+        ]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for group, children, groups, leaves, links in state.pop("structure"):
-            # Groups may still be without state here: nothing but these four may be touched.
-            object.__setattr__(group, "_children", children)
-            object.__setattr__(group, "_groups", groups)
-            object.__setattr__(group, "_leaves", leaves)
-            object.__setattr__(group, "_links", links)
+        for group, children in state.pop("structure"):
+            _set(group, "v_children", children)  # groups may still be without any other state
         for name, value in state.items():
             setattr(self, name, value)
-
-    # ------------------------------------------------------------- names known from pypet 0.7
-
-    @property
-    def _root_instance(self) -> TreeRoot:
-        return self.root  # type: ignore[no-any-return]
-
-    @property
-    def _flat_leaf_storage_dict(self) -> dict[str, NNLeafNode]:
-        return self.leaves
-
-    @property
-    def _nodes_and_leaves(self) -> ShortNames:
-        return self.names
-
-    @property
-    def _nodes_and_leaves_runs_sorted(self) -> dict[str, dict[str, dict[str, NNTreeNode]]]:
-        """Short name to run to full name to node, made on the spot."""
-        by_run: dict[str, dict[str, dict[str, NNTreeNode]]] = {}
-        for node in (*self.groups.values(), *self.leaves.values()):
-            runs = by_run.setdefault(node._name or "", {})
-            runs.setdefault(node._run_branch, {})[node._full_name] = node
-        return by_run
-
-    @property
-    def _links_count(self) -> dict[str, int]:
-        return self.link_names
-
-    @property
-    def _not_admissible_names(self) -> frozenset[str]:
-        return self.members

@@ -55,14 +55,14 @@ def iterate(
 
 def iterate_leaves(start: NNGroupNode, with_links: bool = True) -> Iterator[Any]:
     """Yield all leaves below `start`."""
-    return (node for node in _levels(start, with_links, None, None) if node._is_leaf)
+    return (node for node in _levels(start, with_links, None, None) if node.v_is_leaf)
 
 
 def _levels(
     start: NNGroupNode, with_links: bool, max_depth: int | None, predicate: Predicate | None
 ) -> Iterator[Any]:
     # Without links every node has one parent and needs no looking after.
-    seen = {start._full_name} if with_links and start.v_index.linked_by else None
+    seen = {start.v_full_name} if with_links and start.v_index.linked_by else None
     level, depth = [start], 0
     while level and (max_depth is None or depth < max_depth):
         depth += 1
@@ -70,12 +70,12 @@ def _levels(
         for group in level:
             for node in _relatives(group, with_links):
                 if seen is not None:
-                    if node._full_name in seen:
+                    if node.v_full_name in seen:
                         continue
-                    seen.add(node._full_name)
+                    seen.add(node.v_full_name)
                 if predicate is not None and not predicate(node):
                     continue
-                if not node._is_leaf:
+                if not node.v_is_leaf:
                     below.append(node)  # type: ignore[arg-type]
                 yield node
         level = below
@@ -83,10 +83,10 @@ def _levels(
 
 def _relatives(group: NNGroupNode, with_links: bool) -> Iterator[NNTreeNode]:
     if with_links:
-        yield from group._children.values()
+        yield from group.v_children.values()
     else:
-        yield from group._groups.values()
-        yield from group._leaves.values()
+        yield from group.v_children.groups.values()
+        yield from group.v_children.leaves.values()
 
 
 def _in_runs(root: Any, runs: Collection[Any]) -> Predicate:
@@ -97,4 +97,4 @@ def _in_runs(root: Any, runs: Collection[Any]) -> Predicate:
             branches.add(run)
         elif run != -1:  # what belongs to no particular run passes anyway
             branches.add(root.v_runs.names.name(run))
-    return lambda node: node._run_branch in branches
+    return lambda node: node.v_run_branch in branches

@@ -48,7 +48,7 @@ class Branch(NamedTuple):
 
     #: Name below the root, ``''`` for the rest.
     name: str
-    #: Attribute of the root with the class of leaves added here without a class.
+    #: Setting with the class of leaves added here without a class.
     standard_leaf: str
     #: Whether single runs may add here.
     open_to_runs: bool = True
@@ -56,12 +56,12 @@ class Branch(NamedTuple):
     sorted_by_run: bool = False
 
 
-PARAMETERS: Final = Branch("parameters", "_standard_parameter", open_to_runs=False)
-CONFIGURATION: Final = Branch("config", "_standard_parameter", open_to_runs=False)
-DERIVED_PARAMETERS: Final = Branch("derived_parameters", "_standard_parameter", sorted_by_run=True)
-RESULTS: Final = Branch("results", "_standard_result", sorted_by_run=True)
+PARAMETERS: Final = Branch("parameters", "standard_parameter", open_to_runs=False)
+CONFIGURATION: Final = Branch("config", "standard_parameter", open_to_runs=False)
+DERIVED_PARAMETERS: Final = Branch("derived_parameters", "standard_parameter", sorted_by_run=True)
+RESULTS: Final = Branch("results", "standard_result", sorted_by_run=True)
 #: Everything that hangs elsewhere.
-ELSEWHERE: Final = Branch("", "_standard_leaf")
+ELSEWHERE: Final = Branch("", "standard_leaf")
 
 #: The four by name.
 BRANCHES: Final = {

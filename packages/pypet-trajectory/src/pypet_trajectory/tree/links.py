@@ -14,6 +14,7 @@ from pypet_trajectory.naming import names
 from pypet_trajectory.tree import adding, lookup
 from pypet_trajectory.tree.kinds import BRANCHES, branch_of
 from pypet_trajectory.tree.nodes import NNTreeNode
+from pypet_trajectory.tree.suggestions import title
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
@@ -37,11 +38,11 @@ def add_link(
     if isinstance(name_or_item, str):
         name, target = name_or_item, full_name_or_item
     else:
-        name, target = name_or_item._name or "", name_or_item
+        name, target = name_or_item.v_name or "", name_or_item
         if full_name_or_item is not None:
             raise PypetValueError(
                 f"The name of a link comes first and the node second, but node "
-                f"`{name_or_item._full_name}` came first and {full_name_or_item!r} second."
+                f"`{name_or_item.v_full_name}` came first and {full_name_or_item!r} second."
             )
     if target is None:
         raise PypetValueError(
@@ -53,21 +54,21 @@ def add_link(
     path = [
         names.translate(part, root.v_runs.wildcards, root.v_runs.idx) for part in name.split(".")
     ]
-    names.check(path, group._full_name, index.members, stacklevel=3)
-    full_name = ".".join((group._full_name, *path) if group._full_name else path)
+    names.check(path, group.v_full_name, index.members, stacklevel=3)
+    full_name = ".".join((group.v_full_name, *path) if group.v_full_name else path)
     if full_name in BRANCHES:
         raise PypetValueError(
             f"A link cannot be called `{full_name}`: this name below the root is kept for the "
             "group of that branch."
         )
-    place = branch_of(group._branch or path[0])
+    place = branch_of(group.v_branch or path[0])
     if root.v_runs.inside and not place.open_to_runs and _first_missing(group, path[:-1]):
         raise NotInRunError(
             f"Link `{full_name}` needs groups that are missing, and a single run cannot add "
             f"groups below `{place.name}`."
         )
     parent = adding.make_groups(group, path[:-1], place)
-    if path[-1] in parent._children:
+    if path[-1] in parent.v_children:
         raise PypetAttributeError(
             f"Link `{full_name}` cannot be added: there already is a node or a link of this "
             "name. Remove it first, or choose another name."
@@ -84,13 +85,13 @@ def add_link_from_storage(group: NNGroupNode, name: str, target: NNTreeNode) -> 
     PypetAttributeError
         If `name` is taken by something else.
     """
-    if name not in group._children:
+    if name not in group.v_children:
         group.v_index.add_link(group, name, target)
-    elif group._links.get(name) is not target:
+    elif group.v_children.links.get(name) is not target:
         raise PypetAttributeError(
-            f"The stored link `{name}` below {group._title} points to "
-            f"`{target._full_name}`, but the name stands for "
-            f"`{group._children[name]._full_name}` in memory."
+            f"The stored link `{name}` below {title(group)} points to "
+            f"`{target.v_full_name}`, but the name stands for "
+            f"`{group.v_children[name].v_full_name}` in memory."
         )
 
 
@@ -104,10 +105,10 @@ def remove_link(group: NNGroupNode, name: str) -> None:
     """
     root = group.v_index.root
     translated = names.translate(name, root.v_runs.wildcards, root.v_runs.idx)
-    if translated not in group._links:
+    if translated not in group.v_children.links:
         raise PypetValueError(
-            f"{group._title} has no link called {translated!r}. Its links are "
-            f"{sorted(group._links) or 'none'}."
+            f"{title(group)} has no link called {translated!r}. Its links are "
+            f"{sorted(group.v_children.links) or 'none'}."
         )
     group.v_index.remove_link(group, translated)
 
@@ -121,18 +122,18 @@ def _check_target(index: TreeIndex, name: str, target: Any) -> None:
         raise PypetValueError(f"Link {name!r} points to the root, which cannot be linked to.")
     if not index.holds(target):
         raise PypetValueError(
-            f"Link {name!r} points to `{target._full_name}` ({type(target).__name__}), which is "
-            f"not in the tree of trajectory `{index.root._name}`. Add the node first."
+            f"Link {name!r} points to `{target.v_full_name}` ({type(target).__name__}), which is "
+            f"not in the tree of trajectory `{index.root.v_name}`. Add the node first."
         )
 
 
 def _first_missing(group: NNGroupNode, path: list[str]) -> str | None:
     """First component of a path of groups that does not exist."""
     for name in path:
-        child = group._children.get(name)
+        child = group.v_children.get(name)
         if child is None:
             return name
-        if child._is_leaf:
+        if child.v_is_leaf:
             return None  # adding names the fault
         group = child  # type: ignore[assignment]
     return None

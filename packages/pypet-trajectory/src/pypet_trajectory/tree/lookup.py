@@ -26,6 +26,7 @@ from pypet_trajectory.naming import names
 from pypet_trajectory.tree import adding, storage_calls, suggestions
 from pypet_trajectory.tree.kinds import BRANCHES
 from pypet_trajectory.tree.nodes import NNTreeNode
+from pypet_trajectory.tree.suggestions import title
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
@@ -47,18 +48,23 @@ def natural(start: NNGroupNode, name: str) -> Any:
         If there is no such node, or several at the same depth.
     """
     index = start.v_index
-    root = index.root
+    settings = index.settings
     node = _get_node(
-        start, name, root._with_links, root._shortcuts, root._max_depth, root._auto_load
+        start,
+        name,
+        settings.with_links,
+        settings.shortcuts,
+        settings.max_depth,
+        settings.auto_load,
     )
     if (
-        root._shortcuts
-        and root._with_links
-        and root._max_depth is None
-        and root.v_runs.wildcards.synonyms.keys().isdisjoint(name.split("."))
+        settings.shortcuts
+        and settings.with_links
+        and settings.max_depth is None
+        and index.root.v_runs.wildcards.synonyms.keys().isdisjoint(name.split("."))
     ):
         index.remember(start, name, node)
-    if root._fast_access and node._is_leaf and node.f_supports_fast_access():
+    if settings.fast_access and node.v_is_leaf and node.f_supports_fast_access():
         return node.f_get()
     return node
 
@@ -84,7 +90,7 @@ def get(
         If `auto_load` and what is missing is not stored either.
     """
     node = _get_node(start, key, with_links, shortcuts, max_depth, auto_load)
-    if fast_access and node._is_leaf and node.f_supports_fast_access():
+    if fast_access and node.v_is_leaf and node.f_supports_fast_access():
         return node.f_get()
     return node
 
@@ -197,11 +203,11 @@ def locate(
     if start is index.root:
         if path == [""]:
             return index.node("")
-        absent = path[0] in BRANCHES and path[0] not in start._children
+        absent = path[0] in BRANCHES and path[0] not in start.v_children
         if absent and not adding.make_branch(start, path[0]):
             return None
-    if len(path) == 1 and (with_links or path[0] not in start._links):
-        child = start._children.get(path[0])
+    if len(path) == 1 and (with_links or path[0] not in start.v_children.links):
+        child = start.v_children.get(path[0])
         if child is not None:
             return child
     for name in path:
@@ -235,9 +241,9 @@ def _walk(start: NNGroupNode, path: list[str], with_links: bool) -> NNTreeNode |
     """Go down from child to child."""
     node: NNTreeNode = start
     for name in path:
-        if node._is_leaf or not (with_links or name not in node._links):  # type: ignore[attr-defined]
+        if node.v_is_leaf or not (with_links or name not in node.v_children.links):  # type: ignore[attr-defined]
             return None
-        child = node._children.get(name)  # type: ignore[attr-defined]
+        child = node.v_children.get(name)  # type: ignore[attr-defined]
         if child is None:
             return None
         node = child
@@ -246,7 +252,7 @@ def _walk(start: NNGroupNode, path: list[str], with_links: bool) -> NNTreeNode |
 
 def _exact(index: TreeIndex, start: NNGroupNode, path: list[str]) -> NNTreeNode | None:
     """Take the path as a full name, from the root if it begins like that of `start`."""
-    name, above = ".".join(path), start._full_name
+    name, above = ".".join(path), start.v_full_name
     if above and (name == above or name.startswith(f"{above}.")):
         node = index.node(name)
         if node is not None:
@@ -264,9 +270,9 @@ def _search(
     """Search each component below the last hit."""
     node: NNTreeNode = start
     for name in path:
-        if node._is_leaf:
+        if node.v_is_leaf:
             return None
-        if name == node._full_name and name not in node._children:  # type: ignore[attr-defined]
+        if name == node.v_full_name and name not in node.v_children:  # type: ignore[attr-defined]
             continue  # `traj.par.par` is `traj.par`: a full name may start anywhere
         hit = _shallowest(index, node, name, with_links, max_depth)  # type: ignore[arg-type]
         if hit is None:
@@ -292,22 +298,22 @@ def _shallowest(
     candidates = index.names.of(name)
     if len(candidates) > MAX_CANDIDATES:
         return _breadth_first(start, name, with_links, max_depth)
-    prefix = f"{start._full_name}." if start._full_name else ""
+    prefix = f"{start.v_full_name}." if start.v_full_name else ""
     best: NNTreeNode | None = None
     rival: NNTreeNode | None = None
     for node in candidates:
-        if node._full_name.startswith(prefix):
-            if best is None or node._depth < best._depth:
+        if node.v_full_name.startswith(prefix):
+            if best is None or node.v_depth < best.v_depth:
                 best, rival = node, None
-            elif node._depth == best._depth and rival is None:
+            elif node.v_depth == best.v_depth and rival is None:
                 rival = node
     if best is None:
         return None
-    depth = best._depth - start._depth
+    depth = best.v_depth - start.v_depth
     if max_depth is not None and depth > max_depth:
         return None
     if rival is not None:
-        raise _not_unique(start, name, depth, best._full_name, rival._full_name)
+        raise _not_unique(start, name, depth, best.v_full_name, rival.v_full_name)
     return best, depth
 
 
@@ -315,24 +321,24 @@ def _breadth_first(
     start: NNGroupNode, name: str, with_links: bool, max_depth: int | None
 ) -> tuple[NNTreeNode, int] | None:
     """The same by going through all groups level by level, through links if wanted."""
-    level, seen, depth = [start], {start._full_name}, 0
+    level, seen, depth = [start], {start.v_full_name}, 0
     while level and (max_depth is None or depth < max_depth):
         depth += 1
         hit: NNTreeNode | None = None
         for group in level:
-            if name in group._children and (with_links or name not in group._links):
-                node = group._children[name]
+            if name in group.v_children and (with_links or name not in group.v_children.links):
+                node = group.v_children[name]
                 if hit is not None:
-                    raise _not_unique(start, name, depth, hit._full_name, node._full_name)
+                    raise _not_unique(start, name, depth, hit.v_full_name, node.v_full_name)
                 hit = node
         if hit is not None:
             return hit, depth
         below = []
         for group in level:
-            relatives = group._children if with_links else group._groups
+            relatives = group.v_children if with_links else group.v_children.groups
             for child in relatives.values():
-                if not child._is_leaf and child._full_name not in seen:
-                    seen.add(child._full_name)
+                if not child.v_is_leaf and child.v_full_name not in seen:
+                    seen.add(child.v_full_name)
                     below.append(child)
         level = below  # type: ignore[assignment]
     return None
@@ -353,7 +359,7 @@ def _get_node(
     if auto_load:
         if not with_links:
             raise PypetValueError(
-                f"{key!r} cannot be loaded below {start._title} without links: loading "
+                f"{key!r} cannot be loaded below {title(start)} without links: loading "
                 "follows links. Leave out `auto_load` or pass `with_links=True`."
             )
         return _get_or_load(start, key, shortcuts, max_depth)
@@ -374,7 +380,7 @@ def _get_or_load(start: NNGroupNode, key: Any, shortcuts: bool, max_depth: int |
                 node = _load_path(start, path)
             if node is None:
                 raise _not_found(start, key)
-            if node._is_leaf and node.f_is_empty():  # type: ignore[attr-defined]
+            if node.v_is_leaf and node.f_is_empty():  # type: ignore[attr-defined]
                 storage_calls.load_leaf(root, node)
                 _set_to_current_run(root, node)
             return node
@@ -397,7 +403,7 @@ def _load_path(start: NNGroupNode, path: list[str]) -> NNTreeNode | None:
 def _set_to_current_run(root: Any, node: Any) -> None:
     if (
         root.v_runs.idx >= 0
-        and node._full_name in root.v_exploration.parameters
+        and node.v_full_name in root.v_exploration.parameters
         and node.f_has_range()
     ):
         node._set_parameter_access(root.v_runs.idx)
@@ -408,17 +414,17 @@ def _set_to_current_run(root: Any, node: Any) -> None:
 
 def _path_below(start: NNGroupNode, node: NNTreeNode) -> list[str]:
     """Components of the real path from `start` to `node`, empty if it does not hang below."""
-    if not start._full_name:
-        return node._full_name.split(".")
-    prefix = f"{start._full_name}."
-    if not node._full_name.startswith(prefix):
+    if not start.v_full_name:
+        return node.v_full_name.split(".")
+    prefix = f"{start.v_full_name}."
+    if not node.v_full_name.startswith(prefix):
         return []
-    return node._full_name[len(prefix) :].split(".")
+    return node.v_full_name[len(prefix) :].split(".")
 
 
 def _contains_node(start: NNGroupNode, node: NNTreeNode, max_depth: int | None) -> bool:
     index = start.v_index
-    if node is start or node is index.root or not node._full_name or not index.holds(node):
+    if node is start or node is index.root or not node.v_full_name or not index.holds(node):
         return False
     below = _path_below(start, node)
     return bool(below) and (max_depth is None or len(below) <= max_depth)
@@ -442,7 +448,7 @@ def _check_depth(start: NNGroupNode, key: Any, shortcuts: bool, max_depth: int |
     if length > max_depth:
         raise PypetValueError(
             f"{key!r} has {length} components and cannot be found at a depth of at most "
-            f"{max_depth} below {start._title}. Raise `max_depth` or shorten the name."
+            f"{max_depth} below {title(start)}. Raise `max_depth` or shorten the name."
         )
 
 
@@ -450,7 +456,7 @@ def _not_unique(
     start: NNGroupNode, name: str, depth: int, first: str, second: str
 ) -> NotUniqueNodeError:
     return NotUniqueNodeError(
-        f"`{name}` is not unique below {start._title}: at depth {depth} there are `{first}` and "
+        f"`{name}` is not unique below {title(start)}: at depth {depth} there are `{first}` and "
         f"`{second}` (a link counts like a node). Write more of the path, or use f_get_all to get "
         "all of them."
     )
@@ -462,15 +468,15 @@ def _not_found(start: NNGroupNode, key: Any) -> NodeNotFoundError:
     name = ".".join(path)
     known = (index.names, index.link_names, BRANCHES)
     unknown = (part for part in path if not any(part in register for register in known))
-    text = f"`{name}` was not found below {start._title}."
+    text = f"`{name}` was not found below {title(start)}."
     if isinstance(key, str) and key != name:
-        text = f"`{name}` (from `{key}`) was not found below {start._title}."
+        text = f"`{name}` (from `{key}`) was not found below {title(start)}."
     return NodeNotFoundError(text + suggestions.near_nodes(start, next(unknown, path[-1])))
 
 
 def no_tree(group: NNGroupNode) -> PypetAttributeError:
     """What to raise where a group needs a tree and hangs in none."""
     return PypetAttributeError(
-        f"{group._title} is not in the tree of a trajectory: it was never added, or it was "
+        f"{title(group)} is not in the tree of a trajectory: it was never added, or it was "
         "removed. Add it first."
     )

@@ -8,10 +8,12 @@ hangs in. It can be pickled, sent and compared alone, which is why only groups k
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import MemberDescriptorType
 from typing import Any, Final
 
 from pypet_trajectory.annotations import WithAnnotations
 from pypet_trajectory.exceptions import PypetAttributeError, PypetValueError
+from pypet_trajectory.slots import VirtualBase
 from pypet_trajectory.tree import suggestions
 from pypet_trajectory.tree.proxies import NNTreeNodeFunc, NNTreeNodeVars
 
@@ -24,7 +26,12 @@ NO_RUN: Final = "trajectory"
 
 
 def is_writable(member: object) -> bool:
-    """Whether a member of a class takes what is assigned to it: a slot, or a property that does."""
+    """Whether a member of a class takes what is assigned to it: a slot, or a property that does.
+
+    A slot named ``v_...`` is state of the tree that everybody reads and only the tree sets.
+    """
+    if isinstance(member, MemberDescriptorType):
+        return not member.__name__.startswith("v_")
     return hasattr(type(member), "__set__") and not (
         isinstance(member, property) and member.fset is None
     )
@@ -35,7 +42,30 @@ def mark_stored(node: Any, stored: bool = True) -> None:
     _set(node, "_stored", stored)
 
 
-class KnowsTrajectory:
+def mark_explored(parameter: Any, explored: bool = True) -> None:
+    """Let a parameter know that it is explored, wherever its range is, or not after all."""
+    _set(parameter, "_explored", explored)
+
+
+def rename(node: Any, full_name: str) -> None:
+    """Give a node another full name; its place in the tree does not change by this."""
+    _set(node, "_full_name", full_name)
+    _set(node, "_name", full_name[full_name.rfind(".") + 1 :] or None)
+
+
+def set_root_name(root: Any, name: str) -> None:
+    """Give the trajectory at the root another name."""
+    _set(root, "_name", name)
+
+
+def set_place(node: Any, depth: int, branch: str | None, run_branch: str) -> None:
+    """Let a node know its place in the tree."""
+    _set(node, "_depth", depth)
+    _set(node, "_branch", branch)
+    _set(node, "_run_branch", run_branch)
+
+
+class KnowsTrajectory(metaclass=VirtualBase):
     """Declares that a node class takes the trajectory as second constructor argument.
 
     Groups do. A leaf class that inherits from this is constructed as
@@ -80,22 +110,11 @@ class NNTreeNode(WithAnnotations):
     _run_branch: str
 
     def __init__(self, full_name: str, comment: str, is_leaf: bool) -> None:
-        self._rename(full_name)
-        self._set_details(0, None, NO_RUN)
+        rename(self, full_name)
+        set_place(self, 0, None, NO_RUN)
         _set(self, "_stored", False)
         _set(self, "_is_leaf", is_leaf)
         _set(self, "_comment", str(comment))
-
-    def _rename(self, full_name: str) -> None:
-        """Take on another full name; the place in the tree does not change by this."""
-        _set(self, "_full_name", full_name)
-        _set(self, "_name", full_name[full_name.rfind(".") + 1 :] or None)
-
-    def _set_details(self, depth: int, branch: str | None, run_branch: str) -> None:
-        """Note the place in the tree."""
-        _set(self, "_depth", depth)
-        _set(self, "_branch", branch)
-        _set(self, "_run_branch", run_branch)
 
     # ---------------------------------------------------------------- name and place
 
@@ -190,24 +209,14 @@ class NNTreeNode(WithAnnotations):
         try:
             return super().f_get_annotations(*args)
         except (PypetAttributeError, PypetValueError) as error:
-            raise type(error)(f"{self._title}: {error}") from None
+            raise type(error)(f"{suggestions.title(self)}: {error}") from None
 
     def _no_attribute(self, name: str, others: Iterable[str] = ()) -> PypetAttributeError:
         """What to raise for an attribute that is not there; it may be like one of `others`."""
         return PypetAttributeError(
-            f"{self._title} has no attribute `{name}`."
+            f"{suggestions.title(self)} has no attribute `{name}`."
             f"{suggestions.near_members(type(self), name, others)}"
         )
-
-    @property
-    def _title(self) -> str:
-        """Class and full name, of a root its name, for error messages."""
-        try:
-            name = object.__getattribute__(self, "_full_name")
-            name = name or object.__getattribute__(self, "_name")
-        except AttributeError:  # asked for something before it got its name, by copy or pickle
-            name = None
-        return f"{type(self).__name__} `{name}`" if name else type(self).__name__
 
     def _repr_html_(self) -> str:
         """What notebooks show: an unfolding tree, escaped and bounded in size."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pypet_trajectory.exceptions import PypetAttributeError
 from pypet_trajectory.slots import HasSlots
 from pypet_trajectory.tree import suggestions
+from pypet_trajectory.tree.suggestions import title
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
@@ -36,18 +37,18 @@ class NNTreeNodeKids(HasSlots):
             raise PypetAttributeError(f"`{type(self).__name__}` has no attribute `{name}`.")
         group: NNGroupNode = self._node
         try:
-            return group._children[name]
+            return group.v_children[name]
         except KeyError:
             raise PypetAttributeError(
-                f"{group._title} has no child called `{name}`."
-                f"{suggestions.near_members(type(group), name, group._children)} `kids` knows "
+                f"{title(group)} has no child called `{name}`."
+                f"{suggestions.near_members(type(group), name, group.v_children)} `kids` knows "
                 "direct children only; use f_get to search further below."
             ) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise PypetAttributeError(
             f"`{name}` cannot be set: `{type(self).__name__}` only shows what is there. Assign "
-            f"to the group itself, {self._node._title}."
+            f"to the group itself, {title(self._node)}."
         )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -55,7 +56,7 @@ class NNTreeNodeKids(HasSlots):
             object.__setattr__(self, name, value)
 
     def __dir__(self) -> list[str]:
-        return list(self._node._children)
+        return list(self._node.v_children)
 
 
 class NNTreeNodeFunc(NNTreeNodeKids):
@@ -80,7 +81,7 @@ class NNTreeNodeFunc(NNTreeNodeKids):
 
     def _unknown(self, name: str) -> PypetAttributeError:
         return PypetAttributeError(
-            f"`{self._PREFIX}{name}` is no member of {self._node._title}."
+            f"`{self._PREFIX}{name}` is no member of {title(self._node)}."
             f"{suggestions.near_members(type(self._node), self._PREFIX + name)}"
         )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.naming import names
 from pypet_trajectory.tree.nodes import NNTreeNode
+from pypet_trajectory.tree.suggestions import title
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
@@ -35,13 +36,13 @@ def remove_child(
     """
     root = group.v_index.root
     translated = names.translate(name, root.v_runs.wildcards, root.v_runs.idx)
-    child = group._children.get(translated)
+    child = group.v_children.get(translated)
     if child is None:
         raise PypetValueError(
-            f"{group._title} has no child called {translated!r}: it cannot be "
+            f"{title(group)} has no child called {translated!r}: it cannot be "
             "removed. Only direct children are; there are no shortcuts here."
         )
-    if translated in group._links:
+    if translated in group.v_children.links:
         group.v_index.remove_link(group, translated)
     else:
         remove_node(group.v_index, child, recursive, predicate)
@@ -69,19 +70,19 @@ def remove_node(
     PypetTypeError
         If the node is a group with children and not `recursive`.
     """
-    if node._is_leaf:
+    if node.v_is_leaf:
         if predicate is None or predicate(node):
             remove_leaf(index, node)
         return
     group: NNGroupNode = node  # type: ignore[assignment]
-    if group._children and not recursive:
+    if group.v_children and not recursive:
         raise PypetTypeError(
-            f"{group._title} has {len(group._children)} children: remove it with "
+            f"{title(group)} has {len(group.v_children)} children: remove it with "
             "`recursive=True`, or remove the children first."
         )
     if predicate is None or predicate(group):
         _remove_subtree(index, group, predicate)
-        if not group._children:
+        if not group.v_children:
             index.remove(group)
 
 
@@ -94,30 +95,31 @@ def remove_leaf(index: TreeIndex, leaf: NNTreeNode) -> None:
     """Remove a leaf, and the exploration with the last explored parameter."""
     index.remove(leaf)
     root = index.root
-    full_name = leaf._full_name
+    full_name = leaf.v_full_name
     if root.v_exploration.parameters.get(full_name) is leaf:
-        if root._stored or root.v_runs.inside:
+        if root.v_stored or root.v_runs.inside:
             # A storage still knows the range, and so do the other runs: their number stands.
             root.v_exploration.parameters[full_name] = None
             return
         del root.v_exploration.parameters[full_name]
         if not root.v_exploration.parameters:
-            root._remove_exploration()
+            root.v_runs.leave()
+            root.v_runs.reset(1)
 
 
 def _remove_subtree(index: TreeIndex, top: NNGroupNode, predicate: Predicate | None) -> None:
     """Remove what `predicate` allows below `top`, and links of the groups passed."""
     passed = [top]
     for group in passed:  # grows while it is walked
-        for link in list(group._links):
+        for link in list(group.v_children.links):
             index.remove_link(group, link)
-        for leaf in list(group._leaves.values()):
+        for leaf in list(group.v_children.leaves.values()):
             if predicate is None or predicate(leaf):
                 remove_leaf(index, leaf)
-        for child in list(group._groups.values()):
+        for child in list(group.v_children.groups.values()):
             if predicate is None or predicate(child):
                 passed.append(child)
     while len(passed) > 1:  # from the bottom up, `top` itself not
         group = passed.pop()
-        if not group._children:
+        if not group.v_children:
             index.remove(group)

@@ -26,21 +26,21 @@ class ShortNames:
 
     def add(self, node: NNTreeNode) -> None:
         """Enter a node under its name."""
-        name = node._name
+        name = node.v_name
         present = self._nodes.setdefault(name, node)  # type: ignore[arg-type]
         if present is not node:
             if type(present) is not dict:
                 present = self._nodes[name] = {  # type: ignore[index]
-                    present._full_name: present
+                    present.v_full_name: present
                 }
-            present[node._full_name] = node
+            present[node.v_full_name] = node
 
     def discard(self, node: NNTreeNode) -> None:
         """Take a node out; does nothing if it is not in."""
-        name: str = node._name  # type: ignore[assignment]
+        name: str = node.v_name  # type: ignore[assignment]
         present = self._nodes.get(name)
         if type(present) is dict:
-            present.pop(node._full_name, None)
+            present.pop(node.v_full_name, None)
             if len(present) == 1:
                 self._nodes[name] = next(iter(present.values()))
         elif present is node:

@@ -27,10 +27,10 @@ def service_of(root: Any) -> StorageService:
     PypetAttributeError
         If it has none.
     """
-    service: StorageService | None = root._storage_service
+    service: StorageService | None = root.v_storage_service
     if service is None:
         raise PypetAttributeError(
-            f"Trajectory `{root._name}` has no storage service, so nothing can be stored or "
+            f"Trajectory `{root.v_name}` has no storage service, so nothing can be stored or "
             "loaded. Pass `filename=` or `storage_service=` when creating it, or set "
             "`v_storage_service`."
         )
@@ -43,11 +43,11 @@ def reading_session(root: Any) -> Iterator[None]:
 
     Opening costs time that grows with what is stored; done for every run it would be quadratic.
     """
-    service = root._storage_service
+    service = root.v_storage_service
     with ExitStack() as stack:
-        if root._stored and isinstance(service, SupportsSessions) and not service.is_open:
+        if root.v_stored and isinstance(service, SupportsSessions) and not service.is_open:
             try:
-                stack.enter_context(service.opened(root._name, writable=False))
+                stack.enter_context(service.opened(root.v_name, writable=False))
             except ValueError:
                 pass  # nothing may have to be loaded; if it has, that load says what is missing
         yield
@@ -61,7 +61,7 @@ def store_group(
     service_of(root).store(
         GROUP,
         group,
-        trajectory_name=root._name,
+        trajectory_name=root.v_name,
         recursive=recursive,
         store_data=store_data,
         max_depth=max_depth,
@@ -77,7 +77,7 @@ def store_child(
         TREE,
         group,
         path,
-        trajectory_name=root._name,
+        trajectory_name=root.v_name,
         recursive=recursive,
         store_data=store_data,
         max_depth=max_depth,
@@ -90,7 +90,7 @@ def load_group(group: NNGroupNode, recursive: bool, load_data: int, max_depth: i
     service_of(root).load(
         GROUP,
         group,
-        trajectory_name=root._name,
+        trajectory_name=root.v_name,
         recursive=recursive,
         load_data=load_data,
         max_depth=max_depth,
@@ -116,7 +116,7 @@ def load_child(
         TREE,
         group,
         path,
-        trajectory_name=root._name,
+        trajectory_name=root.v_name,
         recursive=recursive,
         load_data=load_data,
         max_depth=max_depth,
@@ -132,5 +132,5 @@ def load_leaf(root: Any, leaf: NNTreeNode) -> None:
         If the leaf was never stored.
     """
     service_of(root).load(
-        LIST, [(LEAF, leaf, (), {"load_data": LOAD_DATA})], trajectory_name=root._name
+        LIST, [(LEAF, leaf, (), {"load_data": LOAD_DATA})], trajectory_name=root.v_name
     )

@@ -1,4 +1,4 @@
-"""Names close to one that was not found, for error messages.
+"""What error messages say of nodes: their titles, and names close to one that was not found.
 
 Work is bounded: near nodes are looked at first, and only so many names are compared, because
 ``hasattr`` and completion tools ask for names that do not exist, and often.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
@@ -26,7 +26,7 @@ def near_nodes(group: NNGroupNode, name: str) -> str:
     For names with the prefixes ``f_`` and ``v_`` the members of the group are compared,
     otherwise its children and then all names of the tree.
     """
-    return near_members(type(group), name, chain(group._children, group.v_index.names))
+    return near_members(type(group), name, chain(group.v_children, group.v_index.names))
 
 
 def near_members(cls: type, name: str, others: Iterable[str] = ()) -> str:
@@ -53,3 +53,13 @@ def _near(name: str, known: Iterable[str]) -> str:
     if not near:
         return ""
     return f" Did you mean {' or '.join(f'`{other}`' for other in near)}?"
+
+
+def title(node: Any) -> str:
+    """Class and full name of a node, of a root its name, for error messages."""
+    try:
+        name = object.__getattribute__(node, "_full_name")
+        name = name or object.__getattribute__(node, "_name")
+    except AttributeError:  # asked for something before it got its name, by copy or pickle
+        name = None
+    return f"{type(node).__name__} `{name}`" if name else type(node).__name__

@@ -55,18 +55,20 @@ class CompactRange(Sequence[Any]):
     True
     """
 
-    __slots__ = ("_kind", "_values")
+    __slots__ = ("packed", "values")
 
-    _values: np.ndarray[Any, Any] | list[Any]
-    _kind: type | None
+    #: An array, or a list of the very objects.
+    values: np.ndarray[Any, Any] | list[Any]
+    #: Type of the values if they are in an array, else None.
+    packed: type | None
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
         if isinstance(values, CompactRange):
-            self._values, self._kind = values._values, values._kind
+            self.values, self.packed = values.values, values.packed
             return
         as_list = list(values)
         kinds = set(map(type, as_list))
-        self._values, self._kind = as_list, None
+        self.values, self.packed = as_list, None
         if len(kinds) == 1:
             self._compact(kinds.pop())
 
@@ -76,17 +78,17 @@ class CompactRange(Sequence[Any]):
         if dtype is None:
             return
         try:
-            array = np.array(self._values, dtype=dtype)
+            array = np.array(self.values, dtype=dtype)
         except OverflowError:  # integers beyond 64 bits stay in the list
             return
         array.flags.writeable = False
-        self._values, self._kind = array, kind
+        self.values, self.packed = array, kind
 
     @classmethod
     def from_objects(cls, values: Iterable[Any]) -> CompactRange:
         """Keep the very objects, where identity matters more than memory."""
         new = cls()
-        new._values = list(values)
+        new.values = list(values)
         return new
 
     @classmethod
@@ -132,7 +134,7 @@ class CompactRange(Sequence[Any]):
         new = cls()
         values = np.array(array, dtype=wanted)
         values.flags.writeable = False
-        new._values, new._kind = values, kind
+        new.values, new.packed = values, kind
         return new
 
     # ---------------------------------------------------------------- what it is made of
@@ -140,7 +142,7 @@ class CompactRange(Sequence[Any]):
     @property
     def array(self) -> npt.NDArray[Any] | None:
         """The values as a read-only array, shape (n,); None if they are kept as objects."""
-        return None if self._kind is None else self._values  # type: ignore[return-value]
+        return None if self.packed is None else self.values  # type: ignore[return-value]
 
     @property
     def kind(self) -> type | None:
@@ -148,26 +150,26 @@ class CompactRange(Sequence[Any]):
 
         None if values differ in type or there are none.
         """
-        if self._kind is not None:
-            return self._kind
-        kinds = set(map(type, self._values))
+        if self.packed is not None:
+            return self.packed
+        kinds = set(map(type, self.values))
         return kinds.pop() if len(kinds) == 1 else None
 
     def tolist(self) -> list[Any]:
         """Return all values as a new list."""
-        return self._values.tolist() if self._kind in _PYTHON_KINDS else list(self._values)  # type: ignore[union-attr]
+        return self.values.tolist() if self.packed in _PYTHON_KINDS else list(self.values)  # type: ignore[union-attr]
 
     def __array__(
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
     ) -> npt.NDArray[Any]:
         if dtype is not None or copy:
-            return np.array(self._values, dtype=dtype)
-        return np.asarray(self._values)
+            return np.array(self.values, dtype=dtype)
+        return np.asarray(self.values)
 
     # ---------------------------------------------------------------- sequence
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self.values)
 
     @overload
     def __getitem__(self, index: int) -> Any: ...
@@ -175,21 +177,21 @@ class CompactRange(Sequence[Any]):
     def __getitem__(self, index: slice) -> CompactRange: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return self._derived(self._values[index])
-        value = self._values[index]
-        return value.item() if self._kind in _PYTHON_KINDS else value
+            return self.with_values(self.values[index])
+        value = self.values[index]
+        return value.item() if self.packed in _PYTHON_KINDS else value
 
     def __iter__(self) -> Iterator[Any]:
-        if self._kind not in _PYTHON_KINDS:
-            yield from self._values
+        if self.packed not in _PYTHON_KINDS:
+            yield from self.values
             return
-        for start in range(0, len(self._values), _CHUNK):
-            yield from self._values[start : start + _CHUNK].tolist()  # type: ignore[union-attr]
+        for start in range(0, len(self.values), _CHUNK):
+            yield from self.values[start : start + _CHUNK].tolist()  # type: ignore[union-attr]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, CompactRange):
-            if self._kind is not None and self._kind is other._kind:
-                return bool(np.array_equal(self._values, other._values))
+            if self.packed is not None and self.packed is other.packed:
+                return bool(np.array_equal(self.values, other.values))
             return self.tolist() == other.tolist()
         if isinstance(other, (list, tuple)):
             return self.tolist() == list(other)
@@ -205,19 +207,19 @@ class CompactRange(Sequence[Any]):
 
     # ---------------------------------------------------------------- deriving
 
-    def _derived(self, values: np.ndarray[Any, Any] | list[Any]) -> CompactRange:
+    def with_values(self, values: np.ndarray[Any, Any] | list[Any]) -> CompactRange:
         """Return a range of part of the same values."""
         new = CompactRange()
-        new._values, new._kind = values, self._kind
-        if self._kind is not None:
+        new.values, new.packed = values, self.packed
+        if self.packed is not None:
             values.flags.writeable = False  # type: ignore[union-attr]
         return new
 
     def take(self, indices: npt.NDArray[np.intp]) -> CompactRange:
         """Return the values at these indices, in their order."""
-        if self._kind is not None:
-            return self._derived(self._values[indices])
-        return self._derived([self._values[index] for index in indices.tolist()])
+        if self.packed is not None:
+            return self.with_values(self.values[indices])
+        return self.with_values([self.values[index] for index in indices.tolist()])
 
     def extended(self, *others: CompactRange) -> CompactRange:
         """Return a new range with the values of others at the end."""
@@ -225,8 +227,8 @@ class CompactRange(Sequence[Any]):
         if len(ranges) < 2:
             return ranges[0] if ranges else self
         first = ranges[0]
-        if first._kind is not None and all(first._kind is values._kind for values in ranges):
-            return first._derived(np.concatenate([values._values for values in ranges]))
+        if first.packed is not None and all(first.packed is values.packed for values in ranges):
+            return first.with_values(np.concatenate([values.values for values in ranges]))
         return self.from_objects(itertools.chain.from_iterable(ranges))
 
     # ---------------------------------------------------------------- copies share
@@ -238,13 +240,13 @@ class CompactRange(Sequence[Any]):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self._values, self._kind)
+        return _restore, (self.values, self.packed)
 
 
 def _restore(values: np.ndarray[Any, Any] | list[Any], kind: type | None) -> CompactRange:
     """Rebuild a pickled range; arrays come back writeable from pickles."""
     new = CompactRange()
-    new._values, new._kind = values, kind
+    new.values, new.packed = values, kind
     if isinstance(values, np.ndarray):
         values.flags.writeable = False
     return new

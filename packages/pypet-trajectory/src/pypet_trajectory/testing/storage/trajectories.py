@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pypet_trajectory.testing.equality import assert_same
@@ -183,7 +185,7 @@ class WholeTrajectoryTests(StoreTests):
 
     def test_versions_never_keep_a_trajectory_from_loading(self, connect: Connect) -> None:
         traj = Trajectory("t", storage_service=connect())
-        traj._version, traj._python = "99.0", "2.7.18"
+        traj.v_origin = replace(traj.v_origin, version="99.0", python="2.7.18")
         traj.f_store()
         again = loaded(connect(), "t")
         assert (again.v_version, again.v_python) == ("99.0", "2.7.18")

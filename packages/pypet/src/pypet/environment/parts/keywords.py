@@ -40,11 +40,7 @@ PROPERTY_KINDS: Mapping[str, Kind] = {
     "standard_parameter": _LEAF_CLASS,
     "standard_result": _LEAF_CLASS,
     "standard_leaf": _LEAF_CLASS,
-    **{
-        attribute.removeprefix("_"): SWITCH
-        for attribute, default in settings.DEFAULTS.items()
-        if isinstance(default, bool)
-    },
+    **dict.fromkeys(settings.SWITCHES, SWITCH),
 }
 
 
