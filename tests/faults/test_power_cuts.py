@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from pypet import load_trajectory
-from pypet_trajectory.api import durable
+from pypet_trajectory import files
 from pypet_trajectory.testing.processes import in_forked_process
 from pypet_trajectory.trajectory import Trajectory
 from tests.faults import scenarios
@@ -118,7 +118,7 @@ def test_nothing_takes_the_place_of_a_file_before_it_is_synced(
             synced[path] = Path(path).read_bytes()
         really(descriptor)
 
-    def publish(complete: str, path: str, really: Callable[..., None] = durable.publish) -> None:
+    def publish(complete: str, path: str, really: Callable[..., None] = files.publish) -> None:
         assert synced[complete] == Path(complete).read_bytes()
         published.append(path)
         really(complete, path)
@@ -150,7 +150,7 @@ def test_the_journal_says_on_the_disk_that_it_is_done_before_the_last_checkpoint
         synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
         really(descriptor)
 
-    def publish(complete: str, path: str, really: Callable[..., None] = durable.publish) -> None:
+    def publish(complete: str, path: str, really: Callable[..., None] = files.publish) -> None:
         assert "journal" in synced
         really(complete, path)
 

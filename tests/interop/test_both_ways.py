@@ -11,10 +11,8 @@ import pytest
 
 from pypet_storage_hdf5 import HDF5StorageService, SharedArray, SharedResult
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
-from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-from pypet_trajectory.leaves.pickle_result import PickleResult
-from pypet_trajectory.leaves.sparse_parameter import SparseParameter
-from pypet_trajectory.leaves.sparse_result import SparseResult
+from pypet_trajectory.leaves.pickled import PickleParameter, PickleResult
+from pypet_trajectory.leaves.sparse import SparseParameter, SparseResult
 from pypet_trajectory.trajectory import Trajectory, lifecycle
 
 pytestmark = pytest.mark.timeout(300)

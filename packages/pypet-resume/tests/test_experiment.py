@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pypet_resume import ExperimentSnapshot, ResumeFolder
-from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.memory import InMemoryStorageService
+from pypet_trajectory.storage.storing import delta_from_message
 from pypet_trajectory.trajectory import Trajectory
 
 pytestmark = pytest.mark.timeout(60)

@@ -17,10 +17,10 @@ from typing import Any
 
 from pypet_resume.records import FinishedRun, RunJournal
 from pypet_resume.snapshot import ExperimentSnapshot, write_atomically
-from pypet_trajectory.api.durable import sync_folder
 from pypet_trajectory.api.records import RunDelta
 from pypet_trajectory.api.service import SupportsDeltas
 from pypet_trajectory.exceptions import PypetRuntimeError
+from pypet_trajectory.files import sync_folder
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.runs.table import FRESH, RunTable
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from pypet_trajectory.api.durable import publish
 from pypet_trajectory.exceptions import PypetOSError, PypetRuntimeError, PypetTypeError
+from pypet_trajectory.files import publish
 from pypet_trajectory.logger import module_logger
 
 #: Begins every snapshot; the digit is the number of the format.

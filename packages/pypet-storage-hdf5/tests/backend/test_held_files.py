@@ -15,7 +15,7 @@ from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager
 from pypet_storage_hdf5.backend.open_files import opened_here
 from pypet_trajectory import load_trajectory
 from pypet_trajectory.exceptions import PickleRefusedError
-from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.leaves.pickled import PickleResult
 from pypet_trajectory.trajectory import Trajectory
 
 

@@ -35,7 +35,7 @@ WRITER = """
 import sys
 import numpy as np
 from pypet_storage_hdf5 import SharedCArray, SharedResult, StorageContextManager
-from pypet_trajectory.storage.delta import delta_from_message
+from pypet_trajectory.storage.storing import delta_from_message
 from pypet_trajectory.trajectory import Trajectory
 path, mode = sys.argv[1:]
 traj = Trajectory("writer", filename=path)

@@ -12,7 +12,7 @@ import tables
 
 from pypet_storage_hdf5 import check_hdf5_file, compact_hdf5_file, repair_hdf5_file
 from pypet_trajectory.exceptions import PickleRefusedError
-from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.leaves.pickled import PickleResult
 
 
 class Bomb:

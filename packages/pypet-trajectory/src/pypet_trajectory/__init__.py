@@ -22,15 +22,13 @@ from pypet_trajectory.exceptions import (
     VersionMismatchError,
 )
 from pypet_trajectory.exploration.kinds import Exploration
-from pypet_trajectory.lazy_names import names_from
+from pypet_trajectory.imports import names_from
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.base import BaseParameter, BaseResult
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.leaves.pickled import PickleParameter, PickleResult
 from pypet_trajectory.leaves.result import Result
-from pypet_trajectory.leaves.sparse_parameter import SparseParameter
-from pypet_trajectory.leaves.sparse_result import SparseResult
+from pypet_trajectory.leaves.sparse import SparseParameter, SparseResult
 from pypet_trajectory.logger import HasLogger
 from pypet_trajectory.naming.wildcards import make_run_name, make_set_name
 from pypet_trajectory.slots import HasSlots
@@ -60,8 +58,7 @@ if TYPE_CHECKING:
     from pypet_trajectory.exploration.combinations import cartesian_product, find_unique_points
     from pypet_trajectory.exploration.sampling import latin_hypercube, sobol
     from pypet_trajectory.storage.archive.service import ArchiveStorageService
-    from pypet_trajectory.storage.lazy import LazyStorageService
-    from pypet_trajectory.storage.memory import InMemoryStorageService
+    from pypet_trajectory.storage.memory import InMemoryStorageService, LazyStorageService
     from pypet_trajectory.values.object_table import ObjectTable
 
 __version__ = "0.1.0"
@@ -126,7 +123,7 @@ __getattr__ = names_from(
     {
         "ArchiveStorageService": "pypet_trajectory.storage.archive.service",
         "InMemoryStorageService": "pypet_trajectory.storage.memory",
-        "LazyStorageService": "pypet_trajectory.storage.lazy",
+        "LazyStorageService": "pypet_trajectory.storage.memory",
         "ObjectTable": "pypet_trajectory.values.object_table",
         "StorageService": "pypet_trajectory.api.service",
         "axis": "pypet_trajectory.exploration.algebra",

@@ -42,7 +42,7 @@ def test_an_unknown_constant_is_an_attribute_error():
 def test_leaves_and_constants_import_no_optional_package():
     script = (
         "import sys, pypet_trajectory.constants as c\n"
-        "import pypet_trajectory.leaves.pickle_result, pypet_trajectory.leaves.sparse_result\n"
+        "import pypet_trajectory.leaves.pickled, pypet_trajectory.leaves.sparse\n"
         "import pypet_trajectory.exploration.sampling\n"
         "c.VERSIONS_TO_STORE\n"
         "print([m for m in ('pandas', 'scipy', 'tables', 'multiprocessing') if m in sys.modules])"

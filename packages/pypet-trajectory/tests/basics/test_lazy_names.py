@@ -7,7 +7,7 @@ import pytest
 
 import pypet_trajectory
 import pypet_trajectory.storage
-from pypet_trajectory.lazy_names import names_from
+from pypet_trajectory.imports import names_from
 
 #: What a script that makes a trajectory and adds parameters has no use for.
 NOT_NEEDED = (

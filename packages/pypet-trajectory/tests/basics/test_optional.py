@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pypet_trajectory.exceptions import MissingPackageError
-from pypet_trajectory.optional import import_optional
+from pypet_trajectory.imports import import_optional
 
 
 def test_a_package_that_is_there_is_imported():

@@ -1,7 +1,7 @@
 import pytest
 
-from pypet_trajectory.folders import racedirs
-from pypet_trajectory.signatures import get_matching_kwargs
+from pypet_trajectory.files import racedirs
+from pypet_trajectory.storage.registry import get_matching_kwargs
 
 
 class Plain:

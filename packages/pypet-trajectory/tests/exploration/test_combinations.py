@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pypet_trajectory.exploration.combinations import cartesian_product, find_unique_points
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.pickle_parameter import PickleParameter
+from pypet_trajectory.leaves.pickled import PickleParameter
 
 VALUES = st.dictionaries(
     st.text("abc", min_size=1, max_size=3), st.lists(st.integers(), max_size=4)

@@ -7,8 +7,8 @@ from pypet_trajectory.exceptions import ParameterLockedException, PypetError
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.base import BaseParameter
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-from pypet_trajectory.leaves.sparse_parameter import SparseParameter
+from pypet_trajectory.leaves.pickled import PickleParameter
+from pypet_trajectory.leaves.sparse import SparseParameter
 from pypet_trajectory.values.ranges import CompactRange
 
 

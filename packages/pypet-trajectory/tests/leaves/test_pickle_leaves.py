@@ -3,8 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.leaves.pickled import PickleParameter, PickleResult
 from pypet_trajectory.leaves.result import Result
 
 

@@ -8,8 +8,7 @@ from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
-from pypet_trajectory.leaves.sparse_parameter import SparseParameter
-from pypet_trajectory.leaves.sparse_result import SparseResult
+from pypet_trajectory.leaves.sparse import SparseParameter, SparseResult
 from pypet_trajectory.values import sparse_data
 
 sparse = pytest.importorskip("scipy.sparse")

@@ -4,8 +4,7 @@ import pytest
 
 from pypet_trajectory.storage.archive.service import ArchiveStorageService
 from pypet_trajectory.storage.copying import copy_trajectory
-from pypet_trajectory.storage.lazy import LazyStorageService
-from pypet_trajectory.storage.memory import InMemoryStorageService
+from pypet_trajectory.storage.memory import InMemoryStorageService, LazyStorageService
 from pypet_trajectory.testing.examples import assert_trees_same, loaded, stored_example
 from pypet_trajectory.testing.storage import Unstorable
 from pypet_trajectory.trajectory import Trajectory

@@ -7,8 +7,8 @@ import pytest
 
 from pypet_trajectory.api.records import NodeKind
 from pypet_trajectory.exceptions import NoSuchServiceError
-from pypet_trajectory.storage.delta import delta_from_message
 from pypet_trajectory.storage.memory import InMemoryStorageService
+from pypet_trajectory.storage.storing import delta_from_message
 from pypet_trajectory.testing.examples import loaded, stored_example
 
 

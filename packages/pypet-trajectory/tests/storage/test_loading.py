@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pypet_trajectory.exceptions import PickleRefusedError
-from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.leaves.pickled import PickleResult
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.storage.memory import InMemoryBackend, InMemoryStorageService
 from pypet_trajectory.storage.tree_service import TreeStorageService

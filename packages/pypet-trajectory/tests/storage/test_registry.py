@@ -10,8 +10,7 @@ import pytest
 from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.storage import registry
 from pypet_trajectory.storage.archive.service import ArchiveStorageService
-from pypet_trajectory.storage.lazy import LazyStorageService
-from pypet_trajectory.storage.memory import InMemoryStorageService
+from pypet_trajectory.storage.memory import InMemoryStorageService, LazyStorageService
 from pypet_trajectory.storage.registry import service_for_file, storage_factory
 from pypet_trajectory.trajectory import Trajectory
 
@@ -78,7 +77,7 @@ def test_dotted_paths_that_lead_nowhere_are_import_errors(alone):
     with pytest.raises(ImportError):
         storage_factory("no.such.module.Service")
     with pytest.raises(ImportError, match="NoService"):
-        storage_factory("pypet_trajectory.storage.lazy.NoService")
+        storage_factory("pypet_trajectory.storage.memory.NoService")
 
 
 def test_the_extension_decides_which_service_it_is(alone, tmp_path):

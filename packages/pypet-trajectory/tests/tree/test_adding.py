@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.leaves.pickled import PickleResult
 from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.testing.invariants import assert_invariants
 from pypet_trajectory.trajectory import Trajectory

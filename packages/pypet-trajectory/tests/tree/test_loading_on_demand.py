@@ -8,7 +8,7 @@ from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import DataNotInStorageError
 from pypet_trajectory.leaves.parameter import Parameter
 from pypet_trajectory.leaves.result import Result
-from pypet_trajectory.storage.lazy import LazyStorageService
+from pypet_trajectory.storage.memory import LazyStorageService
 from pypet_trajectory.trajectory import Trajectory
 from pypet_trajectory.tree.adding import add_from_storage
 

@@ -42,18 +42,16 @@ if TYPE_CHECKING:
         VersionMismatchError,
     )
     from pypet_trajectory.exploration.combinations import cartesian_product, find_unique_points
-    from pypet_trajectory.folders import racedirs
+    from pypet_trajectory.files import racedirs
     from pypet_trajectory.leaves.array_parameter import ArrayParameter
     from pypet_trajectory.leaves.base import BaseParameter, BaseResult
     from pypet_trajectory.leaves.parameter import Parameter
-    from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-    from pypet_trajectory.leaves.pickle_result import PickleResult
+    from pypet_trajectory.leaves.pickled import PickleParameter, PickleResult
     from pypet_trajectory.leaves.result import Result
-    from pypet_trajectory.leaves.sparse_parameter import SparseParameter
-    from pypet_trajectory.leaves.sparse_result import SparseResult
+    from pypet_trajectory.leaves.sparse import SparseParameter, SparseResult
     from pypet_trajectory.logger import HasLogger
     from pypet_trajectory.slots import HasSlots
-    from pypet_trajectory.storage.lazy import LazyStorageService
+    from pypet_trajectory.storage.memory import LazyStorageService
     from pypet_trajectory.trajectory import Trajectory
     from pypet_trajectory.trajectory.lifecycle import manual_run
     from pypet_trajectory.trajectory.loading import load_trajectory, merge_all_in_folder
@@ -154,21 +152,19 @@ _DEFINED_IN = {
         "VersionMismatchError",
     ),
     "pypet_trajectory.exploration.combinations": ("cartesian_product", "find_unique_points"),
-    "pypet_trajectory.folders": ("racedirs",),
+    "pypet_trajectory.files": ("racedirs",),
     "pypet_trajectory.leaves.array_parameter": ("ArrayParameter",),
     "pypet_trajectory.leaves.base": ("BaseParameter", "BaseResult"),
     "pypet_trajectory.values.object_table": ("ObjectTable",),
     "pypet_trajectory.leaves.parameter": ("Parameter",),
-    "pypet_trajectory.leaves.pickle_parameter": ("PickleParameter",),
-    "pypet_trajectory.leaves.pickle_result": ("PickleResult",),
+    "pypet_trajectory.leaves.pickled": ("PickleParameter", "PickleResult"),
     "pypet_trajectory.leaves.result": ("Result",),
-    "pypet_trajectory.leaves.sparse_parameter": ("SparseParameter",),
-    "pypet_trajectory.leaves.sparse_result": ("SparseResult",),
+    "pypet_trajectory.leaves.sparse": ("SparseParameter", "SparseResult"),
     "pypet_trajectory.trajectory.loading": ("load_trajectory", "merge_all_in_folder"),
     "pypet_trajectory.logger": ("HasLogger",),
     "pypet_trajectory.trajectory.lifecycle": ("manual_run",),
     "pypet_trajectory.slots": ("HasSlots",),
-    "pypet_trajectory.storage.lazy": ("LazyStorageService",),
+    "pypet_trajectory.storage.memory": ("LazyStorageService",),
     "pypet_trajectory.trajectory": ("Trajectory",),
     "pypet_trajectory.tree.branch_groups": (
         "ConfigGroup",

@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Any
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.base import BaseParameter, BaseResult
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.leaves.pickled import PickleParameter, PickleResult
 from pypet_trajectory.leaves.result import Result
-from pypet_trajectory.leaves.sparse_parameter import SparseParameter
-from pypet_trajectory.leaves.sparse_result import SparseResult
+from pypet_trajectory.leaves.sparse import SparseParameter, SparseResult
 
 if TYPE_CHECKING:
     from pypet_trajectory.values.object_table import ObjectTable

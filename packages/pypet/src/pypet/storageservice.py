@@ -2,6 +2,6 @@
 
 from pypet_storage_hdf5.service import HDF5StorageService
 from pypet_trajectory.api.service import StorageService
-from pypet_trajectory.storage.lazy import LazyStorageService
+from pypet_trajectory.storage.memory import LazyStorageService
 
 __all__ = ["HDF5StorageService", "LazyStorageService", "StorageService"]

@@ -17,7 +17,7 @@ from typing import Any
 
 from pypet_multiproc.logs.file_names import get_strings, is_file_name
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
-from pypet_trajectory.folders import obstacle
+from pypet_trajectory.files import obstacle
 
 
 def check_level(what: str, level: Any) -> None:

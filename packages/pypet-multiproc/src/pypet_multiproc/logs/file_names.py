@@ -17,7 +17,7 @@ from typing import Any
 
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetValueError
-from pypet_trajectory.folders import racedirs
+from pypet_trajectory.files import racedirs
 
 #: A string in a handler's arguments that contains one of these is a file name.
 FILENAME_INDICATORS = frozenset(

@@ -29,7 +29,7 @@ class Experiment:
     args: tuple[Any, ...] = ()
     #: Keyword arguments, the same for each run.
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    #: What was prepared for runs, as patterns of :mod:`pypet_trajectory.storage.leftovers`; it
+    #: What was prepared for runs, as patterns of :mod:`pypet_trajectory.storage.deleting`; it
     #: stays when a run is tried again.
     prepared: frozenset[str] = frozenset()
 

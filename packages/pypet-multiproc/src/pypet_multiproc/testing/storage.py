@@ -19,8 +19,8 @@ from pypet_trajectory.api.journal import Journal
 from pypet_trajectory.api.records import NodeKind, NodeRecord, RunDelta, RunRows
 from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import DataNotInStorageError, NoSuchServiceError
-from pypet_trajectory.storage.delta import delta_from_message
-from pypet_trajectory.storage.leftovers import pattern_of
+from pypet_trajectory.storage.deleting import pattern_of
+from pypet_trajectory.storage.storing import delta_from_message
 from pypet_trajectory.tree.nodes import mark_stored
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pypet_trajectory import constants
 from pypet_trajectory.api.service import StorageService, SupportsDeltas
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
-from pypet_trajectory.storage.delta import delta_from_message
+from pypet_trajectory.storage.storing import delta_from_message
 from pypet_trajectory.tree.nodes import mark_stored
 
 #: Kinds of messages to the writer: a delta, any other store call, that this was all.

@@ -30,7 +30,7 @@ from pypet_trajectory.exceptions import (
     StorageFailedError,
 )
 from pypet_trajectory.logger import HasLogger
-from pypet_trajectory.storage.delta import delta_from_message
+from pypet_trajectory.storage.storing import delta_from_message
 
 #: Seconds for which a process without a main process waits for the lock to delete its file.
 _PATIENCE_AS_ORPHAN = 1.0

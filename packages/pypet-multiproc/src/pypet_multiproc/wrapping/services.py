@@ -21,8 +21,8 @@ from pypet_trajectory.api.records import RunDelta
 from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import NoSuchServiceError, StorageFailedError
 from pypet_trajectory.logger import HasLogger
-from pypet_trajectory.storage.delta import delta_from_message
-from pypet_trajectory.storage.leftovers import patterns_in_memory
+from pypet_trajectory.storage.deleting import patterns_in_memory
+from pypet_trajectory.storage.storing import delta_from_message
 
 #: What wrappers do not pass on. The real service is held where it was wrapped, as long as it is
 #: wrapped; all processes belong to that session, and none of them may end it.

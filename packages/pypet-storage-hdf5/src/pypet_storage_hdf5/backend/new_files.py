@@ -13,8 +13,8 @@ from pypet_storage_hdf5.safety.files import identity
 from pypet_storage_hdf5.safety.folder import FolderLockedError, locked
 from pypet_storage_hdf5.safety.turns import PATIENCE
 from pypet_storage_hdf5.settings import Settings
-from pypet_trajectory.api.durable import publish, sync
 from pypet_trajectory.exceptions import StorageFailedError
+from pypet_trajectory.files import publish, sync
 
 
 @contextmanager

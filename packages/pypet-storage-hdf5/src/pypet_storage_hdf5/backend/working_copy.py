@@ -16,7 +16,7 @@ from pypet_storage_hdf5.safety.files import clone, identity, remove
 from pypet_storage_hdf5.safety.folder import SessionFolder
 from pypet_storage_hdf5.safety.turns import HeldFileError, locked_for_reading
 from pypet_storage_hdf5.settings import Settings
-from pypet_trajectory.api.durable import publish, sync
+from pypet_trajectory.files import publish, sync
 
 
 class WorkingCopy:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pypet_trajectory.analysis import columns
-from pypet_trajectory.analysis.arrays import objects, whole_numbers
-from pypet_trajectory.analysis.columns import Column
-from pypet_trajectory.optional import import_optional
+from pypet_trajectory.analysis.columns import Column, objects, whole_numbers
+from pypet_trajectory.imports import import_optional
 
 if TYPE_CHECKING:
     import pandas as pd

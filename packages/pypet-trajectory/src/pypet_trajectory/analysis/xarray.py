@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pypet_trajectory.analysis import columns
-from pypet_trajectory.analysis.arrays import is_exact_as_float, stacked
-from pypet_trajectory.analysis.columns import Column
+from pypet_trajectory.analysis.columns import Column, is_exact_as_float, stacked
 from pypet_trajectory.analysis.dataframe import as_names
-from pypet_trajectory.optional import import_optional
+from pypet_trajectory.imports import import_optional
 
 if TYPE_CHECKING:
     import xarray as xr

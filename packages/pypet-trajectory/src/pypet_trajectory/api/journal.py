@@ -27,7 +27,6 @@ from pickle import PickleBuffer
 from types import TracebackType
 from typing import Any
 
-from pypet_trajectory.api.durable import sync_folder
 from pypet_trajectory.api.journal_format import (
     HEADER_SIZE,
     SIGNATURE,
@@ -38,6 +37,7 @@ from pypet_trajectory.api.journal_format import (
     records,
 )
 from pypet_trajectory.exceptions import PypetOSError, PypetTypeError, PypetValueError
+from pypet_trajectory.files import sync_folder
 from pypet_trajectory.logger import module_logger
 
 __all__ = ["SIGNATURE", "Journal", "JournalRecord"]

@@ -142,7 +142,7 @@ class SupportsDeltas(Protocol):
     Wrap modes that carry data between processes use this where it is there, and send leaves
     through :meth:`StorageService.store` where it is not. Such a service also understands the
     message ``DELETE_RUNS``: names of runs, and patterns of what stays of them
-    (:mod:`~pypet_trajectory.storage.leftovers`).
+    (:mod:`~pypet_trajectory.storage.deleting`).
     """
 
     def store_delta(self, delta: RunDelta) -> None:

@@ -21,9 +21,9 @@ import numpy as np
 
 from pypet_trajectory.exceptions import PypetIndexError, PypetValueError
 from pypet_trajectory.exploration.checking import check_values
-from pypet_trajectory.exploration.preview import text_table
-from pypet_trajectory.optional import import_optional
+from pypet_trajectory.imports import import_optional
 from pypet_trajectory.values.ranges import CompactRange
+from pypet_trajectory.values.summary import text_table
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from pypet_trajectory.exceptions import PypetTypeError, PypetValueError
 from pypet_trajectory.exploration.kinds import Columns, Exploration, Indices
-from pypet_trajectory.optional import import_optional
+from pypet_trajectory.imports import import_optional
 from pypet_trajectory.values.ranges import CompactRange
 
 Bounds: TypeAlias = Mapping[str, tuple[float, float]]

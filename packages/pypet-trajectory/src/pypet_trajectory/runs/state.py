@@ -1,4 +1,4 @@
-"""The runs of one trajectory: the table, how they are called, and at which one it is.
+"""The runs of one trajectory, at which one it is, and which parameters are explored.
 
 A trajectory is at no run (``idx == -1``), at a run, or *in* a run (`inside`): what is added then
 belongs to the run and is registered here. Invariant: `table` and `names` always belong together.
@@ -7,7 +7,7 @@ belongs to the run and is registered here. Invariant: `table` and `names` always
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.naming.wildcards import WildcardFunctions
@@ -178,3 +178,36 @@ class Runs:
         for name, value in state.items():
             setattr(self, name, value)
         self.adopt(self._table)
+
+
+class Exploration:
+    """The explored parameters of one trajectory.
+
+    Parameters
+    ----------
+    other : Exploration, optional
+        What to start with; by default nothing is explored.
+    """
+
+    __slots__ = ("outdated", "parameters")
+
+    def __init__(self, other: Exploration | None = None) -> None:
+        #: Full name to parameter, or to ``None`` if it is not in memory.
+        self.parameters: dict[str, Any] = {} if other is None else dict(other.parameters)
+        #: Full names of those whose ranges in the store end too early.
+        self.outdated: set[str] = set() if other is None else set(other.outdated)
+
+    def loaded(self) -> Iterator[Any]:
+        """Those parameters that are in memory."""
+        return (parameter for parameter in self.parameters.values() if parameter is not None)
+
+    def grown(self) -> list[Any]:
+        """Those in memory whose ranges in the store end too early."""
+        return [parameter for parameter in self.loaded() if parameter.v_full_name in self.outdated]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)

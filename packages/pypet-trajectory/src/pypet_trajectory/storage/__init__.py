@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pypet_trajectory.lazy_names import names_from
+from pypet_trajectory.imports import names_from
 
 if TYPE_CHECKING:
     from pypet_trajectory.api.records import (

@@ -4,7 +4,7 @@
 :class:`~pypet_trajectory.storage.tree_service.TreeStorageService`. The service walks trees,
 follows store and load modes and speaks pypet's messages; a back end only reads and writes
 single records. In memory, archive and HDF5 files are three back ends of the same service and
-so behave alike.
+so behave alike. Two functions bring run tables up to date that are kept as such.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pypet_trajectory.api.records import (
     WriteRequest,
 )
 from pypet_trajectory.exceptions import NoSuchServiceError
+from pypet_trajectory.runs.table import RunTable
 
 if TYPE_CHECKING:
     from pypet_trajectory.runs.table import RunTable
@@ -250,3 +251,50 @@ class TreeBackend(ABC):
             self.flush()
             for old_name in renames:
                 source.delete_node(old_name)
+
+
+def write_rows(stored: RunTable, table: RunTable, rows: Collection[int] | None) -> RunTable:
+    """The table to keep: `stored`, with missing rows appended and `rows` rewritten.
+
+    Parameters
+    ----------
+    stored : RunTable
+        What is kept so far; may be changed.
+    table : RunTable
+        Where the rows come from; not changed.
+    rows : collection of int, optional
+        Indices of rows to rewrite; ``None`` means all.
+    """
+    before = len(stored)
+    if rows is None and len(table) >= before:
+        fresh = table.copy()
+        fresh.mark_stored()
+        return fresh
+    missing = range(before, len(table))
+    wanted = set(range(len(table)) if rows is None else rows).union(missing)
+    stored.extend(len(missing))
+    for idx in sorted(wanted):
+        fields = table.row(idx)
+        fields.pop("idx")
+        stored.set(idx, **fields)
+        if idx in table.failures:
+            stored.failures[idx] = table.failures[idx]
+        else:
+            stored.failures.pop(idx, None)
+    if table.names is not None:
+        stored.names = list(table.names) + (stored.names or [])[len(table.names) :]
+    stored.mark_stored()
+    return stored
+
+
+def apply_run_rows(stored: RunTable, changed: RunRows) -> None:
+    """Rewrite the rows in `changed`, and their failures; unknown indices raise ``IndexError``."""
+    for idx, row in changed.rows.items():
+        fields = {name: value for name, value in row.items() if name not in ("idx", "name")}
+        stored.set(idx, **fields)
+        failure = changed.failures.get(idx)
+        if failure is None:
+            stored.failures.pop(idx, None)
+        else:
+            stored.failures[idx] = failure
+    stored.mark_stored()

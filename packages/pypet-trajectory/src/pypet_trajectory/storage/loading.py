@@ -1,7 +1,7 @@
 """Walking a store into a tree: which nodes are read, how much of each, in which mode.
 
 What a node becomes is said in :mod:`~pypet_trajectory.storage.restoring`, what a link becomes in
-:mod:`~pypet_trajectory.storage.stored_links`. Invariant: loading reads the store and changes the
+:mod:`~pypet_trajectory.storage.restoring`. Invariant: loading reads the store and changes the
 tree, never the other way round; and nothing in the tree is emptied before its replacement was
 read. One might expect a version number to
 decide whether a trajectory loads. It does not: only a file format that is unknown stops loading,
@@ -32,8 +32,13 @@ from pypet_trajectory.exceptions import (
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.runs.table import RunTable
 from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.restoring import NodeRestorer, annotate, is_described
-from pypet_trajectory.storage.stored_links import StoredLinks, joined
+from pypet_trajectory.storage.restoring import (
+    NodeRestorer,
+    StoredLinks,
+    annotate,
+    is_described,
+    joined,
+)
 from pypet_trajectory.tree.nodes import mark_explored, mark_stored, set_root_name
 
 _logger = module_logger(__name__)

@@ -2,7 +2,7 @@
 
 Good for tests, for short analyses, and as the model of what a service has to do. Invariant: the
 store shares no mutable object with any tree. Values are copied on their way in and on their way
-out, as they would be by a file.
+out, as they would be by a file. `LazyStorageService` keeps nothing at all, and no call of it fails.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pypet_trajectory.api.records import (
     TrajectoryMeta,
     WriteRequest,
 )
+from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetKeyError
 from pypet_trajectory.runs.table import RunTable
-from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.rows import apply_run_rows, write_rows
+from pypet_trajectory.storage.backend import TreeBackend, apply_run_rows, write_rows
 from pypet_trajectory.storage.tree_service import TreeStorageService
 
 _ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes))
@@ -289,3 +289,27 @@ def _copied(value: Any) -> Any:
     if type(value) in _ATOMS or isinstance(value, np.generic):
         return value
     return copy.deepcopy(value)
+
+
+class LazyStorageService(StorageService):
+    """Swallows everything.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Ignored, so that it can stand in for any other service.
+
+    Examples
+    --------
+    >>> LazyStorageService(filename='nowhere.hdf5').store('FLUSH', None) is None
+    True
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        del args, kwargs
+
+    def store(self, msg: str, stuff_to_store: Any, *args: Any, **kwargs: Any) -> None:
+        """Do nothing."""
+
+    def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> None:
+        """Do nothing."""

@@ -13,6 +13,7 @@ import importlib
 import inspect
 import os
 import warnings
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import (
@@ -20,7 +21,6 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
     PypetValueError,
 )
-from pypet_trajectory.signatures import get_matching_kwargs
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -35,7 +35,7 @@ BUILT_IN_EXTENSIONS = {".traj": "pypet_trajectory.storage.archive.service:Archiv
 BUILT_IN_CLASSES = {
     "ArchiveStorageService": "pypet_trajectory.storage.archive.service:ArchiveStorageService",
     "InMemoryStorageService": "pypet_trajectory.storage.memory:InMemoryStorageService",
-    "LazyStorageService": "pypet_trajectory.storage.lazy:LazyStorageService",
+    "LazyStorageService": "pypet_trajectory.storage.memory:LazyStorageService",
     "StorageService": "pypet_trajectory.api.service:StorageService",
 }
 
@@ -202,3 +202,28 @@ def _imported(path: str) -> type:
     if not inspect.isclass(cls):
         raise PypetTypeError(f"{module_name}.{class_name} is no class and so no storage service.")
     return cls
+
+
+def get_matching_kwargs(
+    func: Callable[..., Any] | type, kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return those keywords that a function, or the constructor of a class, accepts.
+
+    Everything is accepted by a signature with ``**kwargs``, nothing by a class without an
+    ``__init__`` written in Python.
+
+    Examples
+    --------
+    >>> def area(width, height): ...
+    >>> get_matching_kwargs(area, {'width': 1, 'colour': 'red'})
+    {'width': 1}
+    """
+    if inspect.isclass(func):
+        func = func.__init__
+        if not inspect.isfunction(func):
+            return {}
+    parameters = inspect.signature(func).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return dict(kwargs)
+    named = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return {name: value for name, value in kwargs.items() if name in named}

@@ -1,20 +1,26 @@
-"""From records to nodes: the class, what the node says about itself, its data.
+"""From records to nodes and links: the class, what a node says about itself, its data.
 
-Invariant: a record never replaces what a node has already, unless it is told to overwrite. Classes
-are found once per load call, however many nodes have them. Unlike a user's adder, nothing here
-checks names again that a store has kept: what is stored was in a tree before.
+A link may point to a node that is loaded later, or was not asked for; links are made when all
+nodes are there, and a missing target is loaded as a skeleton. One that cannot be made is reported
+and left out. Invariant: a record never replaces what a node has already, unless it is told to
+overwrite. Classes are found once per load call, however many nodes have them. Unlike a user's
+adder, nothing here checks names again that a store has kept: what is stored was in a tree before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pypet_trajectory.annotations import has_annotations
 from pypet_trajectory.api.records import NodeKind, NodeRecord
-from pypet_trajectory.exceptions import PickleRefusedError, PypetImportError
+from pypet_trajectory.constants import OVERWRITE_DATA
+from pypet_trajectory.exceptions import PickleRefusedError, PypetError, PypetImportError
 from pypet_trajectory.logger import module_logger
+from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.tree.adding import construct, insert
 from pypet_trajectory.tree.classes import create_class
+from pypet_trajectory.tree.links import add_link_from_storage
 from pypet_trajectory.tree.nodes import mark_stored
 
 _logger = module_logger(__name__)
@@ -153,7 +159,80 @@ def is_described(node: Any) -> bool:
 
 
 def _unpickles(leaf: Any) -> bool:
-    from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-    from pypet_trajectory.leaves.pickle_result import PickleResult
+    from pypet_trajectory.leaves.pickled import PickleParameter, PickleResult
 
     return isinstance(leaf, (PickleParameter, PickleResult))
+
+
+class StoredLinks:
+    """Links met while loading.
+
+    Parameters
+    ----------
+    backend : TreeBackend
+        Open, with the trajectory selected.
+    load_skeleton : callable
+        Loads one node that a link points to, given its parent, its short name and its kind, and
+        returns it.
+    """
+
+    def __init__(
+        self, backend: TreeBackend, load_skeleton: Callable[[Any, str, NodeKind], Any]
+    ) -> None:
+        self._backend = backend
+        self._load_skeleton = load_skeleton
+        self._waiting: list[tuple[Any, str]] = []
+
+    def note(self, group: Any, name: str) -> None:
+        """Remember that there is a link called `name` below `group`."""
+        self._waiting.append((group, name))
+
+    def make(self, mode: int, *, load_targets: bool) -> None:
+        """Make all noted links; with `load_targets`, targets that are missing are loaded."""
+        waiting, self._waiting = self._waiting, []
+        for group, name in waiting:
+            try:
+                self._make(group, name, mode, load_targets)
+            except (PypetError, AttributeError, ValueError) as error:
+                _logger.error("The link %r cannot be loaded: %s", joined(group, name), error)
+
+    def _make(self, group: Any, name: str, mode: int, load_targets: bool) -> None:
+        present = group.v_children.links.get(name)
+        if present is None and name in group.v_children:
+            _logger.warning(
+                "The link %r is not loaded: there is a node of that name.", joined(group, name)
+            )
+            return
+        if present is not None and mode != OVERWRITE_DATA:
+            return
+        target_name = self._backend.read_node(joined(group, name), items=False).target
+        target = self._target(group.v_root, target_name, load_targets)
+        if target is None:
+            _logger.warning(
+                "The link %r is not loaded: there is no %r.", joined(group, name), target_name
+            )
+            return
+        if present is not None:
+            if present is target:
+                return
+            group.v_index.remove_link(group, name)
+        add_link_from_storage(group, name, target)
+
+    def _target(self, traj: Any, full_name: str, load: bool) -> Any:
+        """The node a link points to, ``None`` if it is neither in the tree nor to be loaded."""
+        node = traj
+        for name in full_name.split("."):
+            child = node.v_children.get(name) if node.v_is_group else None
+            if child is None or name in node.v_children.links:
+                kind = self._backend.kind_of(joined(node, name)) if load else None
+                if kind is None or kind is NodeKind.LINK:
+                    return None
+                child = self._load_skeleton(node, name, kind)
+            node = child
+        return node
+
+
+def joined(group: Any, name: str) -> str:
+    """Full name of a child of `group`."""
+    prefix = group.v_full_name
+    return f"{prefix}.{name}" if prefix else name

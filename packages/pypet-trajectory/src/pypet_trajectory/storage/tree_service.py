@@ -31,12 +31,11 @@ from pypet_trajectory.logger import module_logger
 from pypet_trajectory.storage import deleting
 from pypet_trajectory.storage.backend import TreeBackend
 from pypet_trajectory.storage.copying import copy_to_backend
-from pypet_trajectory.storage.delta import REQUESTS, unpacked
-from pypet_trajectory.storage.leftovers import remove_leftovers
+from pypet_trajectory.storage.deleting import remove_leftovers
 from pypet_trajectory.storage.loading import TreeLoader
 from pypet_trajectory.storage.run_leaves import run_leaves, run_parents
 from pypet_trajectory.storage.session import SessionService
-from pypet_trajectory.storage.storing import below, meta_of, record_of
+from pypet_trajectory.storage.storing import REQUESTS, below, meta_of, record_of, unpacked
 
 _logger = module_logger(__name__)
 

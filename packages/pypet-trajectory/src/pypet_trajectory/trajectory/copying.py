@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pypet_trajectory.annotations import has_annotations
 from pypet_trajectory.exceptions import PypetValueError
-from pypet_trajectory.runs.exploration import Exploration
+from pypet_trajectory.runs.state import Exploration
 from pypet_trajectory.tree.adding import add_from_storage
 from pypet_trajectory.tree.index import TreeIndex
 from pypet_trajectory.tree.links import add_link_from_storage

@@ -19,7 +19,7 @@ from pypet_trajectory.constants import STORE_DATA
 from pypet_trajectory.exceptions import NotInRunError, PypetValueError
 from pypet_trajectory.logger import logger_of
 from pypet_trajectory.naming.wildcards import RUN_WILDCARD
-from pypet_trajectory.trajectory import persistence, presetting
+from pypet_trajectory.trajectory import persistence, settings
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
@@ -248,7 +248,7 @@ def prepare_experiment(traj: Trajectory) -> None:
     PresettingError
         If a parameter was preset and never added.
     """
-    presetting.check_none_left(traj)
+    settings.check_none_left(traj)
     lock_filled(traj.v_index.branches["parameters"])
     lock_filled(traj.v_index.branches["derived_parameters"])
 

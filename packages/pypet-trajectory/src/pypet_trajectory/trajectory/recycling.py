@@ -22,13 +22,11 @@ from typing import TYPE_CHECKING, Any
 from pypet_trajectory.annotations import Annotations, has_annotations
 from pypet_trajectory.leaves.array_parameter import ArrayParameter
 from pypet_trajectory.leaves.parameter import Parameter
-from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.leaves.pickled import PickleParameter, PickleResult
 from pypet_trajectory.leaves.result import Result
-from pypet_trajectory.leaves.sparse_parameter import SparseParameter
-from pypet_trajectory.leaves.sparse_result import SparseResult
+from pypet_trajectory.leaves.sparse import SparseParameter, SparseResult
 from pypet_trajectory.logger import logger_of
-from pypet_trajectory.runs.exploration import Exploration
+from pypet_trajectory.runs.state import Exploration
 from pypet_trajectory.trajectory.settings import Origin
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,

@@ -1,7 +1,9 @@
-"""The settings of a trajectory: how they are read and set.
+"""The settings of a trajectory, its origin, and values of parameters that are still to come.
 
 A setting is a property ``v_x`` over a field of the settings of the tree, which reads them at every
 call, so that a change takes effect at once. Switches take anything and keep its truth value.
+A preset waits under the full name of the parameter, and adding the parameter uses it up; one that
+was not used is a misspelt name, so no experiment starts while there is one.
 """
 
 from __future__ import annotations
@@ -10,7 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory.exceptions import PypetAttributeError, PypetTypeError
+from pypet_trajectory.exceptions import (
+    PresettingError,
+    PypetAttributeError,
+    PypetTypeError,
+    PypetValueError,
+)
 from pypet_trajectory.tree.root import TreeSettings
 
 if TYPE_CHECKING:
@@ -93,3 +100,38 @@ def checked_imports(dynamic_imports: Any) -> list[Any]:
                 f"A dynamic import is a class or the dotted path to one, not {item!r}."
             )
     return listed
+
+
+def preset(
+    traj: Trajectory, branch: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Keep arguments for the ``f_set`` of a parameter; see :meth:`Trajectory.f_preset_parameter`.
+
+    Raises
+    ------
+    PypetValueError
+        If there is such a node already.
+    """
+    full_name = name if name.startswith(f"{branch}.") else f"{branch}.{name}"
+    if traj.v_index.node(full_name) is not None:
+        raise PypetValueError(
+            f"`{full_name}` is in trajectory `{traj.v_name}` already, presetting comes too late. "
+            f"Set its value instead."
+        )
+    traj.v_index.presets[full_name] = (args, kwargs)
+
+
+def check_none_left(traj: Trajectory) -> None:
+    """Make sure that everything that was preset has been added.
+
+    Raises
+    ------
+    PresettingError
+        If something was not.
+    """
+    if traj.v_index.presets:
+        names = ", ".join(f"`{name}`" for name in traj.v_index.presets)
+        raise PresettingError(
+            f"These were preset, but never added to trajectory `{traj.v_name}`: {names}. Check "
+            f"the spelling, or add them."
+        )

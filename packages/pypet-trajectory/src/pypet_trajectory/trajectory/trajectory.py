@@ -28,8 +28,7 @@ from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.naming.names import check_trajectory_name, members_of
 from pypet_trajectory.naming.wildcards import RUN_WILDCARD, WildcardFunctions
 from pypet_trajectory.runs import information
-from pypet_trajectory.runs.exploration import Exploration
-from pypet_trajectory.runs.state import Runs
+from pypet_trajectory.runs.state import Exploration, Runs
 from pypet_trajectory.runs.table import RunTable, format_time
 from pypet_trajectory.trajectory import (
     copying,
@@ -37,7 +36,6 @@ from pypet_trajectory.trajectory import (
     lifecycle,
     old_names,
     persistence,
-    presetting,
     selection,
     settings,
 )
@@ -413,7 +411,7 @@ class Trajectory(NNGroupNode):
         ValueError
             If the parameter exists already.
         """
-        presetting.preset(self, "parameters", param_name, args, kwargs)
+        settings.preset(self, "parameters", param_name, args, kwargs)
 
     @not_in_run
     def f_preset_config(self, config_name: str, *args: Any, **kwargs: Any) -> None:
@@ -421,7 +419,7 @@ class Trajectory(NNGroupNode):
 
         Works as :meth:`f_preset_parameter`, for names below ``config``.
         """
-        presetting.preset(self, "config", config_name, args, kwargs)
+        settings.preset(self, "config", config_name, args, kwargs)
 
     # ------------------------------------------------------------------- exploring
 

@@ -27,11 +27,11 @@ BUILT_IN: Final = {
     "BaseResult": "pypet_trajectory.leaves.base",
     "Parameter": "pypet_trajectory.leaves.parameter",
     "ArrayParameter": "pypet_trajectory.leaves.array_parameter",
-    "SparseParameter": "pypet_trajectory.leaves.sparse_parameter",
-    "PickleParameter": "pypet_trajectory.leaves.pickle_parameter",
+    "SparseParameter": "pypet_trajectory.leaves.sparse",
+    "PickleParameter": "pypet_trajectory.leaves.pickled",
     "Result": "pypet_trajectory.leaves.result",
-    "SparseResult": "pypet_trajectory.leaves.sparse_result",
-    "PickleResult": "pypet_trajectory.leaves.pickle_result",
+    "SparseResult": "pypet_trajectory.leaves.sparse",
+    "PickleResult": "pypet_trajectory.leaves.pickled",
 }
 _REGISTERED: dict[str, type] = {}
 

@@ -26,7 +26,6 @@ from pypet_trajectory.logger import logger_of
 from pypet_trajectory.tree import (
     adding,
     assignment,
-    dictionaries,
     iteration,
     links,
     lookup,
@@ -396,8 +395,8 @@ class NNGroupNode(NNTreeNode):
         PypetValueError
             If two leaves share a short name, or keys are to be both short and nested.
         """
-        leaves = dictionaries.leaves_below(self, with_links)
-        return dictionaries.to_dict(leaves, fast_access, short_names, nested, self._full_name)
+        leaves = iteration.leaves_below(self, with_links)
+        return iteration.to_dict(leaves, fast_access, short_names, nested, self._full_name)
 
     def f_debug(self) -> Any:
         """Return plain objects that mirror what is below, for debuggers to show.
@@ -405,7 +404,7 @@ class NNGroupNode(NNTreeNode):
         Attributes are called like the children. Leaves are the real ones; changing anything
         else has no effect on the tree.
         """
-        return dictionaries.debug(self)
+        return iteration.debug(self)
 
     def f_dir_data(self) -> list[str]:
         """Return the names of the children; with ``v_auto_load`` also of those not yet loaded."""

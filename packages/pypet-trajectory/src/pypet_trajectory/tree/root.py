@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pypet_trajectory.api.service import StorageService
-    from pypet_trajectory.runs.exploration import Exploration
-    from pypet_trajectory.runs.state import Runs
+    from pypet_trajectory.runs.state import Exploration, Runs
     from pypet_trajectory.tree.index import TreeIndex
     from pypet_trajectory.tree.nodes import NNLeafNode
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pypet_trajectory.optional import import_optional
+from pypet_trajectory.imports import import_optional
 
 _DataFrame: Any = import_optional("pandas", "pandas", "Tables of objects").DataFrame
 

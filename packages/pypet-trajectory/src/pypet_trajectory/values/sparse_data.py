@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pypet_trajectory.exceptions import PypetValueError
-from pypet_trajectory.optional import import_optional
+from pypet_trajectory.imports import import_optional
 
 #: How much deflate can compress, at most.
 _MAX_RATIO = 1100

@@ -1,4 +1,4 @@
-"""Bounded text of values, for overviews and log messages.
+"""Bounded text of values and of tables of values, for overviews and log messages.
 
 The work is bounded like the text: of a list with a million entries only the first few are looked
 at. Invariant: a text that fits is the plain ``repr``; one that does not is cut and ends in ``...``.
@@ -7,7 +7,7 @@ No value can make a summary fail, however its ``repr`` behaves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -95,3 +95,29 @@ def _joined(items: Iterable[tuple[str, Any]], limit: int) -> str:
         if length > limit + 2:
             break
     return ", ".join(texts)
+
+
+#: Widest text of one value.
+_WIDTH: Final = 24
+
+
+def text_table(columns: Mapping[str, Sequence[Any]]) -> str:
+    """Return columns side by side, numbered from 0, each as wide as its widest value.
+
+    Examples
+    --------
+    >>> print(text_table({'tau': [10.0, 20.0], 'kind': ['exc', 'inh']}))
+       tau   kind
+    0  10.0  'exc'
+    1  20.0  'inh'
+    """
+    length = len(next(iter(columns.values()), ()))
+    blocks = [["", *map(str, range(length))]]
+    for name, values in columns.items():
+        blocks.append([name, *(summarise(value, _WIDTH) for value in values)])
+    widths = [max(map(len, block)) for block in blocks]
+    lines = (
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in zip(*blocks, strict=True)
+    )
+    return "\n".join(lines)

@@ -23,8 +23,7 @@ from pypet_trajectory.exceptions import (
     PypetOSError,
     VersionMismatchError,
 )
-from pypet_trajectory.leaves.pickle_parameter import PickleParameter
-from pypet_trajectory.leaves.pickle_result import PickleResult
+from pypet_trajectory.leaves.pickled import PickleParameter, PickleResult
 from pypet_trajectory.storage.archive import container as archive_format
 from pypet_trajectory.storage.archive.service import ArchiveStorageService
 from pypet_trajectory.testing.equality import assert_same

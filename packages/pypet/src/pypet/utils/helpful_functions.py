@@ -4,10 +4,10 @@ from pypet.environment.arguments.addresses import convert_ipv6, is_ipv6, port_to
 from pypet.environment.execution.results import result_sort
 from pypet.environment.parts.debugging import is_debug
 from pypet_multiproc.progress.report import progressbar
-from pypet_trajectory.folders import racedirs
+from pypet_trajectory.files import racedirs
 from pypet_trajectory.mappings import flatten_dictionary, nest_dictionary
 from pypet_trajectory.runs.table import format_time
-from pypet_trajectory.signatures import get_matching_kwargs
+from pypet_trajectory.storage.registry import get_matching_kwargs
 
 __all__ = [
     "convert_ipv6",

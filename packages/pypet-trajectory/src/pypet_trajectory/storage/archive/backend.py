@@ -38,8 +38,7 @@ from pypet_trajectory.storage.archive.index import (
 from pypet_trajectory.storage.archive.places import PlaceReader
 from pypet_trajectory.storage.archive.runs import read_runs, stored_runs
 from pypet_trajectory.storage.archive.values import ValueDecoder, ValueEncoder
-from pypet_trajectory.storage.backend import TreeBackend
-from pypet_trajectory.storage.rows import apply_run_rows, write_rows
+from pypet_trajectory.storage.backend import TreeBackend, apply_run_rows, write_rows
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

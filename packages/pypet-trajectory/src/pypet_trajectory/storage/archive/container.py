@@ -30,8 +30,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pypet_trajectory.api.durable import publish, sync
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetOSError, PypetRuntimeError
+from pypet_trajectory.files import publish, sync
 from pypet_trajectory.storage.archive.arrays import write_array
 from pypet_trajectory.storage.archive.index import FORMAT, latest_index
 from pypet_trajectory.storage.archive.members import MemberReader

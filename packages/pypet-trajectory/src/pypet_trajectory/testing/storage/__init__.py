@@ -4,9 +4,14 @@ Invariant: the suites look at services through trajectories and messages only, n
 they say nothing about formats, and everything about what users of any service can rely on.
 """
 
-from pypet_trajectory.testing.storage.classes import Readings, ReadingsGroup, Unstorable
 from pypet_trajectory.testing.storage.conformance import StorageServiceConformance
-from pypet_trajectory.testing.storage.store import Connect, StoreTests
+from pypet_trajectory.testing.storage.store import (
+    Connect,
+    Readings,
+    ReadingsGroup,
+    StoreTests,
+    Unstorable,
+)
 
 __all__ = (
     "Connect",

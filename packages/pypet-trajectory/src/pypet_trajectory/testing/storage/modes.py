@@ -12,8 +12,13 @@ import pytest
 from pypet_trajectory.exceptions import NoSuchServiceError
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.testing.examples import assert_trees_same, loaded
-from pypet_trajectory.testing.storage.classes import Readings, Unknown, Unstorable
-from pypet_trajectory.testing.storage.store import Connect, StoreTests
+from pypet_trajectory.testing.storage.store import (
+    Connect,
+    Readings,
+    StoreTests,
+    Unknown,
+    Unstorable,
+)
 from pypet_trajectory.trajectory import Trajectory
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pypet_trajectory.api.records import RunFailure, RunRows
 from pypet_trajectory.api.service import SupportsDeltas, SupportsRunLeaves
-from pypet_trajectory.storage.delta import delta_from_message
+from pypet_trajectory.storage.storing import delta_from_message
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.testing.examples import loaded
 from pypet_trajectory.testing.storage.store import Connect, StoreTests

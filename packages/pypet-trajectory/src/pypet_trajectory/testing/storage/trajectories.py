@@ -8,8 +8,13 @@ import pytest
 
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.testing.examples import assert_trees_same, loaded
-from pypet_trajectory.testing.storage.classes import Readings, ReadingsGroup, Unstorable
-from pypet_trajectory.testing.storage.store import Connect, StoreTests
+from pypet_trajectory.testing.storage.store import (
+    Connect,
+    Readings,
+    ReadingsGroup,
+    StoreTests,
+    Unstorable,
+)
 from pypet_trajectory.trajectory import Trajectory
 
 

@@ -17,7 +17,7 @@ from pypet.environment.parts.config_entries import note_beginning, runs_begun
 from pypet_trajectory import constants
 from pypet_trajectory.api.service import SupportsDeltas
 from pypet_trajectory.runs.table import FRESH
-from pypet_trajectory.storage.leftovers import ends_of, pattern_of
+from pypet_trajectory.storage.deleting import ends_of, pattern_of
 from pypet_trajectory.trajectory.lifecycle import short_hexsha
 
 _ENTRY = "prepared_for_runs"
@@ -50,7 +50,7 @@ class RunData:
         self._done_elsewhere = _done_elsewhere(trajectory)
         if self._recorded_runs and not tried_here and trajectory.v_stored:
             trajectory.f_load_child("config", recursive=True, load_data=constants.LOAD_DATA)
-        #: Patterns of what is prepared, as in :mod:`pypet_trajectory.storage.leftovers`.
+        #: Patterns of what is prepared, as in :mod:`pypet_trajectory.storage.deleting`.
         self.prepared = frozenset(_written_down(trajectory))
 
     def may_be_tried(self, idx: int) -> bool:

@@ -23,7 +23,7 @@ from pypet.environment.arguments.types import COUNT, SWITCH, TEXT, Kind
 from pypet.environment.parts.services import class_to_construct
 from pypet.suggestions import did_you_mean
 from pypet_multiproc.logs.simple import SIMPLE_KEYWORDS
-from pypet_trajectory.folders import obstacle
+from pypet_trajectory.files import obstacle
 from pypet_trajectory.trajectory import settings
 from pypet_trajectory.tree.nodes import NNLeafNode
 

@@ -16,7 +16,7 @@ from typing import Any
 from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.parts.debugging import is_debug
 from pypet_trajectory.exceptions import MissingPackageError
-from pypet_trajectory.storage.lazy import LazyStorageService
+from pypet_trajectory.storage.memory import LazyStorageService
 from pypet_trajectory.storage.registry import (
     HDF5_EXTENSIONS,
     known_extensions,
