@@ -22,7 +22,7 @@ from pypet_trajectory.constants import LEAF
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetTypeError
 from pypet_trajectory.logger import logger_of
 from pypet_trajectory.tree.adding import construct
-from pypet_trajectory.tree.storage_calls import reading_session, service_of
+from pypet_trajectory.tree.requests import reading_session, service_of
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory

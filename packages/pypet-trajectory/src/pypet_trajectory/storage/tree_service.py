@@ -16,7 +16,7 @@ A service for another kind of file is a :class:`TreeBackend` plus a subclass of
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -80,6 +80,15 @@ class TreeStorageService(SessionService):
         constants.FLUSH: "_flush",
     }
 
+    #: Method for each message of :meth:`load`.
+    _LOAD: ClassVar[Mapping[str, str]] = {
+        constants.TRAJECTORY: "_load_trajectory",
+        constants.LEAF: "_load_leaf",
+        constants.GROUP: "_load_group",
+        constants.TREE: "_load_child",
+        constants.LIST: "_load_list",
+    }
+
     def __init__(
         self,
         backend: TreeBackend,
@@ -127,7 +136,7 @@ class TreeStorageService(SessionService):
                     "which trajectory is meant."
                 )
             with self._session(name, None, writable=True, create=msg in _CREATING):
-                return self._dispatch_store(msg, stuff_to_store, args, kwargs)
+                return self._dispatch(self._STORE, msg, stuff_to_store, args, kwargs)
 
     def load(self, msg: str, stuff_to_load: Any, *args: Any, **kwargs: Any) -> Any:
         """Load `stuff_to_load` as `msg` says.
@@ -157,7 +166,7 @@ class TreeStorageService(SessionService):
                     f"{self!r} cannot load a {msg!r}: give the name or the index of a trajectory."
                 )
             with self._session(name, index, writable=False):
-                self._dispatch_load(msg, stuff_to_load, args, kwargs)
+                self._dispatch(self._LOAD, msg, stuff_to_load, args, kwargs)
 
     def store_delta(self, delta: RunDelta) -> None:
         """Write everything in `delta`; a failed request removes only what it added itself."""
@@ -213,20 +222,30 @@ class TreeStorageService(SessionService):
             f"{', '.join(self._STORE)} and {constants.CLOSE_FILE}."
         )
 
-    # --------------------------------------------------------------- storing
+    # ------------------------------------------------------------- dispatching
 
-    def _dispatch_store(
-        self, msg: str, stuff: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+    def _dispatch(
+        self, methods: Mapping[str, str], msg: str, stuff: Any, args: Any, kwargs: Any
     ) -> Any:
-        method = self._STORE.get(msg)
-        if method is None:
+        if msg in methods:
+            return getattr(self, methods[msg])(msg, stuff, *args, **kwargs)
+        if methods is self._STORE:
             return self._other_message(msg, stuff, *args, **kwargs)
-        return getattr(self, method)(msg, stuff, *args, **kwargs)
+        raise NoSuchServiceError(
+            f"{type(self).__name__} cannot load a {msg!r}, only {', '.join(methods)}."
+        )
 
     def _store_list(self, _msg: str, entries: Iterable[Any], *args: Any, **kwargs: Any) -> None:
         for msg, item, own_args, own_kwargs in unpacked(entries, args, kwargs):
             with _entry_noted("storing", msg, item):
-                self._dispatch_store(msg, item, own_args, own_kwargs)
+                self._dispatch(self._STORE, msg, item, own_args, own_kwargs)
+
+    def _load_list(self, _msg: str, entries: Iterable[Any], *args: Any, **kwargs: Any) -> None:
+        for msg, item, own_args, own_kwargs in unpacked(entries, args, kwargs):
+            with _entry_noted("loading", msg, item):
+                self._dispatch(self._LOAD, msg, item, own_args, own_kwargs)
+
+    # --------------------------------------------------------------- storing
 
     def _store_nodes(self, msg: str, stuff: Any, *args: Any, **kwargs: Any) -> None:
         for node, request in REQUESTS[msg](stuff, *args, **kwargs):
@@ -363,30 +382,18 @@ class TreeStorageService(SessionService):
 
     # --------------------------------------------------------------- loading
 
-    def _dispatch_load(
-        self, msg: str, stuff: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> None:
-        if msg == constants.LIST:
-            for entry_msg, item, own_args, own_kwargs in unpacked(stuff, args, kwargs):
-                with _entry_noted("loading", entry_msg, item):
-                    self._dispatch_load(entry_msg, item, own_args, own_kwargs)
-            return
-        loader = self._loader()
-        if msg == constants.TRAJECTORY:
-            loader.load_trajectory(
-                stuff, *args, **{**kwargs, "after_meta": lambda: self._after_meta_load(stuff)}
-            )
-        elif msg == constants.LEAF:
-            loader.load_leaf(stuff, *args, **kwargs)
-        elif msg == constants.GROUP:
-            loader.load_group(stuff, *args, **kwargs)
-        elif msg == constants.TREE:
-            loader.load_child(stuff, *args, **kwargs)
-        else:
-            raise NoSuchServiceError(
-                f"{type(self).__name__} cannot load a {msg!r}, only TRAJECTORY, LEAF, GROUP, "
-                "TREE and LIST."
-            )
+    def _load_trajectory(self, _msg: str, traj: Any, *args: Any, **kwargs: Any) -> None:
+        kwargs["after_meta"] = lambda: self._after_meta_load(traj)
+        self._loader().load_trajectory(traj, *args, **kwargs)
+
+    def _load_leaf(self, _msg: str, leaf: Any, *args: Any, **kwargs: Any) -> None:
+        self._loader().load_leaf(leaf, *args, **kwargs)
+
+    def _load_group(self, _msg: str, group: Any, *args: Any, **kwargs: Any) -> None:
+        self._loader().load_group(group, *args, **kwargs)
+
+    def _load_child(self, _msg: str, group: Any, *args: Any, **kwargs: Any) -> None:
+        self._loader().load_child(group, *args, **kwargs)
 
     def _loader(self) -> TreeLoader:
         return TreeLoader(

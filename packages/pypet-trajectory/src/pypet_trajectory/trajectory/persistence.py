@@ -1,13 +1,11 @@
-"""What a trajectory asks its storage service: items resolved, messages put together.
+"""What a trajectory asks its storage service about itself: to store it, load it, move it, copy it.
 
-Here names become nodes and calls become messages; how data reach a file is the service's
-affair. Invariant: everything goes through ``service.store`` and ``service.load``, so a service
-that a user wrote sees every request. Nothing here opens files.
+What concerns single nodes is in :mod:`~pypet_trajectory.tree.requests`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +13,17 @@ from pypet_trajectory import constants
 from pypet_trajectory.api.service import transaction
 from pypet_trajectory.constants import LOAD_DATA, LOAD_NOTHING, LOAD_SKELETON, OVERWRITE_DATA
 from pypet_trajectory.exceptions import (
-    PypetTypeError,
     PypetValueError,
 )
-from pypet_trajectory.logger import logger_of
 from pypet_trajectory.naming.names import check_trajectory_name
 from pypet_trajectory.storage.registry import storage_factory
 from pypet_trajectory.tree.nodes import mark_stored, set_root_name
-from pypet_trajectory.tree.storage_calls import service_of
+from pypet_trajectory.tree.requests import Request, service_of
 
 if TYPE_CHECKING:
     from pypet_trajectory.api.service import StorageService
     from pypet_trajectory.runs.table import RunTable
     from pypet_trajectory.trajectory import Trajectory
-    from pypet_trajectory.tree.groups import NNGroupNode
-
-#: A request: message, item, positional and keyword arguments for the service.
-Request = tuple[str, Any, tuple[Any, ...], dict[str, Any]]
-
 
 # --------------------------------------------------------------- whole trajectories
 
@@ -213,178 +204,3 @@ def migrate(
 def backup(traj: Trajectory, options: dict[str, Any]) -> None:
     """Copy the stored trajectory; see :meth:`Trajectory.f_backup`."""
     service_of(traj).store(constants.BACKUP, traj, trajectory_name=traj.v_name, **options)
-
-
-# ------------------------------------------------------------------------- items
-
-
-def store_items(
-    traj: Trajectory, items: Iterable[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    """Store single nodes; see :meth:`Trajectory.f_store_items`."""
-    if not traj.v_stored:
-        raise PypetTypeError(
-            f"Trajectory `{traj.v_name}` was never stored, so single items have no place to go. "
-            f"Call `f_store(only_init=True)` first."
-        )
-    requests = requests_for(traj, _message_by_kind, items, args, kwargs)
-    if not requests:
-        raise PypetValueError("None of the items given can be stored; nothing was done.")
-    for _, node, _, options in requests:
-        if node.v_full_name in traj.v_exploration.outdated:
-            options.setdefault("store_data", OVERWRITE_DATA)
-    service_of(traj).store(constants.LIST, requests, trajectory_name=traj.v_name)
-    traj.v_exploration.outdated.difference_update(node.v_full_name for _, node, _, _ in requests)
-
-
-def load_items(
-    traj: Trajectory, items: Iterable[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    """Load single nodes; see :meth:`Trajectory.f_load_items`."""
-    if not traj.v_stored:
-        raise PypetTypeError(
-            f"Trajectory `{traj.v_name}` was never stored, so there is nothing to load."
-        )
-    requests = requests_for(traj, _message_by_kind, items, args, kwargs)
-    if not requests:
-        logger_of(traj).warning("None of the items given needs loading; nothing was done.")
-        return
-    service_of(traj).load(constants.LIST, requests, trajectory_name=traj.v_name)
-
-
-def delete_items(
-    traj: Trajectory, items: Iterable[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    """Delete nodes from the store; see :meth:`Trajectory.f_delete_items`."""
-    kwargs = dict(kwargs)
-    remove_from_trajectory = kwargs.pop("remove_from_trajectory", False)
-    requests = requests_for(traj, lambda _: constants.DELETE, items, args, kwargs)
-    if not requests:
-        logger_of(traj).warning("None of the items given is there to be deleted; nothing was done.")
-        return
-    service_of(traj).store(constants.LIST, requests, trajectory_name=traj.v_name)
-    for _, node, _, options in requests:
-        if not options.get("delete_only"):
-            _mark_deleted(node, bool(options.get("recursive")))
-            traj.v_exploration.outdated.discard(node.v_full_name)
-        if remove_from_trajectory:
-            remove_node(traj, node, recursive=bool(options.get("recursive")))
-
-
-def _mark_deleted(node: Any, recursive: bool) -> None:
-    mark_stored(node, False)
-    if recursive and node.v_is_group:
-        for child in node.f_iter_nodes(recursive=True, with_links=False):
-            mark_stored(child, False)
-
-
-def delete_links(
-    traj: Trajectory,
-    links: Iterable[str | tuple[NNGroupNode, str]],
-    remove_from_trajectory: bool,
-) -> None:
-    """Delete links from the store; see :meth:`Trajectory.f_delete_links`."""
-    requests: list[tuple[str, str]] = []
-    places: list[tuple[str, str]] = []
-    for link in links:
-        if isinstance(link, str):
-            location, _, name = link.rpartition(".")
-        else:
-            location, name = link[0].v_full_name, link[1]
-        places.append((location, name))
-        requests.append((constants.DELETE_LINK, f"{location}.{name}" if location else name))
-    if not requests:
-        logger_of(traj).warning("No links given to be deleted; nothing was done.")
-        return
-    service_of(traj).store(constants.LIST, requests, trajectory_name=traj.v_name)
-    if remove_from_trajectory:
-        for location, name in places:
-            parent = traj.f_get(location, shortcuts=False) if location else traj
-            parent.f_remove_link(name)
-
-
-def remove_items(traj: Trajectory, items: Iterable[Any], recursive: bool) -> None:
-    """Remove nodes from memory; see :meth:`Trajectory.f_remove_items`."""
-    requests = requests_for(traj, lambda _: "REMOVE", items, (), {})
-    if not requests:
-        logger_of(traj).warning("None of the items given is there to be removed; nothing was done.")
-    for _, node, _, _ in requests:
-        remove_node(traj, node, recursive)
-
-
-def remove_node(traj: Trajectory, node: Any, recursive: bool) -> None:
-    """Remove one node from memory."""
-    location = node.v_location
-    parent = traj.f_get(location, shortcuts=False) if location else traj
-    parent.f_remove_child(node.v_name, recursive=recursive)
-
-
-def _message_by_kind(node: Any) -> str:
-    return constants.LEAF if node.v_is_leaf else constants.GROUP
-
-
-def requests_for(
-    traj: Trajectory,
-    message: Callable[[Any], str],
-    items: Iterable[Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> list[Request]:
-    """Turn names, nodes and tuples into requests.
-
-    Parameters
-    ----------
-    traj : Trajectory
-        Where names are looked up.
-    message : callable
-        Gives the message for a node that came without one.
-    items : iterable
-        Names, nodes, or tuples ``(message, item[, args[, kwargs]])``.
-    args, kwargs
-        For the service. ``only_empties=True`` leaves out leaves that hold data,
-        ``non_empties=True`` those that hold none.
-
-    Raises
-    ------
-    PypetValueError
-        If a tuple is too short or too long.
-    AttributeError
-        If a name is not in the tree.
-    """
-    options = dict(kwargs)
-    only_empties = options.pop("only_empties", False)
-    non_empties = options.pop("non_empties", False)
-    requests: list[Request] = []
-    for entry in items:
-        own_args, own_kwargs = args, options
-        if isinstance(entry, tuple):
-            if not 2 <= len(entry) <= 4:
-                raise PypetValueError(
-                    f"A tuple must be (message, item[, args[, kwargs]]), but {entry!r} has "
-                    f"{len(entry)} entries."
-                )
-            msg, item = entry[:2]
-            own_args = tuple(entry[2]) if len(entry) > 2 else args
-            own_kwargs = entry[3] if len(entry) > 3 else options
-            node = _node(traj, item)
-        else:
-            node = _node(traj, entry)
-            msg = message(node)
-        if node.v_is_leaf:
-            if only_empties and not node.f_is_empty():
-                continue
-            if non_empties and node.f_is_empty():
-                continue
-        requests.append((msg, node, own_args, dict(own_kwargs)))
-    return requests
-
-
-def _node(traj: Trajectory, item: Any) -> Any:
-    if isinstance(item, str):
-        return traj.f_get(item)
-    if not hasattr(item, "v_is_leaf"):
-        raise PypetTypeError(
-            f"An item is a name, a node, or a tuple (message, item[, args[, kwargs]]), not "
-            f"{item!r}."
-        )
-    return item

@@ -21,7 +21,7 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
 )
 from pypet_trajectory.naming.names import translate
-from pypet_trajectory.tree.storage_calls import reading_session
+from pypet_trajectory.tree.requests import reading_session
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory

@@ -39,6 +39,7 @@ from pypet_trajectory.trajectory import (
     selection,
     settings,
 )
+from pypet_trajectory.tree import requests
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
     DerivedParameterGroup,
@@ -749,7 +750,7 @@ class Trajectory(NNGroupNode):
         AttributeError
             If a name is not found.
         """
-        persistence.remove_items(self, iterator, recursive)
+        requests.remove_items(self, iterator, recursive)
 
     # --------------------------------------------------------------------- storing
 
@@ -810,7 +811,7 @@ class Trajectory(NNGroupNode):
         ValueError
             If there is nothing to store.
         """
-        persistence.store_items(self, iterator, args, kwargs)
+        requests.store_items(self, iterator, args, kwargs)
 
     def f_load_item(self, item: Any, *args: Any, **kwargs: Any) -> None:
         """Load one node; see :meth:`f_load_items`."""
@@ -834,7 +835,7 @@ class Trajectory(NNGroupNode):
         DataNotInStorageError
             If an item is not in the store.
         """
-        persistence.load_items(self, iterator, args, kwargs)
+        requests.load_items(self, iterator, args, kwargs)
 
     @kwargs_api_change("remove_empty_groups")
     def f_delete_item(self, item: Any, *args: Any, **kwargs: Any) -> None:
@@ -860,7 +861,7 @@ class Trajectory(NNGroupNode):
         TypeError
             If a group is not empty and `recursive` is false.
         """
-        persistence.delete_items(self, iterator, args, kwargs)
+        requests.delete_items(self, iterator, args, kwargs)
 
     @kwargs_api_change("remove_empty_groups")
     def f_delete_link(self, link: Any, remove_from_trajectory: bool = False) -> None:
@@ -880,7 +881,7 @@ class Trajectory(NNGroupNode):
         remove_from_trajectory : bool
             Whether to remove the links from memory, too.
         """
-        persistence.delete_links(self, iterator_of_links, remove_from_trajectory)
+        requests.delete_links(self, iterator_of_links, remove_from_trajectory)
 
     # --------------------------------------------------------------------- loading
 

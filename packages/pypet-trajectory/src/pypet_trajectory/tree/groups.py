@@ -30,7 +30,7 @@ from pypet_trajectory.tree import (
     links,
     lookup,
     removal,
-    storage_calls,
+    requests,
 )
 from pypet_trajectory.tree.children import NO_CHILDREN, Children, own_children
 from pypet_trajectory.tree.kinds import ELSEWHERE, group_class
@@ -411,7 +411,7 @@ class NNGroupNode(NNTreeNode):
         index = self.v_index
         if index.settings.auto_load:
             try:
-                storage_calls.load_group(self, True, LOAD_SKELETON, 1)
+                requests.load_group(self, True, LOAD_SKELETON, 1)
             except Exception as error:  # completion must never get in the way
                 logger_of(index.root).debug(
                     "`%s` cannot be listed from storage: %s", self._full_name, error
@@ -573,7 +573,7 @@ class NNGroupNode(NNTreeNode):
         PypetAttributeError
             If the trajectory has no storage service.
         """
-        storage_calls.store_group(self, recursive, store_data, max_depth)
+        requests.store_group(self, recursive, store_data, max_depth)
 
     def f_store_child(
         self,
@@ -604,7 +604,7 @@ class NNGroupNode(NNTreeNode):
                 f"`{name}` is not below {title(self)} and cannot be stored. Write "
                 "the whole path from this group: storing takes no shortcuts."
             )
-        storage_calls.store_child(self, path, recursive, store_data, max_depth)
+        requests.store_group(self, recursive, store_data, max_depth, path)
 
     def f_load(
         self, recursive: bool = True, load_data: int = LOAD_DATA, max_depth: int | None = None
@@ -627,7 +627,7 @@ class NNGroupNode(NNTreeNode):
         PypetAttributeError
             If the trajectory has no storage service.
         """
-        storage_calls.load_group(self, recursive, load_data, max_depth)
+        requests.load_group(self, recursive, load_data, max_depth)
         return self
 
     def f_load_child(
@@ -656,7 +656,7 @@ class NNGroupNode(NNTreeNode):
         first: DataNotInStorageError | None = None
         for path in lookup.translations(self, name):
             try:
-                storage_calls.load_child(self, ".".join(path), recursive, load_data, max_depth)
+                requests.load_group(self, recursive, load_data, max_depth, ".".join(path))
             except DataNotInStorageError as error:
                 first = first or error
             else:

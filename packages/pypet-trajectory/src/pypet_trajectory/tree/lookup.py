@@ -23,7 +23,7 @@ from pypet_trajectory.exceptions import (
     PypetValueError,
 )
 from pypet_trajectory.naming import names
-from pypet_trajectory.tree import adding, storage_calls, suggestions
+from pypet_trajectory.tree import adding, requests, suggestions
 from pypet_trajectory.tree.kinds import BRANCHES
 from pypet_trajectory.tree.nodes import NNTreeNode
 from pypet_trajectory.tree.suggestions import title
@@ -381,7 +381,7 @@ def _get_or_load(start: NNGroupNode, key: Any, shortcuts: bool, max_depth: int |
             if node is None:
                 raise _not_found(start, key)
             if node.v_is_leaf and node.f_is_empty():  # type: ignore[attr-defined]
-                storage_calls.load_leaf(root, node)
+                requests.load_leaf(root, node)
                 _set_to_current_run(root, node)
             return node
         except (AttributeError, DataNotInStorageError) as error:
@@ -393,7 +393,7 @@ def _get_or_load(start: NNGroupNode, key: Any, shortcuts: bool, max_depth: int |
 def _load_path(start: NNGroupNode, path: list[str]) -> NNTreeNode | None:
     if not all(path) or any(name.startswith("_") for name in path):
         return None  # no node has such a name, in memory or in a storage
-    storage_calls.load_child(start, ".".join(path))
+    requests.load_group(start, path=".".join(path))
     node = _walk(start, path, with_links=True)
     if node is not None:
         _set_to_current_run(start.v_index.root, node)
