@@ -13,6 +13,7 @@ import argparse
 import ast
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -60,20 +61,27 @@ def with_tables(document: str) -> str:
     return document
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the tables, or check them; returns the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+def update(
+    document: Path, render: Callable[[str], str], command: str, arguments: list[str] | None
+) -> int:
+    """Write a document anew, or check that it is up to date; returns the exit code."""
+    parser = argparse.ArgumentParser(prog=command)
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args(arguments).check
-    before = DOCUMENT.read_text(encoding="utf-8")
-    after = with_tables(before)
+    before = document.read_text(encoding="utf-8")
+    after = render(before)
     if before == after:
         return 0
     if check:
-        print(f"{DOCUMENT} is out of date: hatch run module-table", file=sys.stderr)
+        print(f"{document} is out of date: hatch run {command}", file=sys.stderr)
         return 1
-    DOCUMENT.write_text(after, encoding="utf-8")
+    document.write_text(after, encoding="utf-8")
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the tables, or check them; returns the exit code."""
+    return update(DOCUMENT, with_tables, "module-table", arguments)
 
 
 if __name__ == "__main__":

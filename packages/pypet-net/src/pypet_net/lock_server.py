@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 from pypet_net import protocol
 from pypet_net.keys import ServerKeys
-from pypet_net.liveness import ProcessWatch
 from pypet_net.lock_table import LockTable
 from pypet_net.protocol import ClientIdentity, LockRequest
-from pypet_net.server import Request, ZMQServer
+from pypet_net.server import ProcessWatch, Request, ZMQServer
 
 #: Seconds between two looks at the holders of locks that a client waits for.
 _CHECK_INTERVAL = 0.1

@@ -8,6 +8,7 @@ lock is free, instead of being asked a hundred times a second.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import uuid
@@ -15,7 +16,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Self
 
-from pypet_net.liveness import machine_token
 from pypet_trajectory.exceptions import PypetValueError
 
 DELIMITER = ":::"
@@ -52,6 +52,21 @@ STORING = "STORING"
 def _host_name() -> str:
     """Full name of this machine; asking for it may take a look-up in the network."""
     return socket.getfqdn()
+
+
+@cache
+def machine_token() -> str:
+    """Eight digits that two processes share if and only if one can see the other's number.
+
+    Containers on one host may share their host's name but not their process numbers; on Linux
+    the token therefore covers the boot and the namespace of process numbers.
+    """
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            parts = [file.read(), os.readlink("/proc/self/ns/pid")]
+    except OSError:
+        parts = [socket.gethostname(), str(uuid.getnode())]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +113,7 @@ class ClientIdentity:
 
     host: str = field(default_factory=_host_name)
     pid: int = field(default_factory=os.getpid)
-    #: See :func:`~pypet_net.liveness.machine_token`.
+    #: See :func:`machine_token`.
     machine: str = field(default_factory=machine_token)
     #: Tells clients of one process apart.
     unique: str = field(default_factory=lambda: uuid.uuid4().hex)

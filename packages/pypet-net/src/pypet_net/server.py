@@ -15,13 +15,12 @@ import socket as sockets
 import time
 from typing import Any
 
+import psutil
 import zmq
 
 from pypet_net import protocol
 from pypet_net.addresses import is_local, numeric
-from pypet_net.authentication import Doorkeeper
-from pypet_net.keys import ServerKeys
-from pypet_net.liveness import ProcessWatch
+from pypet_net.keys import Doorkeeper, ServerKeys
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetValueError
 from pypet_trajectory.logger import HasLogger
 
@@ -35,6 +34,44 @@ _LINGER = 1000
 #: threads ask and answer, so a client that computes for minutes is not taken for dead.
 _HEARTBEAT_INTERVAL = 5_000
 _HEARTBEAT_TIMEOUT = 15_000
+
+
+class ProcessWatch:
+    """Tells whether one process of this machine still runs.
+
+    It is bound to the process, not to its number: numbers are given away again. Once it has said
+    "dead" it never says "alive" again. Unlike with ``os.kill(pid, 0)``, a zombie counts as dead,
+    since it will never release what it holds.
+
+    Parameters
+    ----------
+    pid
+        The process; it should be alive now.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._process: psutil.Process | None
+        try:
+            self._process = psutil.Process(pid)
+        except psutil.NoSuchProcess:
+            self._process = None
+
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        if self._process is None:
+            return False
+        try:
+            state = self._process.status() if self._process.is_running() else psutil.STATUS_DEAD
+            alive = state not in (psutil.STATUS_DEAD, psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            alive = False
+        except psutil.AccessDenied:
+            # It is there, only we may not look at it.
+            alive = True
+        if not alive:
+            self._process = None
+        return alive
 
 
 class Request:

@@ -17,8 +17,7 @@ from pypet_multiproc.processes.contexts import default_start_method, process_con
 from pypet_multiproc.processes.interrupt import sigint_handling
 from pypet_net.client import ReliableClient, ServerSilentError
 from pypet_net.keys import ClientKeys
-from pypet_net.liveness import ProcessWatch
-from pypet_net.server import ZMQServer
+from pypet_net.server import ProcessWatch, ZMQServer
 from pypet_trajectory.exceptions import PypetRuntimeError
 
 #: Seconds a server has to report its address; importing everything may take a while.

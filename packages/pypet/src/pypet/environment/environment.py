@@ -8,30 +8,21 @@ on its way to the file.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from pypet.config_files import parse_config
-from pypet.environment.arguments import ARGUMENT_NAMES, EnvironmentArguments
-from pypet.environment.arguments.types import COUNT, KINDS, TEXT
-from pypet.environment.arguments.without_effect import idle_arguments
-from pypet.environment.execution import resuming
-from pypet.environment.execution.run_data import RunData
-from pypet.environment.execution.running import BatchLoop
-from pypet.environment.execution.storing import ExperimentStore
-from pypet.environment.parts import config_entries, engines, log_files, services
+from pypet.environment.arguments import EnvironmentArguments
+from pypet.environment.arguments.kinds import COUNT, PATH, TEXT
+from pypet.environment.arguments.table import DEFAULT_SERVICE
+from pypet.environment.execution.experiment import ExperimentRunner
+from pypet.environment.parts import config_entries, engines, provenance, services
+from pypet.environment.parts.config_files import parse_config
 from pypet.environment.parts.identity import Identity, moment_for
 from pypet.environment.parts.keywords import distribute
-from pypet.environment.parts.pipelines import Plan, plan_from_pipeline
+from pypet.environment.parts.plans import plan_from_pipeline
 from pypet.environment.parts.trajectories import trajectory_for
-from pypet.environment.provenance import versioning
-from pypet.environment.provenance.lab_book import begin_record, finish_record
-from pypet.environment.provenance.summary import failed_runs, first_open_index, log_summary
-from pypet.version import __version__
+from pypet_multiproc.logs.manager import LoggingManager
 from pypet_multiproc.logs.simple import simple_logging_config
-from pypet_multiproc.writer.files import held
 from pypet_trajectory.api.records import RunFailure
 from pypet_trajectory.decorators import prefix_naming
 from pypet_trajectory.deprecation import kwargs_api_change
@@ -209,7 +200,7 @@ class Environment(HasLogger):
         resumable: bool = False,
         resume_folder: str | None = None,
         delete_resume: bool = True,
-        storage_service: Any = services.DEFAULT_SERVICE,
+        storage_service: Any = DEFAULT_SERVICE,
         git_repository: str | None = None,
         git_message: str = "",
         git_fail: bool = False,
@@ -230,50 +221,44 @@ class Environment(HasLogger):
     ) -> None:
         # Checks and things in memory only.
         arguments = EnvironmentArguments.checked(locals())
-        self._logging_manager = log_files.manager_for(arguments)
-        self._traj: Trajectory
-        self._traj, is_new = trajectory_for(arguments)
-        keywords = distribute(arguments.storage_service, self._traj, kwargs, ARGUMENT_NAMES)
-        moment = moment_for(self._traj, is_new)
-        versioning.check_repository(arguments)
-        self._traj.f_set_properties(**keywords.properties)
-        self._url = engines.server_url(arguments)
-        # From here on something changes outside of memory.
-        services.attach(self._traj, arguments, keywords.service)
-        commit = versioning.commit_code(arguments, self._traj, moment.time)
-        self._identity = Identity.of(
-            self._traj, moment, __version__, commit.commit.hexsha if commit else None
+        self._logging_manager = LoggingManager(
+            log_config=arguments.log_config,
+            log_stdout=arguments.log_stdout,
+            report_progress=arguments.report_progress,
         )
-        self._identity.mark(self._traj)
-        log_files.start(self._logging_manager, self._traj)
-        services.log_choice(self._traj)
-        versioning.log_commit(commit)
-        self._arguments = arguments
-        self._add_config()
-        self._plan = Plan()
-        self._start_timestamp: float | None = None
-        self._current_idx = 0
-        self._resume_folder: Any = None
-        for sentence in idle_arguments(arguments):
+        self._logging_manager.check_log_config()
+        traj, is_new = trajectory_for(arguments)
+        keywords = distribute(arguments.storage_service, traj, kwargs)
+        moment = moment_for(traj, is_new)
+        provenance.check_repository(arguments)
+        traj.f_set_properties(**keywords.properties)
+        arguments = engines.with_address(arguments)
+        # From here on something changes outside of memory.
+        services.attach(traj, arguments, keywords.service)
+        commit = provenance.commit_code(arguments, traj, moment.time)
+        self._identity = Identity.of(traj, moment, commit.commit.hexsha if commit else None)
+        self._identity.mark(traj)
+        self._logging_manager.extract_replacements(traj)
+        self._logging_manager.make_logging_handlers_and_tools()
+        services.log_choice(traj)
+        provenance.log_commit(commit)
+        config_entries.add_entries(arguments, self._identity, traj)
+        self._runner = ExperimentRunner(arguments, traj, self._identity, self._logging_manager)
+        for sentence in arguments.idle():
             self._logger.warning(sentence)
         self._logger.info("Environment `%s` is ready.", self.name)
-
-    def _add_config(self) -> None:
-        """Write down what this environment is below ``config.environment`` of the trajectory."""
-        entries = config_entries.entries_for(self._arguments, self._identity, self._traj, self._url)
-        config_entries.add_entries(self._traj, self.name, entries)
 
     # -------------------------------------------------------------------- identity
 
     @property
     def trajectory(self) -> Trajectory:
         """The trajectory; another object after :meth:`resume`."""
-        return self._traj
+        return self._runner.trajectory
 
     @property
     def traj(self) -> Trajectory:
         """The same as :attr:`trajectory`."""
-        return self._traj
+        return self.trajectory
 
     @property
     def hexsha(self) -> str:
@@ -296,24 +281,25 @@ class Environment(HasLogger):
         return self._identity.name
 
     def __repr__(self) -> str:
-        return f"<Environment {self.name} for Trajectory {self._traj.v_name}>"
+        return f"<Environment {self.name} for Trajectory {self.traj.v_name}>"
 
     # ------------------------------------------------------------------------ runs
 
     @property
     def current_idx(self) -> int:
         """Index of the next run that will be looked at; set it to 0 to look at all again."""
-        return self._current_idx
+        return self._runner.current_idx
 
     @current_idx.setter
     def current_idx(self, idx: int) -> None:
         COUNT.check("current_idx", idx)
-        self._current_idx = idx
+        self._runner.current_idx = idx
 
     @property
     def failed_runs(self) -> dict[str, RunFailure]:
         """Names of runs that failed, to what is known about the failure."""
-        return failed_runs(self._traj)
+        failures, names = self.traj.v_runs.table.failures, self.traj.v_runs.names
+        return {names.name(idx): failures[idx] for idx in sorted(failures)}
 
     def run(self, runfunc: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Any]:
         """Execute a function at every point that has not been completed.
@@ -343,7 +329,7 @@ class Environment(HasLogger):
             What a run raises, depending on ``on_run_error``; the trajectory can be used then,
             and calling ``run`` again executes what is left.
         """
-        return self._execute(lambda traj: self._plan.with_run(runfunc, args, kwargs))
+        return self._runner.execute(lambda _, plan: plan.with_run(runfunc, args, kwargs))
 
     def run_map(
         self, runfunc: Callable[..., Any], *iter_args: Iterable[Any], **iter_kwargs: Iterable[Any]
@@ -364,8 +350,8 @@ class Environment(HasLogger):
         RuntimeError
             If an iterable has no value left for a run.
         """
-        return self._execute(
-            lambda traj: self._plan.with_run(runfunc, iter_args, iter_kwargs), mapped=True
+        return self._runner.execute(
+            lambda _, plan: plan.with_run(runfunc, iter_args, iter_kwargs), mapped=True
         )
 
     def pipeline(self, pipeline: Callable[[Any], Any]) -> list[Any]:
@@ -382,12 +368,12 @@ class Environment(HasLogger):
         RuntimeError
             If it returns something else.
         """
-        return self._execute(lambda traj: plan_from_pipeline(pipeline, traj, self._plan))
+        return self._runner.execute(lambda traj, plan: plan_from_pipeline(pipeline, traj, plan))
 
     def pipeline_map(self, pipeline: Callable[[Any], Any]) -> list[Any]:
         """Like :meth:`pipeline`, with iterables as arguments of runs as in :meth:`run_map`."""
-        return self._execute(
-            lambda traj: plan_from_pipeline(pipeline, traj, self._plan), mapped=True
+        return self._runner.execute(
+            lambda traj, plan: plan_from_pipeline(pipeline, traj, plan), mapped=True
         )
 
     def add_postprocessing(self, postproc: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
@@ -406,7 +392,7 @@ class Environment(HasLogger):
         TypeError
             If `postproc` is no function.
         """
-        self._plan = self._plan.with_postprocessing(postproc, args, kwargs)
+        self._runner.plan = self._runner.plan.with_postprocessing(postproc, args, kwargs)
 
     def add_postproc(self, postproc: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """The same as :meth:`add_postprocessing`."""
@@ -439,80 +425,9 @@ class Environment(HasLogger):
         FileNotFoundError
             If there is nothing to resume.
         """
-        KINDS["resume_folder"].check("resume_folder", resume_folder)
+        PATH.or_none().check("resume_folder", resume_folder)
         TEXT.or_none().check("trajectory_name", trajectory_name)
-        name = str(self._traj.v_name) if trajectory_name is None else trajectory_name
-        resumption = resuming.resumption_from(self._arguments, name, resume_folder)
-        self._traj = resumption.trajectory
-        self._resume_folder = resumption.folder
-        self._start_timestamp = resumption.start_timestamp
-        self._identity.mark(self._traj)
-        self._add_config()
-        config_entries.note_resumption(self._traj, self.name)
-        return self._execute(lambda traj: resumption.plan, results=resumption.results)
-
-    def _execute(
-        self,
-        make_plan: Callable[[Any], Plan],
-        *,
-        mapped: bool = False,
-        results: list[Any] | None = None,
-    ) -> list[Any]:
-        """Execute one experiment; all public methods that execute runs end here."""
-        arguments, traj = self._arguments, self._traj
-        results = [] if results is None else results
-        resuming.refuse_mapped(arguments, mapped)
-        run_data = RunData(traj, self.name, tried_here=self._start_timestamp is not None)
-        self._start_timestamp = self._start_timestamp or time.time()
-        self._plan = make_plan(traj)
-        engines.check_plan(arguments, self._plan)
-        record = begin_record(arguments, traj)
-        store = ExperimentStore(traj, arguments.automatic_storing)
-        run_data.note_prepared()
-        with held(traj.v_storage_service):
-            store.before_runs([] if self._plan.runfunc is None else run_data.note_beginning())
-            with self._batch_loop(store, run_data, mapped, results) as loop:
-                loop.execute()
-                if loop.expanded:
-                    config_entries.note_expansion(traj, self.name)
-                config_entries.note_wildcards(traj, self.name)
-                times = config_entries.note_times(traj, self.name, self._start_timestamp)
-                store.after_runs(times)
-        services.finalize(traj)
-        finish_record(record, traj, arguments.automatic_storing)
-        return results
-
-    @contextmanager
-    def _batch_loop(
-        self, store: ExperimentStore, run_data: RunData, mapped: bool, results: list[Any]
-    ) -> Iterator[BatchLoop]:
-        """The loop that executes runs, recorded if they can be resumed; then how it ended."""
-        arguments, traj, start = self._arguments, self._traj, self._start_timestamp
-        assert start is not None, "an experiment begins before its loop"
-        with resuming.recording(
-            arguments, traj, self._plan, start, self._resume_folder
-        ) as recorder:
-            self._resume_folder = recorder.folder if recorder else None
-            loop = BatchLoop(
-                traj,
-                self._plan,
-                engines.engine_for(arguments, self._logging_manager, self._url),
-                store,
-                run_data,
-                first_index=self._current_idx,
-                mapped=mapped,
-                immediate=arguments.immediate_postproc,
-                clean_up=arguments.clean_up_runs,
-                progress=self._logging_manager.show_progress,
-                results=results,
-                recorder=recorder,
-            )
-            try:
-                yield loop
-            finally:
-                self._plan = loop.plan
-                log_summary(traj)
-                self._current_idx = first_open_index(traj)
+        return self._runner.resume(trajectory_name, resume_folder)
 
     # --------------------------------------------------------------------- logging
 

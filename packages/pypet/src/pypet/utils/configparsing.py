@@ -1,5 +1,5 @@
-"""Names of pypet 0.7's module of this name; they are defined in :mod:`pypet.config_files`."""
+"""Names of pypet 0.7's module of this name; they are defined in :mod:`pypet.environment`."""
 
-from pypet.config_files import ConfigInterpreter, parse_config
+from pypet.environment.parts.config_files import ConfigInterpreter, parse_config
 
 __all__ = ["ConfigInterpreter", "parse_config"]

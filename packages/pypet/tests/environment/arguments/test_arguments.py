@@ -9,51 +9,12 @@ import pytest
 
 import pypet.environment
 from pypet import Environment, LazyStorageService, Trajectory
-from pypet_trajectory.exceptions import PypetError
 
 QUIET = {
     "log_config": None,
     "report_progress": False,
     "storage_service": "InMemoryStorageService",
 }
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        ({"use_pool": True, "immediate_postproc": True}, "immediate_postproc"),
-        ({"use_pool": True, "use_scoop": True}, "exclude"),
-        ({"use_scoop": True, "immediate_postproc": True}, "immediate_postproc"),
-        ({"resumable": True, "automatic_storing": False}, "automatic_storing"),
-        ({"sumatra_label": "a.b"}, "label"),
-        ({"freeze_input": True}, "freeze_input"),
-        ({"freeze_input": True, "multiproc": True}, "freeze_input"),
-        ({"cpu_cap": 0.0}, "cpu_cap"),
-        ({"swap_cap": 100.1}, "swap_cap"),
-        ({"memory_cap": (0.0, 100)}, "memory_cap"),
-        ({"memory_cap": (50.0, 100, 3)}, "memory_cap"),
-        ({"port": 7777}, "port"),
-        ({"wrap_mode": "LOCKED"}, "wrap_mode"),
-        ({"ncores": -1}, "ncores"),
-        ({"retries": -1}, "retries"),
-        ({"on_run_error": "ignore"}, "on_run_error"),
-        ({"run_timeout": 0}, "run_timeout"),
-        ({"start_method": "teleport"}, "start_method"),
-        ({"gc_interval": 0}, "gc_interval"),
-        ({"queue_maxsize": -2}, "queue_maxsize"),
-        ({"v_bogus": True}, "v_bogus"),
-        ({"logger_nmes": ("pypet",)}, "logger_nmes"),
-        ({"trajectory": "no.dots"}, "no.dots"),
-        ({"log_config": "missing.ini"}, "missing.ini"),
-        ({"config": "missing.ini"}, "missing.ini"),
-        ({"wildcard_functions": {("$", "foo"): str}}, "\\$"),
-    ],
-)
-def test_a_wrong_argument_is_a_value_error_that_names_it(arguments, word, folder: Path):
-    with pytest.raises(ValueError, match=word) as caught:
-        Environment(**{**QUIET, **arguments})
-    assert isinstance(caught.value, PypetError)
-    assert os.listdir(folder) == []
 
 
 def test_several_wrong_arguments_leave_nothing_on_disk(folder: Path):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from pypet import Environment, HDF5StorageService, Parameter, Trajectory
+from pypet.environment.arguments import ROWS
 from pypet_trajectory.exceptions import PypetError
 
 QUIET = {
@@ -35,12 +36,12 @@ def refusal(arguments: dict[str, Any], folder: Path) -> Exception:
 SWITCHES = """
     add_time automatic_storing multiproc use_scoop use_pool freeze_input clean_up_runs
     immediate_postproc resumable delete_resume git_fail do_single_runs graceful_exit lazy_debug
-    limit_threads auto_load v_fast_access iter_recursive
-"""
+    limit_threads
+""".split()  # noqa: SIM905
 
 
 @pytest.mark.parametrize("value", ["False", 2, None, []])
-@pytest.mark.parametrize("name", SWITCHES.split())
+@pytest.mark.parametrize("name", [*SWITCHES, "auto_load", "v_fast_access", "iter_recursive"])
 def test_a_switch_is_true_or_false(name, value, folder):
     error = refusal({name: value}, folder)
     assert isinstance(error, TypeError)
@@ -52,33 +53,33 @@ def test_truth_values_of_numpy_and_0_and_1_are_switches():
     assert env.trajectory.v_name == "trajectory"
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "wanted"),
-    [
-        ("ncores", "4", "a whole number"),
-        ("ncores", 2.5, "a whole number"),
-        ("ncores", True, "a whole number"),
-        ("queue_maxsize", None, "a whole number"),
-        ("gc_interval", 1.5, "a whole number or None"),
-        ("niceness", "low", "a whole number or None"),
-        ("retries", "2", "a whole number"),
-        ("cpu_cap", "50", "a number"),
-        ("swap_cap", (50, 1), "a number"),
-        ("timeout", "5", "a number of seconds or None"),
-        ("run_timeout", float("nan"), "a number of seconds or None"),
-        ("comment", 5, "a text"),
-        ("git_message", b"x", "a text or None"),
-        ("sumatra_reason", 5, "a text"),
-        ("sumatra_label", 5, "a text or None"),
-        ("resume_folder", "", "a path or None"),
-        ("git_repository", 5, "a path or None"),
-        ("sumatra_project", 5, "a path or None"),
-        ("v_max_depth", "deep", "a number of levels or None"),
-        ("max_depth", -1, "a number of levels or None"),
-        ("v_standard_parameter", int, "a class of parameters or results"),
-        ("filename", 5, "a path"),
-    ],
-)
+OF_OTHER_TYPES = [
+    ("ncores", "4", "a whole number"),
+    ("ncores", 2.5, "a whole number"),
+    ("ncores", True, "a whole number"),
+    ("queue_maxsize", None, "a whole number"),
+    ("gc_interval", 1.5, "a whole number or None"),
+    ("niceness", "low", "a whole number or None"),
+    ("retries", "2", "a whole number"),
+    ("cpu_cap", "50", "a number"),
+    ("swap_cap", (50, 1), "a number"),
+    ("timeout", "5", "a number of seconds or None"),
+    ("run_timeout", float("nan"), "a number of seconds or None"),
+    ("comment", 5, "a text"),
+    ("git_message", b"x", "a text or None"),
+    ("sumatra_reason", 5, "a text"),
+    ("sumatra_label", 5, "a text or None"),
+    ("resume_folder", "", "a path or None"),
+    ("git_repository", 5, "a path or None"),
+    ("sumatra_project", 5, "a path or None"),
+    ("v_max_depth", "deep", "a number of levels or None"),
+    ("max_depth", -1, "a number of levels or None"),
+    ("v_standard_parameter", int, "a class of parameters or results"),
+    ("filename", 5, "a path"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "wanted"), OF_OTHER_TYPES)
 def test_a_value_of_another_type_is_named_with_what_is_wanted(name, value, wanted, folder):
     service = "pypet.HDF5StorageService" if name == "filename" else QUIET["storage_service"]
     error = refusal({"storage_service": service, name: value}, folder)
@@ -107,6 +108,32 @@ def test_a_value_of_another_type_is_named_with_what_is_wanted(name, value, wante
         ({"port": "tcp://h:99999", "wrap_mode": "NETLOCK"}, ValueError, "host and a port"),
         ({"start_method": []}, ValueError, "start_method is one of"),
         ({"on_run_error": True}, ValueError, "on_run_error is one of"),
+        ({"on_run_error": "ignore"}, ValueError, r"one of \('raise', 'continue'\) or None"),
+        ({"start_method": "teleport"}, ValueError, "on this system or None, but is 'teleport'"),
+        ({"retries": -1}, ValueError, "retries says how often .* 0 or more, but is -1"),
+        ({"run_timeout": 0}, ValueError, "run_timeout is a time in seconds above 0, .* is 0"),
+        ({"gc_interval": 0}, ValueError, "gc_interval is a number .* from 1 on, .* is 0"),
+        ({"queue_maxsize": -2}, ValueError, "queue_maxsize is a number of messages, .* is -2"),
+        ({"ncores": -1}, ValueError, "ncores is the number of processes, .* is -1"),
+        ({"cpu_cap": 0.0}, ValueError, "cpu_cap is a percentage above 0 .* is 0.0"),
+        ({"swap_cap": 100.1}, ValueError, "swap_cap is a percentage above 0 .* is 100.1"),
+        ({"memory_cap": (0.0, 100)}, ValueError, "memory_cap is a percentage above 0 .* is 0.0"),
+        ({"memory_cap": (50, 100, 3)}, ValueError, r"memory_cap must be .* is \(50, 100, 3\)"),
+        ({"port": 7777}, ValueError, "port is for the wrap modes .* 'LOCK' and port is 7777"),
+        ({"use_pool": True, "immediate_postproc": True}, ValueError, "but use_pool is set"),
+        ({"use_scoop": True, "immediate_postproc": True}, ValueError, "but use_scoop is set"),
+        ({"executor": len, "immediate_postproc": True}, ValueError, "but executor is set"),
+        ({"use_pool": True, "use_scoop": True}, ValueError, "exclude one another"),
+        ({"executor": len, "multiproc": False}, ValueError, "executor needs multiproc=True"),
+        ({"resumable": True, "automatic_storing": False}, ValueError, "automatic_storing=True"),
+        ({"freeze_input": True}, ValueError, "freeze_input=True needs workers"),
+        ({"freeze_input": True, "multiproc": False}, ValueError, "freeze_input=True needs"),
+        ({"sumatra_label": "a.b"}, ValueError, "label"),
+        ({"v_bogus": True}, ValueError, "no use for the keyword arguments v_bogus"),
+        ({"trajectory": "no.dots"}, ValueError, "no.dots"),
+        ({"log_config": "missing.ini"}, ValueError, "missing.ini"),
+        ({"config": "missing.ini"}, ValueError, "missing.ini"),
+        ({"wildcard_functions": {("$", "foo"): str}}, ValueError, r"\$"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_what_can(arguments, kind, words, folder):
@@ -209,19 +236,28 @@ def test_an_old_name_and_its_new_one_exclude_each_other(folder):
     assert "`continuable` is the old name of `resumable`" in str(error)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ({"git_fail": True}, "git_fail"),
-        ({"git_message": "x"}, "git_message"),
-        ({"sumatra_reason": "x"}, "sumatra_reason"),
-        ({"resume_folder": "x"}, "resume_folder"),
-        ({"multiproc": True, "use_pool": True, "memory_cap": 50}, "memory_cap"),
-        ({"multiproc": True, "gc_interval": 5}, "gc_interval"),
-        ({"multiproc": True, "timeout": 5}, "timeout"),
-    ],
-)
-def test_arguments_without_effect_are_named_in_the_log(arguments, name, caplog):
+IDLE = {
+    "git_fail": {"git_fail": True},
+    "git_message": {"git_message": "x"},
+    "sumatra_reason": {"sumatra_reason": "x"},
+    "sumatra_label": {"sumatra_label": "x"},
+    "resume_folder": {"resume_folder": "x"},
+    "cpu_cap": {"multiproc": True, "executor": len, "cpu_cap": 50},
+    "memory_cap": {"multiproc": True, "use_pool": True, "memory_cap": 50},
+    "swap_cap": {"multiproc": True, "use_pool": True, "swap_cap": 50},
+    "gc_interval": {"multiproc": True, "gc_interval": 5},
+    "timeout": {"multiproc": True, "timeout": 5},
+}
+
+
+def test_whatever_the_table_checks_is_among_the_examples():
+    kinds = {name for name, row in ROWS.items() if row.kind is not None}
+    assert kinds == {*SWITCHES, *(name for name, *_ in OF_OTHER_TYPES)} & ROWS.keys()
+    assert {name for name, row in ROWS.items() if row.idle is not None} == IDLE.keys()
+
+
+@pytest.mark.parametrize(("name", "arguments"), IDLE.items())
+def test_arguments_without_effect_are_named_in_the_log(name, arguments, caplog):
     Environment(**QUIET, **arguments)
     said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert [text for text in said if "no effect" in text] == [text for text in said if name in text]

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import pytest
 
 from pypet import PresettingError, load_trajectory, manual_run
-from pypet.environment.execution.results import result_sort
+from pypet.environment.execution.running import result_sort
 
 pytestmark = pytest.mark.timeout(60)
 

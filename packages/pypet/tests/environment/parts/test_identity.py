@@ -187,6 +187,11 @@ def entries(env):
 ALWAYS = {
     "trajectory.name", "trajectory.timestamp", "timestamp", "hexsha", "automatic_storing",
 }  # fmt: skip
+ORDER = """
+    multiproc use_pool use_scoop niceness freeze_input cpu_cap memory_cap swap_cap
+    immediate_postprocessing ncores wrap_mode queue_maxsize url timeout gc_interval clean_up_runs
+    resumable graceful_exit trajectory.name trajectory.timestamp timestamp hexsha automatic_storing
+""".split()  # noqa: SIM905
 RUNS = {"multiproc", "clean_up_runs", "resumable", "graceful_exit"}
 PROCESSES = {"use_pool", "use_scoop", "ncores", "wrap_mode"}
 CAPS = {"cpu_cap", "memory_cap", "swap_cap", "immediate_postprocessing"}
@@ -219,8 +224,8 @@ CAPS = {"cpu_cap", "memory_cap", "swap_cap", "immediate_postprocessing"}
 )
 def test_the_settings_that_apply_are_written_down(make_env, arguments, expected):
     written = entries(make_env(**arguments))
-    rest = {name for name in written if not name.startswith("versions.") and name != "script"}
-    assert rest == ALWAYS | expected
+    rest = [name for name in written if not name.startswith("versions.") and name != "script"]
+    assert rest == sorted(ALWAYS | expected, key=ORDER.index)
 
 
 @pytest.mark.claim(97)

@@ -1,5 +1,5 @@
-"""Arguments of an environment: kinds, rules, and which of them are without effect."""
+"""Arguments of an environment: one table of them, and what it is made of."""
 
-from pypet.environment.arguments.arguments import ARGUMENT_NAMES, EnvironmentArguments
+from pypet.environment.arguments.table import ROWS, EnvironmentArguments
 
-__all__ = ["ARGUMENT_NAMES", "EnvironmentArguments"]
+__all__ = ["ROWS", "EnvironmentArguments"]

@@ -22,15 +22,8 @@ SOURCES = {
     "load_project": "sumatra.projects:load_project",
 }
 
-#: Global name to what `pip` installs.
-DISTRIBUTIONS = {
-    "dill": "dill",
-    "psutil": "psutil",
-    "scoop": "scoop",
-    "git": "GitPython",
-    "zmq": "pyzmq",
-    "load_project": "Sumatra",
-}
+#: Global name to what `pip` installs, where that is called otherwise.
+DISTRIBUTIONS = {"git": "GitPython", "zmq": "pyzmq", "load_project": "Sumatra"}
 
 
 def import_optional(name: str) -> Any:

@@ -1,152 +1,149 @@
-"""What arguments of an environment mean together: ranges, contradictions, packages they need.
+"""What arguments of an environment mean together: contradictions, and packages they need.
 
-Each rule is a function of all arguments that raises or does not, and has no other effect. Pypet
-0.7 made its checks in the order of :data:`RULES`, which decides what is reported if several are
-broken at once. Arguments are of the right types here, see :mod:`pypet.environment.arguments.types`.
+Rows of the table name the rules that concern them. A rule raises or does not, and has no other
+effect; arguments are of their kinds then.
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from pypet.environment.arguments.misuse import (
+from pypet.environment.arguments.kinds import (
+    EnvironmentArgumentError,
     EnvironmentArgumentTypeError,
     UnknownWrapModeError,
-    refuse_if,
-    refuse_without,
+    did_you_mean,
     shown,
 )
-from pypet.suggestions import did_you_mean
+from pypet.environment.arguments.packages import DISTRIBUTIONS, optional_package
 
 if TYPE_CHECKING:
-    from pypet.environment.arguments import EnvironmentArguments
+    from pypet.environment.arguments.table import EnvironmentArguments
 
 #: Wrap modes in which the network carries locks or data.
 NETWORK_WRAP_MODES = ("NETLOCK", "NETQUEUE")
 #: Wrap modes that work where workers share no memory and perhaps no host.
 SCOOP_WRAP_MODES = ("LOCAL", "NONE", "NETLOCK", "NETQUEUE")
 WRAP_MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL", "NETLOCK", "NETQUEUE", "NONE")
-ERROR_RULES = ("raise", "continue")
 
 
-def _check_git(a: EnvironmentArguments) -> None:
-    if a.git_repository is not None:
-        refuse_without("git", f"git_repository={a.git_repository!r}")
+@dataclass(frozen=True)
+class Rule:
+    """A rule whose message needs nothing but the arguments."""
+
+    #: Whether arguments break it.
+    broken: Callable[[EnvironmentArguments], Any]
+    #: What is said then; ``{a}`` are the arguments.
+    message: str
+
+    def __call__(self, a: EnvironmentArguments) -> None:
+        """Raise an :class:`EnvironmentArgumentError` if it is broken."""
+        if self.broken(a):
+            raise EnvironmentArgumentError(self.message.format(a=a))
 
 
-def _check_dill(a: EnvironmentArguments) -> None:
-    if a.resumable:
-        refuse_without("dill", "resumable=True")
+def needs(name: str, when: Callable[[EnvironmentArguments], Any], purpose: str) -> Rule:
+    """The rule that a package must be installed for some purpose."""
+    package = DISTRIBUTIONS.get(name, name)
+    return Rule(
+        lambda a: when(a) and optional_package(name) is None,
+        f"{purpose} needs the package {package}, which is not installed. "
+        f"Install it with: pip install {package}",
+    )
 
 
-def _check_sumatra(a: EnvironmentArguments) -> None:
+GIT = needs("git", lambda a: a.git_repository is not None, "git_repository={a.git_repository!r}")
+DILL = needs("dill", lambda a: a.resumable, "resumable=True")
+SUMATRA = needs(
+    "load_project",
+    lambda a: a.sumatra_project is not None,
+    "sumatra_project={a.sumatra_project!r}",
+)
+
+
+def sumatra_project_and_label(a: EnvironmentArguments) -> None:
+    """Project and label are such that Sumatra takes them."""
+    if a.sumatra_project is None and a.sumatra_label is None:
+        return
+    from pypet_vcs.sumatra import check_label, check_project
+
     if a.sumatra_project is not None:
-        refuse_without("load_project", f"sumatra_project={a.sumatra_project!r}")
-        from pypet_vcs.sumatra import check_project
-
         check_project(a.sumatra_project)
     if a.sumatra_label is not None:
-        from pypet_vcs.sumatra import check_label
-
         check_label(a.sumatra_label)
 
 
-def _check_zmq(a: EnvironmentArguments) -> None:
-    if a.wrap_mode in NETWORK_WRAP_MODES:
-        refuse_without("zmq", f"wrap_mode={a.wrap_mode!r}")
+ZMQ = needs("zmq", lambda a: a.wrap_mode in NETWORK_WRAP_MODES, "wrap_mode={a.wrap_mode!r}")
+IMMEDIATE = Rule(
+    lambda a: a.immediate_postproc and a.worker_argument,
+    "immediate_postproc=True works with one process per run only, but {a.worker_argument} is set. "
+    "Leave out one of the two.",
+)
+ONE_WAY = Rule(
+    lambda a: a.use_pool and a.use_scoop,
+    "use_pool=True and use_scoop=True exclude one another. Choose one way to run.",
+)
+SCOOP = needs("scoop", lambda a: a.use_scoop, "use_scoop=True")
+RESUMING = Rule(
+    lambda a: a.resumable and not a.automatic_storing,
+    "resumable=True needs automatic_storing=True, for a run counts as done once it is stored, but "
+    "automatic_storing is False.",
+)
+SCOOP_WRAPPING = Rule(
+    lambda a: a.use_scoop and a.wrap_mode not in SCOOP_WRAP_MODES,
+    f"use_scoop=True needs a wrap mode out of {SCOOP_WRAP_MODES}, but wrap_mode is "
+    "{a.wrap_mode!r}. With a home directory shared by all hosts choose 'NETLOCK', else 'LOCAL' or "
+    "'NETQUEUE'.",
+)
+RENICING = needs(
+    "psutil",
+    lambda a: a.niceness is not None and not hasattr(os, "nice"),
+    "niceness on a system without os.nice",
+)
+NICENESS = Rule(
+    lambda a: a.niceness is not None and hasattr(os, "nice") and not -20 <= a.niceness < 20,
+    "niceness must be between -20 and 19, which is the lowest priority, but is {a.niceness!r}.",
+)
+FREEZING = Rule(
+    lambda a: a.freeze_input and not a.worker_argument,
+    "freeze_input=True needs workers that live longer than one run, but neither use_pool, "
+    "use_scoop nor executor is set. Set use_pool=True or leave freeze_input out.",
+)
+_CAP = " is a percentage above 0 and up to 100 (100 switches it off), but is "
+CPU_CAP = Rule(lambda a: not 0.0 < a.cpu_cap <= 100.0, f"cpu_cap{_CAP}{{a.cpu_cap!r}}.")
+MEMORY_CAP = Rule(
+    lambda a: not 0.0 < a.memory_cap[0] <= 100.0, f"memory_cap{_CAP}{{a.memory_cap[0]!r}}."
+)
+SWAP_CAP = Rule(lambda a: not 0.0 < a.swap_cap <= 100.0, f"swap_cap{_CAP}{{a.swap_cap!r}}.")
+ESTIMATE = Rule(
+    lambda a: not a.memory_cap[1] >= 0,
+    "The expected size of a process in memory_cap is in MB and not negative, but is "
+    "{a.memory_cap[1]!r}.",
+)
+CAPS = needs(
+    "psutil", lambda a: min(a.cpu_cap, a.memory_cap[0], a.swap_cap) < 100.0, "A cap below 100"
+)
+NCORES = Rule(
+    lambda a: a.ncores < 0,
+    "ncores is the number of processes, or 0 for all cores, but is {a.ncores!r}.",
+)
+ALL_CORES = needs("psutil", lambda a: a.ncores == 0, "ncores=0 (all cores)")
+PORT = Rule(
+    lambda a: a.port is not None and a.wrap_mode not in NETWORK_WRAP_MODES,
+    f"port is for the wrap modes {NETWORK_WRAP_MODES}, but wrap_mode is {{a.wrap_mode!r}} and port "
+    "is {a.port!r}. Leave port out or change the wrap mode.",
+)
 
 
-def _check_pool_and_scoop(a: EnvironmentArguments) -> None:
-    way = "use_pool" if a.use_pool else "use_scoop" if a.use_scoop else "executor"
-    refuse_if(
-        a.immediate_postproc and (a.use_pool or a.use_scoop or a.executor is not None),
-        f"immediate_postproc=True works with one process per run only, but {way} is set. "
-        "Leave out one of the two.",
-    )
-    refuse_if(
-        a.use_pool and a.use_scoop,
-        "use_pool=True and use_scoop=True exclude one another. Choose one way to run.",
-    )
-    if a.use_scoop:
-        refuse_without("scoop", "use_scoop=True")
-
-
-def _check_resuming(a: EnvironmentArguments) -> None:
-    refuse_if(
-        a.resumable and not a.automatic_storing,
-        "resumable=True needs automatic_storing=True, for a run counts as done once it is "
-        "stored, but automatic_storing is False.",
-    )
-
-
-def _check_scoop_wrapping(a: EnvironmentArguments) -> None:
-    refuse_if(
-        a.use_scoop and a.wrap_mode not in SCOOP_WRAP_MODES,
-        f"use_scoop=True needs a wrap mode out of {SCOOP_WRAP_MODES}, but wrap_mode is "
-        f"{a.wrap_mode!r}. With a home directory shared by all hosts choose 'NETLOCK', "
-        "else 'LOCAL' or 'NETQUEUE'.",
-    )
-
-
-def _check_niceness(a: EnvironmentArguments) -> None:
-    if a.niceness is None:
-        return
-    if not hasattr(os, "nice"):
-        refuse_without("psutil", "niceness on a system without os.nice")
-        return
-    refuse_if(
-        not -20 <= a.niceness < 20,
-        "niceness must be between -20 and 19, which is the lowest priority, but is "
-        f"{a.niceness!r}.",
-    )
-
-
-def _check_freezing(a: EnvironmentArguments) -> None:
-    refuse_if(
-        a.freeze_input and not (a.use_pool or a.use_scoop or a.executor is not None),
-        "freeze_input=True needs workers that live longer than one run, but neither use_pool, "
-        "use_scoop nor executor is set. Set use_pool=True or leave freeze_input out.",
-    )
-
-
-def _check_caps(a: EnvironmentArguments) -> None:
-    caps = {"cpu_cap": a.cpu_cap, "memory_cap": a.memory_cap[0], "swap_cap": a.swap_cap}
-    for name, cap in caps.items():
-        refuse_if(
-            not 0.0 < cap <= 100.0,
-            f"{name} is a percentage above 0 and up to 100 (100 switches it off), but is {cap!r}.",
-        )
-    refuse_if(
-        not a.memory_cap[1] >= 0,
-        "The expected size of a process in memory_cap is in MB and not negative, but is "
-        f"{a.memory_cap[1]!r}.",
-    )
-    if any(cap < 100.0 for cap in caps.values()):
-        refuse_without("psutil", "A cap below 100")
-
-
-def _check_ncores(a: EnvironmentArguments) -> None:
-    refuse_if(
-        a.ncores < 0,
-        f"ncores is the number of processes, or 0 for all cores, but is {a.ncores!r}.",
-    )
-    if a.ncores == 0:
-        refuse_without("psutil", "ncores=0 (all cores)")
-
-
-def _check_port(a: EnvironmentArguments) -> None:
-    if a.port is None:
-        return
-    refuse_if(
-        a.wrap_mode not in NETWORK_WRAP_MODES,
-        f"port is for the wrap modes {NETWORK_WRAP_MODES}, but wrap_mode is {a.wrap_mode!r} "
-        f"and port is {a.port!r}. Leave port out or change the wrap mode.",
-    )
+def port_is_one(a: EnvironmentArguments) -> None:
+    """A port is a number, a range or an address."""
     is_range = isinstance(a.port, (tuple, list)) and len(a.port) == 2
-    if isinstance(a.port, bool) or not (isinstance(a.port, (int, str)) or is_range):
+    if isinstance(a.port, bool) or not (
+        isinstance(a.port, (int, str)) or a.port is None or is_range
+    ):
         raise EnvironmentArgumentTypeError(
             "port is a number, a pair (lowest, highest) or an address such as "
             f"'tcp://127.0.0.1:7777', but is {shown(a.port)}."
@@ -156,15 +153,15 @@ def _check_port(a: EnvironmentArguments) -> None:
     candidate_urls(a.port)
 
 
-def _check_signals(a: EnvironmentArguments) -> None:
-    refuse_if(
-        a.use_scoop and a.graceful_exit,
-        "graceful_exit=True cannot stop workers of SCOOP, but use_scoop is set. "
-        "Leave out one of the two.",
-    )
+SIGNALS = Rule(
+    lambda a: a.use_scoop and a.graceful_exit,
+    "graceful_exit=True cannot stop workers of SCOOP, but use_scoop is set. "
+    "Leave out one of the two.",
+)
 
 
-def _check_wrap_mode(a: EnvironmentArguments) -> None:
+def wrap_mode_is_one(a: EnvironmentArguments) -> None:
+    """There is such a wrap mode."""
     if a.wrap_mode not in WRAP_MODES:
         raise UnknownWrapModeError(
             f"wrap_mode is one of {WRAP_MODES} or None, but is {shown(a.wrap_mode)}."
@@ -172,94 +169,29 @@ def _check_wrap_mode(a: EnvironmentArguments) -> None:
         )
 
 
-def _check_counts(a: EnvironmentArguments) -> None:
-    refuse_if(
-        a.queue_maxsize < -1,
-        f"queue_maxsize is a number of messages, 0 for no limit or -1 for twice the number of "
-        f"processes, but is {a.queue_maxsize!r}.",
-    )
-    refuse_if(
-        a.gc_interval is not None and a.gc_interval < 1,
-        f"gc_interval is a number of runs or messages from 1 on, or None for never, but is "
-        f"{a.gc_interval!r}.",
-    )
-    for name in ("timeout", "run_timeout"):
-        seconds = getattr(a, name)
-        refuse_if(
-            seconds is not None and not 0 < seconds < math.inf,
-            f"{name} is a time in seconds above 0, or None for no limit, but is {seconds!r}.",
-        )
-
-
-def _check_failures(a: EnvironmentArguments) -> None:
-    refuse_if(
-        a.on_run_error is not None and a.on_run_error not in ERROR_RULES,
-        f"on_run_error is one of {ERROR_RULES} or None, but is {shown(a.on_run_error)}.",
-    )
-    refuse_if(
-        a.retries < 0,
-        f"retries says how often a failed run is tried again, 0 or more, but is {a.retries!r}.",
-    )
-
-
-def _check_start_method(a: EnvironmentArguments) -> None:
-    if a.start_method is None:
-        return
-    import multiprocessing
-
-    known = multiprocessing.get_all_start_methods()
-    refuse_if(
-        a.start_method not in known,
-        f"start_method is one of {known} on this system or None, but is {shown(a.start_method)}.",
-    )
-
-
-def _check_executor(a: EnvironmentArguments) -> None:
-    if a.executor is None:
-        return
-    refuse_if(
-        a.use_pool or a.use_scoop,
-        "executor brings its own workers and excludes use_pool and use_scoop. "
-        "Leave out one of the two.",
-    )
-    refuse_if(not a.multiproc, "executor needs multiproc=True, but multiproc is False.")
-    if not (callable(getattr(a.executor, "submit", None)) or callable(a.executor)):
-        raise EnvironmentArgumentTypeError(
-            "executor is an object with the interface of concurrent.futures.Executor or a "
-            f"function that makes one, but is {shown(a.executor)}, which has no submit()."
-        )
-
-
-def _check_storage_service(a: EnvironmentArguments) -> None:
-    service = a.storage_service
-    if service is None or isinstance(service, (bool, str)):
-        return
-    if not (callable(getattr(service, "store", None)) and callable(getattr(service, "load", None))):
-        raise EnvironmentArgumentTypeError(
-            "storage_service is a storage service, its class or the dotted path of that, True "
-            f"for HDF5 files or None, but is {shown(service)}, which cannot store and load."
-        )
-
-
-#: In the order in which problems are reported.
-RULES: tuple[Callable[[EnvironmentArguments], None], ...] = (
-    _check_git,
-    _check_dill,
-    _check_sumatra,
-    _check_zmq,
-    _check_pool_and_scoop,
-    _check_resuming,
-    _check_scoop_wrapping,
-    _check_niceness,
-    _check_freezing,
-    _check_caps,
-    _check_ncores,
-    _check_port,
-    _check_signals,
-    _check_wrap_mode,
-    _check_counts,
-    _check_failures,
-    _check_start_method,
-    _check_executor,
-    _check_storage_service,
+QUEUE_MAXSIZE = Rule(
+    lambda a: a.queue_maxsize < -1,
+    "queue_maxsize is a number of messages, 0 for no limit or -1 for twice the number of "
+    "processes, but is {a.queue_maxsize!r}.",
 )
+GC_INTERVAL = Rule(
+    lambda a: a.gc_interval is not None and a.gc_interval < 1,
+    "gc_interval is a number of runs or messages from 1 on, or None for never, but is "
+    "{a.gc_interval!r}.",
+)
+EXECUTOR = Rule(
+    lambda a: a.executor is not None and (a.use_pool or a.use_scoop),
+    "executor brings its own workers and excludes use_pool and use_scoop. "
+    "Leave out one of the two.",
+)
+EXECUTOR_PROCESSES = Rule(
+    lambda a: a.executor is not None and not a.multiproc,
+    "executor needs multiproc=True, but multiproc is False.",
+)
+#: What pypet 0.7 checked first, in its order, which decides what is reported if several rules are
+#: broken at once; other rules follow in the order of the table.
+CHECKED_FIRST: tuple[Callable[[EnvironmentArguments], None], ...] = (
+    GIT, DILL, SUMATRA, sumatra_project_and_label, ZMQ, IMMEDIATE, ONE_WAY, SCOOP, RESUMING,
+    SCOOP_WRAPPING, RENICING, NICENESS, FREEZING, CPU_CAP, MEMORY_CAP, SWAP_CAP, ESTIMATE, CAPS,
+    NCORES, ALL_CORES, PORT, port_is_one, SIGNALS, wrap_mode_is_one, QUEUE_MAXSIZE, GC_INTERVAL,
+)  # fmt: skip

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pypet.environment.arguments import EnvironmentArguments
-from pypet.environment.parts.pipelines import Plan
+from pypet.environment.parts.plans import Plan
 from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.writer.files import held
 from pypet_trajectory import constants

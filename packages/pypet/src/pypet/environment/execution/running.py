@@ -10,18 +10,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from operator import itemgetter
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pypet.environment.execution.mapping import MappedArguments
-from pypet.environment.execution.postprocessing import call_postprocessing
-from pypet.environment.execution.results import result_sort
 from pypet.environment.execution.run_data import RunData, drop_all_run_data
-from pypet.environment.execution.run_table import RunTableKeeper
-from pypet.environment.execution.storing import ExperimentStore
-from pypet.environment.parts.pipelines import Plan
+from pypet.environment.execution.storing import ExperimentStore, RunTableKeeper
+from pypet.environment.parts.plans import MappedArguments, Plan, call_postprocessing
 from pypet_multiproc.model.experiment import Experiment, RunOutcome, RunTask
 from pypet_trajectory.exceptions import StorageFailedError
 from pypet_trajectory.trajectory.lifecycle import abandon_run
@@ -235,3 +232,24 @@ class BatchLoop:
         if self._mapped is not None:
             self._mapped.follow(self.plan.args, self.plan.kwargs)
         return self._tasks(self._open_indices(), own_arguments=True)
+
+
+def result_sort(result_list: list[tuple[int, Any]], start_index: int = 0) -> list[tuple[int, Any]]:
+    """Sort (run index, result) pairs in place, from position `start_index` on.
+
+    Results are never compared with one another, only run indices are, which are unique.
+
+    Parameters
+    ----------
+    result_list : list of (int, object)
+        What to sort; the same list is returned.
+    start_index : int
+        Entries before this position stay where they are.
+
+    Examples
+    --------
+    >>> result_sort([(3, 'd'), (2, 'c'), (1, 'b')], start_index=1)
+    [(3, 'd'), (1, 'b'), (2, 'c')]
+    """
+    result_list[start_index:] = sorted(result_list[start_index:], key=itemgetter(0))
+    return result_list

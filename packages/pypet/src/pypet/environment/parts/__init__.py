@@ -1,1 +1,1 @@
-"""What an environment is put together from: trajectory, services, log files, engine."""
+"""What an environment is put together from: trajectory, service, plan, engine, what it notes."""

@@ -11,10 +11,9 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from pypet.environment.arguments import EnvironmentArguments
+from pypet.environment.arguments import ROWS, EnvironmentArguments
 from pypet.environment.parts.identity import Identity
 from pypet_trajectory import constants
 from pypet_trajectory.runs.table import format_runtime
@@ -23,88 +22,35 @@ GROUP_COMMENT = "One group for each environment that ran this trajectory"
 RUNS_BEGUN = "runs_begun"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One value to write down."""
-
-    name: str
-    value: Any
-    comment: str
-
-
 def entries_for(
-    arguments: EnvironmentArguments, identity: Identity, trajectory: Any, url: str | None
-) -> Iterator[Entry]:
-    """All entries that are known when an environment has been built."""
+    arguments: EnvironmentArguments, identity: Identity, trajectory: Any
+) -> Iterator[tuple[str, Any, str]]:
+    """Name, value and comment of everything that is known when an environment has been built."""
     if arguments.do_single_runs:
-        yield from _ways_to_run(arguments, url)
-    yield Entry("trajectory.name", trajectory.v_name, "Name of the trajectory")
-    yield Entry(
-        "trajectory.timestamp", trajectory.v_timestamp, "Creation of the trajectory, epoch seconds"
-    )
-    yield Entry("timestamp", identity.timestamp, "Creation of the environment, epoch seconds")
-    yield Entry("hexsha", identity.hexsha, "SHA-1 that identifies the environment")
-    yield Entry(
-        "automatic_storing",
-        arguments.automatic_storing,
-        "Whether runs and trajectory are stored without being asked",
-    )
+        yield from _of_arguments(arguments, about_runs=True)
+    yield "trajectory.name", trajectory.v_name, "Name of the trajectory"
+    created = "Creation of the trajectory, epoch seconds"
+    yield "trajectory.timestamp", trajectory.v_timestamp, created
+    yield "timestamp", identity.timestamp, "Creation of the environment, epoch seconds"
+    yield "hexsha", identity.hexsha, "SHA-1 that identifies the environment"
+    yield from _of_arguments(arguments, about_runs=False)
     script = main_script()
     if script is not None:
-        yield Entry("script", script, "Main script that was executed")
+        yield "script", script, "Main script that was executed"
     for package, version in installed_versions().items():
-        yield Entry(f"versions.{package}", version, "Version in use; N/A if not installed")
+        yield f"versions.{package}", version, "Version in use; N/A if not installed"
 
 
-def _ways_to_run(a: EnvironmentArguments, url: str | None) -> Iterator[Entry]:
-    yield Entry("multiproc", a.multiproc, "Whether runs are spread over processes")
-    if a.multiproc:
-        yield from _multiprocessing(a, url)
-    yield Entry("clean_up_runs", a.clean_up_runs, "Whether run data leaves memory after a run")
-    yield Entry("resumable", a.resumable, "Whether files for resuming are written")
-    yield Entry("graceful_exit", a.graceful_exit, "Whether the first SIGINT lets runs finish")
-
-
-def _multiprocessing(a: EnvironmentArguments, url: str | None) -> Iterator[Entry]:
-    yield Entry("use_pool", a.use_pool, "Whether a fixed pool of processes computes the runs")
-    yield Entry("use_scoop", a.use_scoop, "Whether SCOOP distributes the runs")
-    if a.niceness is not None:
-        yield Entry("niceness", a.niceness, "Least niceness of the processes")
-    if a.use_pool:
-        yield Entry(
-            "freeze_input", a.freeze_input, "Whether workers reuse one trajectory for all runs"
-        )
-    elif not a.use_scoop:
-        yield Entry("cpu_cap", a.cpu_cap, "CPU usage in percent above which no run is started")
-        yield Entry(
-            "memory_cap",
-            (a.memory_cap[0], a.memory_cap[1]),
-            "RAM usage in percent above which no run is started; expected MB per process or 0",
-        )
-        yield Entry("swap_cap", a.swap_cap, "Swap usage in percent above which no run is started")
-        yield Entry(
-            "immediate_postprocessing",
-            a.immediate_postproc,
-            "Whether post-processing begins while the last runs are computed",
-        )
-    yield Entry("ncores", a.ncores, "Number of processes")
-    yield Entry("wrap_mode", a.wrap_mode, "How data of concurrent runs reaches the storage")
-    if a.wrap_mode in (constants.WRAP_MODE_QUEUE, constants.WRAP_MODE_PIPE):
-        yield Entry("queue_maxsize", a.queue_maxsize, "Messages waiting at most; 0 for no limit")
-    if a.wrap_mode == constants.WRAP_MODE_NETLOCK and url is not None:
-        yield Entry("url", url, "Address of the lock server")
-    if a.wrap_mode == constants.WRAP_MODE_NETLOCK or a.use_scoop:
-        yield Entry(
-            "timeout",
-            -1.0 if a.timeout is None else a.timeout,
-            "Seconds after which a lock or a run is given up; -1.0 for never",
-        )
-    if a.gc_interval is not None and a.wrap_mode in (
-        constants.WRAP_MODE_LOCAL,
-        constants.WRAP_MODE_QUEUE,
-        constants.WRAP_MODE_PIPE,
-    ):
-        yield Entry("gc_interval", a.gc_interval, "Runs or messages between garbage collections")
+def _of_arguments(a: EnvironmentArguments, about_runs: bool) -> Iterator[tuple[str, Any, str]]:
+    """Arguments as the table says: about runs those that apply, the others always."""
+    for name, row in ROWS.items():
+        entry = row.entry
+        if entry is None or (entry.when is not None) != about_runs:
+            continue
+        if entry.when is None or entry.when(a):
+            value = getattr(a, name)
+            value = entry.instead_of_none if value is None else value
+            yield entry.name or name, value, entry.comment or row.about
 
 
 def main_script() -> str | None:
@@ -122,12 +68,10 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
-def add_entries(trajectory: Any, name: str, entries: Iterator[Entry]) -> None:
-    """Add `entries` below the group of the environment called `name` and lock them."""
-    base = f"environment.{name}"
-    for entry in entries:
-        full_name = f"{base}.{entry.name}"
-        _add_locked(trajectory, full_name, entry.value, entry.comment)
+def add_entries(arguments: EnvironmentArguments, identity: Identity, trajectory: Any) -> None:
+    """Add all entries below the group of the environment and lock them."""
+    for name, value, comment in entries_for(arguments, identity, trajectory):
+        _add_locked(trajectory, f"environment.{identity.name}.{name}", value, comment)
     group = trajectory.f_get("config.environment")
     if not group.v_comment:
         group.v_comment = GROUP_COMMENT

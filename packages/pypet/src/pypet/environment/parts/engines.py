@@ -6,37 +6,15 @@ and of ways to run. This is the only module that knows which distribution brings
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.arguments.rules import NETWORK_WRAP_MODES
-from pypet.environment.parts.pipelines import Plan
 from pypet_multiproc.engine import BACKENDS, RunEngine
 from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.wrapping.base import WrapSettings
 from pypet_multiproc.wrapping.registry import WRAP_MODES
-from pypet_trajectory.exceptions import PypetRuntimeError
-
-
-def check_plan(arguments: EnvironmentArguments, plan: Plan) -> None:
-    """Refuse runs where none were announced, and no runs where some were.
-
-    Raises
-    ------
-    RuntimeError
-        If the plan and ``do_single_runs`` contradict one another.
-    """
-    if plan.runfunc is not None and not arguments.do_single_runs:
-        raise PypetRuntimeError(
-            "The environment was made with do_single_runs=False, so no runs can be executed. "
-            "Make one with do_single_runs=True."
-        )
-    if plan.runfunc is None and arguments.do_single_runs:
-        raise PypetRuntimeError(
-            "The pipeline function returned no run function. Return (runfunc, args, kwargs), or "
-            "make the environment with do_single_runs=False."
-        )
 
 
 def settings_for(arguments: EnvironmentArguments) -> EngineSettings:
@@ -50,8 +28,9 @@ def settings_for(arguments: EnvironmentArguments) -> EngineSettings:
     return EngineSettings(**values, keep_deltas=arguments.resumable)
 
 
-def engine_for(arguments: EnvironmentArguments, logging_manager: Any, url: str | None) -> RunEngine:
-    """The engine that executes the runs of an environment."""
+def engine_for(arguments: EnvironmentArguments, logging_manager: Any) -> RunEngine:
+    """The engine that executes the runs of an environment, whose port is an address by now."""
+    url = arguments.port
     return RunEngine(
         settings_for(arguments),
         logging_manager,
@@ -74,10 +53,10 @@ def _scoop_backends() -> dict[str, Any]:
     return {**BACKENDS, "scoop": ScoopBackend}
 
 
-def server_url(arguments: EnvironmentArguments) -> str | None:
-    """Address for the server of a network wrap mode, ``None`` for the other modes."""
+def with_address(arguments: EnvironmentArguments) -> EnvironmentArguments:
+    """As port the address for the server of a network wrap mode, ``None`` in the other modes."""
     if not arguments.multiproc or arguments.wrap_mode not in NETWORK_WRAP_MODES:
-        return None
-    from pypet.environment.arguments.addresses import port_to_tcp
+        return replace(arguments, port=None)
+    from pypet_net.addresses import port_to_tcp
 
-    return port_to_tcp(arguments.port)
+    return replace(arguments, port=port_to_tcp(arguments.port))

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from pypet.version import __version__
 from pypet_trajectory.runs.table import format_time
 from pypet_trajectory.trajectory import lifecycle
 
@@ -51,7 +52,7 @@ class Identity:
         return f"environment_{self.hexsha[:7]}_{self.time}"
 
     @classmethod
-    def of(cls, trajectory: Any, moment: Moment, version: str, commit: str | None) -> Identity:
+    def of(cls, trajectory: Any, moment: Moment, commit: str | None) -> Identity:
         """Identity of an environment around `trajectory`.
 
         Parameters
@@ -60,13 +61,11 @@ class Identity:
             Remembers all environments it had; none of their names is given twice.
         moment : Moment
             When the environment came to be.
-        version : str
-            Version of pypet.
         commit : str, optional
             SHA-1 of the commit that the code is in.
         """
         hexsha = commit or digest(
-            trajectory.v_name, trajectory.v_timestamp, moment.timestamp, version
+            trajectory.v_name, trajectory.v_timestamp, moment.timestamp, __version__
         )
         identity = cls(moment.timestamp, moment.time, hexsha)
         second = 0

@@ -14,22 +14,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pypet.environment.arguments.misuse import (
+from pypet.environment.arguments import ROWS
+from pypet.environment.arguments.kinds import (
+    COUNT,
+    SWITCH,
+    TEXT,
     EnvironmentArgumentError,
     EnvironmentArgumentTypeError,
+    Kind,
+    did_you_mean,
     shown,
 )
-from pypet.environment.arguments.types import COUNT, SWITCH, TEXT, Kind
 from pypet.environment.parts.services import class_to_construct
-from pypet.suggestions import did_you_mean
 from pypet_multiproc.logs.simple import SIMPLE_KEYWORDS
 from pypet_trajectory.files import obstacle
 from pypet_trajectory.trajectory import settings
 from pypet_trajectory.tree.nodes import NNLeafNode
 
-_DEPTH = Kind("a number of levels", COUNT.fits).or_none()
+_DEPTH = Kind("must be a number of levels", COUNT.fits).or_none()
 _LEAF_CLASS = Kind(
-    "a class of parameters or results",
+    "must be a class of parameters or results",
     lambda value: isinstance(value, type) and issubclass(value, NNLeafNode),
 )
 #: What properties of a trajectory may be, by their names without ``v_``.
@@ -54,9 +58,7 @@ class Keywords:
     properties: dict[str, Any] = field(default_factory=dict)
 
 
-def distribute(
-    storage_service: Any, trajectory: Any, kwargs: Mapping[str, Any], own: Iterable[str] = ()
-) -> Keywords:
+def distribute(storage_service: Any, trajectory: Any, kwargs: Mapping[str, Any]) -> Keywords:
     """Decide who gets which left-over keyword, without creating anything.
 
     Parameters
@@ -67,8 +69,6 @@ def distribute(
         Its own storage service comes first.
     kwargs : mapping
         The left-over keywords.
-    own : iterable of str
-        Names of the environment's arguments, which a misspelled keyword may have meant.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def distribute(
         else:
             unknown.append(name)
     if unknown:
-        known = {*own, *SIMPLE_KEYWORDS, "config", *named, *_property_names(trajectory)}
+        known = {*ROWS, *SIMPLE_KEYWORDS, "config", *named, *_property_names(trajectory)}
         _refuse(unknown, service_class, known)
     if for_service.get("filename") is not None:
         check_filename(for_service["filename"])

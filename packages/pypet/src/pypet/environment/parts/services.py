@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from pypet.environment.arguments import EnvironmentArguments
-from pypet.environment.parts.debugging import is_debug
+from pypet.environment.arguments.table import DEFAULT_SERVICE
 from pypet_trajectory.exceptions import MissingPackageError
 from pypet_trajectory.storage.memory import LazyStorageService
 from pypet_trajectory.storage.registry import (
@@ -24,9 +25,6 @@ from pypet_trajectory.storage.registry import (
     service_for_file,
     storage_factory,
 )
-
-#: What stores a trajectory if nothing is said: a name, for PyTables takes time to import.
-DEFAULT_SERVICE = "pypet.HDF5StorageService"
 
 logger = logging.getLogger("pypet.environment.Environment")
 
@@ -83,6 +81,11 @@ def class_to_construct(storage_service: Any, kwargs: Mapping[str, Any]) -> type 
                 f"storage_service is {chosen!r}, but {error}. Check the spelling."
             ) from error
     return chosen if isinstance(chosen, type) else None
+
+
+def is_debug() -> bool:
+    """Whether the debugger pydevd (PyCharm, PyDev, VS Code) is loaded."""
+    return "pydevd" in sys.modules
 
 
 def attach(trajectory: Any, arguments: EnvironmentArguments, kwargs: Mapping[str, Any]) -> None:

@@ -1,7 +1,9 @@
-"""The state of the user's code: committed before an experiment, noted in the trajectory.
+"""Where an experiment comes from: the state of the user's code, and a record in a lab book.
 
-Everything about git lives in :mod:`pypet_vcs`; here is only when it happens. Whether there will
-be a commit at all is found out before anything else changes; it is made before log files are.
+Everything about git and Sumatra is in :mod:`pypet_vcs`; here is only when it happens. Whether there
+will be a commit at all is found out before anything else changes; it is made before log files are.
+A record in a Sumatra project is begun before the first run and written after the last: an
+experiment that raises leaves none.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import logging
 from typing import Any
 
 from pypet.environment.arguments import EnvironmentArguments
+from pypet_trajectory import constants
 
 logger = logging.getLogger("pypet.environment.Environment")
 
@@ -78,3 +81,28 @@ def log_commit(outcome: Any) -> None:
         logger.info("Committed the changes of your code as %s.", outcome.commit.hexsha)
     else:
         logger.info("Your code is unchanged; noted its last commit %s.", outcome.commit.hexsha)
+
+
+def begin_record(arguments: EnvironmentArguments, trajectory: Any) -> Any:
+    """The record of an experiment that begins now, ``None`` without a Sumatra project."""
+    if arguments.sumatra_project is None:
+        return None
+    from pypet_vcs import sumatra
+
+    return sumatra.begin_record(
+        arguments.sumatra_project,
+        trajectory,
+        reason=arguments.sumatra_reason,
+        label=arguments.sumatra_label,
+    )
+
+
+def finish_record(record: Any, trajectory: Any, automatic_storing: bool) -> None:
+    """Write the record of an experiment that succeeded, and note it in the trajectory."""
+    if record is None:
+        return
+    record.finish()
+    if automatic_storing:
+        trajectory.f_store_item(
+            "config.sumatra", recursive=True, store_data=constants.STORE_DATA_SKIPPING
+        )

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from pypet.suggestions import did_you_mean
+from pypet.environment.arguments.kinds import did_you_mean
 from pypet_trajectory.exceptions import PypetError, PypetRuntimeError, PypetValueError
 from pypet_trajectory.trajectory import Trajectory
 

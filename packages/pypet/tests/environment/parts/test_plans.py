@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypet.environment.execution.mapping import MappedArguments
-from pypet.environment.parts.pipelines import Plan, plan_from_pipeline
+from pypet.environment.parts.plans import MappedArguments, Plan, plan_from_pipeline
 
 
 def job(traj):

@@ -1,1 +1,0 @@
-"""Where an experiment comes from: code version, laboratory book, summary."""
