@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from pypet_trajectory.storage.tree_service import TreeStorageService
 from pypet_trajectory.testing.examples import loaded, stored_example
 from pypet_trajectory.testing.storage import Readings, ReadingsGroup
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.tree.root import set_origin
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_pickles_are_refused_before_they_run(service):
 
 def test_other_versions_are_a_matter_of_debugging(service, caplog):
     traj = Trajectory("t", storage_service=service)
-    traj.v_origin = replace(traj.v_origin, version="0.3")
+    set_origin(traj, version="0.3")
     traj.f_store()
     with caplog.at_level(logging.DEBUG, logger="pypet.storageservice.loading"):
         loaded(service, "t")

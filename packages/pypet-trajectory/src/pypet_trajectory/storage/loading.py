@@ -11,7 +11,6 @@ and that is the back end's to say. Other versions are noted and reported at debu
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from pypet_trajectory.api.records import NodeKind, TrajectoryMeta
@@ -40,6 +39,7 @@ from pypet_trajectory.storage.restoring import (
     joined,
 )
 from pypet_trajectory.tree.nodes import mark_explored, mark_stored, set_root_name
+from pypet_trajectory.tree.root import set_origin
 
 _logger = module_logger(__name__)
 
@@ -261,8 +261,8 @@ class TreeLoader:
         else:
             set_root_name(traj, meta.name)
             traj.v_comment = meta.comment
-            traj.v_origin = replace(
-                traj.v_origin,
+            set_origin(
+                traj,
                 timestamp=meta.timestamp,
                 time=meta.time,
                 version=meta.version,

@@ -12,7 +12,6 @@ import copy
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pypet_trajectory.constants import STORE_DATA
@@ -20,6 +19,7 @@ from pypet_trajectory.exceptions import NotInRunError, PypetValueError
 from pypet_trajectory.logger import logger_of
 from pypet_trajectory.naming.wildcards import RUN_WILDCARD
 from pypet_trajectory.trajectory import persistence, settings
+from pypet_trajectory.tree.root import set_origin
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
@@ -255,7 +255,7 @@ def prepare_experiment(traj: Trajectory) -> None:
 
 def set_environment(traj: Trajectory, name: str, hexsha: str) -> None:
     """Let a trajectory know by which environment it is run."""
-    traj.v_origin = replace(traj.v_origin, environment_name=name, environment_hexsha=hexsha)
+    set_origin(traj, environment_name=name, environment_hexsha=hexsha)
 
 
 def lock_filled(parameters: Mapping[str, Any]) -> None:

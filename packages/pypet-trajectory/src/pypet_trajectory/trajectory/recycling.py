@@ -27,7 +27,6 @@ from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.leaves.sparse import SparseParameter, SparseResult
 from pypet_trajectory.logger import logger_of
 from pypet_trajectory.runs.state import Exploration
-from pypet_trajectory.trajectory.settings import Origin
 from pypet_trajectory.tree.branch_groups import (
     ConfigGroup,
     DerivedParameterGroup,
@@ -36,6 +35,7 @@ from pypet_trajectory.tree.branch_groups import (
 )
 from pypet_trajectory.tree.groups import NNGroupNode
 from pypet_trajectory.tree.nodes import NNTreeNode
+from pypet_trajectory.tree.root import Origin
 from pypet_trajectory.values.types import SCALARS
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The settings of a trajectory, its origin, and values of parameters that are still to come.
+"""The settings of a trajectory, and values of parameters that are still to come.
 
 A setting is a property ``v_x`` over a field of the settings of the tree, which reads them at every
 call, so that a change takes effect at once. Switches take anything and keep its truth value.
@@ -9,7 +9,7 @@ was not used is a misspelt name, so no experiment starts while there is one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory.exceptions import (
@@ -22,22 +22,6 @@ from pypet_trajectory.tree.root import TreeSettings
 
 if TYPE_CHECKING:
     from pypet_trajectory.trajectory import Trajectory
-
-
-@dataclass(frozen=True)
-class Origin:
-    """When and with what a trajectory was created, and which environment last handled it."""
-
-    #: Seconds since the epoch.
-    timestamp: float
-    #: The same, local, ``%Y_%m_%d_%Hh%Mm%Ss``.
-    time: str
-    #: Versions of pypet and Python.
-    version: str
-    python: str
-    #: Name and SHA-1 of the environment, ``None`` without one.
-    environment_name: str | None = None
-    environment_hexsha: str | None = None
 
 
 #: Settings of a tree that are on or off.

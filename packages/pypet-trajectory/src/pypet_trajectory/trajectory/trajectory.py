@@ -48,7 +48,7 @@ from pypet_trajectory.tree.branch_groups import (
 )
 from pypet_trajectory.tree.groups import NNGroupNode
 from pypet_trajectory.tree.index import TreeIndex
-from pypet_trajectory.tree.root import TreeSettings
+from pypet_trajectory.tree.root import Origin, TreeSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +121,7 @@ class Trajectory(NNGroupNode):
         check_trajectory_name(name, members_of(type(self)), stacklevel=3)
         super().__init__("", None, comment)
         self._name = name
-        self._origin = settings.Origin(timestamp, formatted, VERSION, platform.python_version())
+        self._origin = Origin(timestamp, formatted, VERSION, platform.python_version())
         self._storage_service: Any = None
         self._full_copy = False
         self._exploration = Exploration()
@@ -180,13 +180,9 @@ class Trajectory(NNGroupNode):
         self._comment = str(comment)
 
     @property
-    def v_origin(self) -> settings.Origin:
+    def v_origin(self) -> Origin:
         """When and with what it was created, and which environment last handled it."""
         return self._origin
-
-    @v_origin.setter
-    def v_origin(self, origin: settings.Origin) -> None:
-        self._origin = origin
 
     @property
     def v_timestamp(self) -> float:

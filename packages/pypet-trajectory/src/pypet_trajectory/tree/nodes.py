@@ -28,7 +28,7 @@ NO_RUN: Final = "trajectory"
 def is_writable(member: object) -> bool:
     """Whether a member of a class takes what is assigned to it: a slot, or a property that does.
 
-    A slot named ``v_...`` is state of the tree that everybody reads and only the tree sets.
+    A slot named ``v_...`` is public state that only the tree sets.
     """
     if isinstance(member, MemberDescriptorType):
         return not member.__name__.startswith("v_")

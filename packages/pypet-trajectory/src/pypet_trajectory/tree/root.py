@@ -1,4 +1,4 @@
-"""What the tree asks of the trajectory at its root, and the settings of a tree.
+"""What the tree asks of the trajectory at its root; the settings and the origin of a tree.
 
 The tree modules work on any object that has the attributes of `TreeRoot`; they never import
 the trajectory. Invariant: the tree reads the settings at every call, so that a changed setting
@@ -54,6 +54,27 @@ class TreeSettings:
     def copy(self) -> TreeSettings:
         """The same settings, to be changed on their own."""
         return replace(self, dynamic_imports=list(self.dynamic_imports))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """When and with what a trajectory was created, and which environment last handled it."""
+
+    #: Seconds since the epoch.
+    timestamp: float
+    #: The same, local, ``%Y_%m_%d_%Hh%Mm%Ss``.
+    time: str
+    #: Versions of pypet and Python.
+    version: str
+    python: str
+    #: Name and SHA-1 of the environment, ``None`` without one.
+    environment_name: str | None = None
+    environment_hexsha: str | None = None
+
+
+def set_origin(root: Any, **changes: Any) -> None:
+    """Change fields of a trajectory's origin."""
+    object.__setattr__(root, "_origin", replace(root.v_origin, **changes))
 
 
 class TreeRoot(Protocol):

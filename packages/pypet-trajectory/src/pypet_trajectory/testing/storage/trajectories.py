@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from pypet_trajectory.testing.equality import assert_same
@@ -16,6 +14,7 @@ from pypet_trajectory.testing.storage.store import (
     Unstorable,
 )
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.tree.root import set_origin
 
 
 class WholeTrajectoryTests(StoreTests):
@@ -190,7 +189,7 @@ class WholeTrajectoryTests(StoreTests):
 
     def test_versions_never_keep_a_trajectory_from_loading(self, connect: Connect) -> None:
         traj = Trajectory("t", storage_service=connect())
-        traj.v_origin = replace(traj.v_origin, version="99.0", python="2.7.18")
+        set_origin(traj, version="99.0", python="2.7.18")
         traj.f_store()
         again = loaded(connect(), "t")
         assert (again.v_version, again.v_python) == ("99.0", "2.7.18")
