@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pypet_multiproc.processes.contexts import default_start_method
+from pypet_multiproc.processes.children import default_start_method
 from pypet_multiproc.testing import combinations
 
 #: Ways to run in processes of ours, as arguments of an environment.

@@ -14,10 +14,9 @@ pytestmark = pytest.mark.timeout(120)
 
 SCRIPT = """
     import json, os, sys
-    from pypet_multiproc.engine import BACKENDS, RunEngine
+    from pypet_multiproc.engine import BACKENDS, WRAP_MODES, RunEngine
     from pypet_multiproc.model.experiment import Experiment, RunTask
     from pypet_multiproc.model.settings import EngineSettings
-    from pypet_multiproc.wrapping.registry import WRAP_MODES
     from pypet_net.scoop_backend import ScoopBackend
     from pypet_net.wrapping import WRAP_MODES as NET_WRAP_MODES
     from pypet_trajectory.storage.archive.service import ArchiveStorageService

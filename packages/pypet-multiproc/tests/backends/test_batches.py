@@ -222,7 +222,7 @@ def test_results_stay_in_memory_if_wanted(experiment):
 @pytest.mark.parametrize("mode", ["LOCK", "LOCAL"])
 def test_workers_can_be_waited_for_as_windows_does(experiment, mode, monkeypatch):
     from pypet_multiproc.backends import supervision
-    from pypet_multiproc.transport.waiting import ConnectionWaiter
+    from pypet_multiproc.backends.supervision import ConnectionWaiter
 
     monkeypatch.setattr(supervision, "make_waiter", ConnectionWaiter)
     experiment(die_in, (3,), runs=60, wrap_mode=mode, **POOL)

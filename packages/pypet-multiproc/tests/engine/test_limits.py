@@ -9,13 +9,11 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from pypet_multiproc.backends.caps import CapMonitor, split_memory_cap
+from pypet_multiproc.backends.process import CapMonitor, split_memory_cap
 from pypet_multiproc.model.failures import RunTimeoutError
 from pypet_multiproc.model.settings import EngineSettings
-from pypet_multiproc.processes.niceness import apply_niceness
-from pypet_multiproc.processes.timeouts import time_limit
+from pypet_multiproc.processes.limits import apply_niceness, threads_per_worker, time_limit
 from pypet_multiproc.testing import double
-from pypet_multiproc.workers.threads import threads_per_worker
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from pypet_multiproc.logs.configurations import split_config
+from pypet_multiproc.logs.configurations import simple_dictionary, split_config
 from pypet_multiproc.logs.manager import LoggingManager
-from pypet_multiproc.logs.simple import simple_dictionary
 from pypet_trajectory.exceptions import PypetError
 
 FILE = {"class": "logging.FileHandler", "filename": "logs/all.txt"}

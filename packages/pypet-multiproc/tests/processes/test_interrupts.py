@@ -17,17 +17,13 @@ from pypet_multiproc.engine import RunEngine
 from pypet_multiproc.model.experiment import Experiment, RunTask
 from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.processes.interrupt import SIGNALS, InterruptHandler, sigint_handling
+from pypet_multiproc.testing import WAYS as WAYS_OF_PROCESSES
 from pypet_multiproc.testing import JournalStorageService, double
 from pypet_trajectory.trajectory import Trajectory
 
 pytestmark = pytest.mark.timeout(60)
 
-WAYS = {
-    "serial": {},
-    "pool": {"multiproc": True, "ncores": 2, "use_pool": True},
-    "frozen pool": {"multiproc": True, "ncores": 2, "use_pool": True, "freeze_input": True},
-    "process per run": {"multiproc": True, "ncores": 2},
-}
+WAYS = {"serial": {}, **WAYS_OF_PROCESSES}
 
 
 def _signals():

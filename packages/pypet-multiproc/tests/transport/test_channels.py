@@ -13,6 +13,7 @@ from selectors import DefaultSelector, SelectSelector
 import pytest
 
 from pypet_multiproc.backends import supervision
+from pypet_multiproc.backends.supervision import ConnectionWaiter
 from pypet_multiproc.testing import double
 from pypet_multiproc.transport import sockets
 from pypet_multiproc.transport.channels import (
@@ -25,7 +26,6 @@ from pypet_multiproc.transport.channels import (
 )
 from pypet_multiproc.transport.chunks import ChunkSource
 from pypet_multiproc.transport.sockets import SocketSource
-from pypet_multiproc.transport.waiting import ConnectionWaiter
 from pypet_multiproc.writer import process as writing_process
 
 pytestmark = pytest.mark.timeout(60)

@@ -13,10 +13,13 @@ import psutil
 import pytest
 
 from pypet_multiproc.engine import RunEngine
+from pypet_multiproc.engine.engine import WRAP_MODES
 from pypet_multiproc.model.experiment import Experiment, RunTask
 from pypet_multiproc.model.failures import RunLostError, WriterDiedError
 from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import (
+    MODES,
+    WAYS,
     JournalStorageService,
     combinations,
     die_at,
@@ -25,15 +28,7 @@ from pypet_multiproc.testing import (
     raise_at,
     twelve_with_trouble,
 )
-from pypet_multiproc.wrapping.registry import WRAP_MODES
 from pypet_trajectory.trajectory import Trajectory
-
-WAYS = {
-    "pool": {"multiproc": True, "ncores": 2, "use_pool": True},
-    "frozen pool": {"multiproc": True, "ncores": 2, "use_pool": True, "freeze_input": True},
-    "process per run": {"multiproc": True, "ncores": 2},
-}
-MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
 
 #: Upper bound for runs of which some die. They take a second or two, but where several times as
 #: many processes start as there are cores, twelve interpreters one after another take longer.

@@ -12,15 +12,8 @@ from pypet_multiproc.engine import RunEngine
 from pypet_multiproc.model.experiment import Experiment, RunTask
 from pypet_multiproc.model.serialization import NotPicklableError
 from pypet_multiproc.model.settings import EngineSettings
-from pypet_multiproc.testing import combinations, double, nothing, where
+from pypet_multiproc.testing import MODES, WAYS, combinations, double, nothing, where
 from pypet_trajectory.leaves.result import Result
-
-WAYS = {
-    "pool": {"ncores": 2, "use_pool": True},
-    "frozen pool": {"ncores": 2, "use_pool": True, "freeze_input": True},
-    "process per run": {"ncores": 2},
-}
-MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -34,7 +27,7 @@ pytestmark = pytest.mark.timeout(60)
     ],
 )
 def test_all_combinations_give_what_serial_runs_give(experiment, start_method, way, mode):
-    experiment(double, runs=2, multiproc=True, wrap_mode=mode, start_method=start_method,
+    experiment(double, runs=2, wrap_mode=mode, start_method=start_method,
                **WAYS[way])  # fmt: skip
     assert experiment.results == {0: 0, 1: 2}
     assert experiment.stored == {0: 0, 1: 2}
@@ -175,7 +168,7 @@ def test_a_run_does_not_see_what_earlier_runs_of_its_worker_did(experiment):
 @pytest.mark.claim(170)
 @pytest.mark.parametrize("way", WAYS)
 def test_with_a_lock_each_process_stores_and_never_two_at_once(experiment, way):
-    experiment(where, runs=12, multiproc=True, wrap_mode="LOCK", **WAYS[way])
+    experiment(where, runs=12, wrap_mode="LOCK", **WAYS[way])
     assert experiment.service.writers() == set(experiment.results.values())
     assert experiment.service.overlaps() == []
 
@@ -184,7 +177,7 @@ def test_with_a_lock_each_process_stores_and_never_two_at_once(experiment, way):
 @pytest.mark.claim(166)
 @pytest.mark.parametrize("mode", ["QUEUE", "PIPE"])
 def test_with_a_writer_only_that_process_opens_the_file(experiment, mode):
-    experiment(where, multiproc=True, wrap_mode=mode, **WAYS["pool"])
+    experiment(where, wrap_mode=mode, **WAYS["pool"])
     (writer,) = experiment.service.writers()
     assert writer not in {os.getpid(), *experiment.results.values()}
 
@@ -192,7 +185,7 @@ def test_with_a_writer_only_that_process_opens_the_file(experiment, mode):
 @pytest.mark.claim(65)
 @pytest.mark.claim(175)
 def test_with_local_only_the_main_process_opens_the_file(experiment):
-    experiment(where, multiproc=True, wrap_mode="LOCAL", **WAYS["pool"])
+    experiment(where, wrap_mode="LOCAL", **WAYS["pool"])
     assert experiment.service.writers() == {os.getpid()}
 
 
@@ -209,7 +202,7 @@ def store_unpicklable(traj):
 
 @pytest.mark.claim(172)
 def test_with_a_lock_results_need_not_be_picklable_for_they_are_not_sent(experiment):
-    experiment(store_unpicklable, multiproc=True, wrap_mode="LOCK", **WAYS["process per run"])
+    experiment(store_unpicklable, wrap_mode="LOCK", **WAYS["process per run"])
     assert experiment.stored == {idx: idx for idx in range(6)}
 
 
@@ -224,7 +217,7 @@ def store_then_empty(traj):
 @pytest.mark.claim(176)
 @pytest.mark.parametrize("mode", MODES)
 def test_emptying_a_result_after_storing_it_loses_nothing(experiment, mode):
-    experiment(store_then_empty, multiproc=True, wrap_mode=mode, **WAYS["pool"])
+    experiment(store_then_empty, wrap_mode=mode, **WAYS["pool"])
     assert set(experiment.results.values()) == {True}
     assert experiment.stored == {idx: idx for idx in range(6)}
 
@@ -241,7 +234,7 @@ def load_again(traj):
 @pytest.mark.claim(171)
 @pytest.mark.parametrize("way", WAYS)
 def test_with_a_lock_runs_can_load(experiment, way):
-    experiment(load_again, multiproc=True, wrap_mode="LOCK", **WAYS[way])
+    experiment(load_again, wrap_mode="LOCK", **WAYS[way])
     assert experiment.results == {idx: idx for idx in range(6)}
 
 
@@ -249,7 +242,7 @@ def test_with_a_lock_runs_can_load(experiment, way):
 @pytest.mark.parametrize("mode", ["QUEUE", "PIPE", "LOCAL"])
 def test_where_runs_can_only_store_loading_is_refused(experiment, mode):
     with pytest.raises(NotImplementedError, match="LOCK"):
-        experiment(load_again, multiproc=True, wrap_mode=mode, **WAYS["pool"])
+        experiment(load_again, wrap_mode=mode, **WAYS["pool"])
 
 
 def service_class(traj):
@@ -290,15 +283,13 @@ def test_an_unknown_wrap_mode_is_refused(experiment):
 @pytest.mark.parametrize("mode", ["QUEUE", "PIPE"])
 @pytest.mark.parametrize("queue_maxsize", [1, 0])
 def test_nothing_is_lost_whatever_the_size_of_the_queue(experiment, mode, queue_maxsize):
-    experiment(
-        double, runs=60, multiproc=True, wrap_mode=mode, queue_maxsize=queue_maxsize, **WAYS["pool"]
-    )
+    experiment(double, runs=60, wrap_mode=mode, queue_maxsize=queue_maxsize, **WAYS["pool"])
     assert experiment.stored == {idx: 2 * idx for idx in range(60)}
 
 
 @pytest.mark.claim(173)
 def test_many_small_results_pass_through_a_pipe(experiment):
-    experiment(double, runs=200, multiproc=True, wrap_mode="PIPE", **WAYS["pool"])
+    experiment(double, runs=200, wrap_mode="PIPE", **WAYS["pool"])
     assert experiment.stored == {idx: 2 * idx for idx in range(200)}
 
 
@@ -309,7 +300,7 @@ def large(traj):
 
 @pytest.mark.parametrize(("way", "mode"), combinations(list(WAYS), MODES, every=3))
 def test_large_results_arrive(experiment, way, mode):
-    experiment(large, runs=4, multiproc=True, wrap_mode=mode, **WAYS[way])
+    experiment(large, runs=4, wrap_mode=mode, **WAYS[way])
     assert [len(result) for result in experiment.results.values()] == [3_000_000] * 4
     assert [len(value) for value in experiment.stored.values()] == [3_000_000] * 4
 
@@ -340,7 +331,7 @@ def _fail_at_2(full_name):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_whose_data_cannot_be_stored_has_failed(experiment, way, mode):
     experiment.service.before_leaf = _fail_at_2
-    experiment(double, multiproc=True, wrap_mode=mode, on_run_error="continue", **WAYS[way])
+    experiment(double, wrap_mode=mode, on_run_error="continue", **WAYS[way])
     assert experiment.statuses == {2: "failed"}
     assert experiment.failures[2].exception == "Unstorable"
     (failed,) = [outcome for outcome in experiment.outcomes if outcome.failure]
@@ -351,7 +342,7 @@ def test_a_run_whose_data_cannot_be_stored_has_failed(experiment, way, mode):
 def test_an_error_of_storing_reaches_the_caller(experiment, mode):
     experiment.service.before_leaf = _fail_at_2
     with pytest.raises(Exception, match="run_00000002"):
-        experiment(double, multiproc=True, wrap_mode=mode, **WAYS["pool"])
+        experiment(double, wrap_mode=mode, **WAYS["pool"])
 
 
 class OtherPeoplesService:
@@ -386,7 +377,7 @@ class OtherPeoplesService:
 def test_services_of_other_people_get_the_leaves_themselves(tmp_path, make_traj, way, mode):
     traj = make_traj(3)
     traj.v_storage_service = OtherPeoplesService(str(tmp_path / "leaves"))
-    engine = RunEngine(EngineSettings(multiproc=True, wrap_mode=mode, **WAYS[way]))
+    engine = RunEngine(EngineSettings(wrap_mode=mode, **WAYS[way]))
     outcomes = list(engine.run(Experiment(traj, double), map(RunTask, range(3))))
     assert [outcome.failure for outcome in outcomes] == [None] * 3
     assert sorted((tmp_path / "leaves").read_text().splitlines()) == [

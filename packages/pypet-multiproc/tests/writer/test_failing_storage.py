@@ -11,7 +11,7 @@ from pypet_multiproc.engine import RunEngine
 from pypet_multiproc.engine.context import MultiprocContext
 from pypet_multiproc.model.experiment import Experiment, RunTask
 from pypet_multiproc.model.settings import EngineSettings
-from pypet_multiproc.testing import JournalStorageService, combinations, double
+from pypet_multiproc.testing import MODES, WAYS, JournalStorageService, combinations, double
 from pypet_multiproc.wrapping.base import WrapSettings
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import StorageFailedError
@@ -19,12 +19,6 @@ from pypet_trajectory.exceptions import StorageFailedError
 # Far below the minutes after which a writer without a sign of life is given up.
 pytestmark = pytest.mark.timeout(30)
 
-WAYS = {
-    "pool": {"multiproc": True, "ncores": 2, "use_pool": True},
-    "frozen pool": {"multiproc": True, "ncores": 2, "use_pool": True, "freeze_input": True},
-    "process per run": {"multiproc": True, "ncores": 2},
-}
-MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
 #: One after the other, so that NONE works as well: what stores and who does the runs.
 SETTINGS = {
     "serial": {},

@@ -9,7 +9,7 @@ from pypet_multiproc.model.experiment import Experiment, RunTask
 from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import double
 from pypet_multiproc.wrapping import direct
-from pypet_multiproc.writer.rows import WaitingRows
+from pypet_multiproc.writer.files import WaitingRows
 from pypet_trajectory.api.records import RunFailure, RunRows
 
 pytestmark = pytest.mark.timeout(60)

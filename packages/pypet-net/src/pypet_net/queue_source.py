@@ -17,7 +17,7 @@ from collections import deque
 from selectors import EVENT_READ, BaseSelector
 from typing import Any
 
-from pypet_multiproc.transport.source import Incoming, MessageSource
+from pypet_multiproc.transport.messages import Incoming, MessageSource
 from pypet_net.addresses import Port, candidate_urls, numeric
 from pypet_net.keys import SessionKeys
 from pypet_net.queue_client import QueuingClient

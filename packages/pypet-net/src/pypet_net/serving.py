@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from pypet_multiproc.processes.contexts import default_start_method, process_context, start_quietly
+from pypet_multiproc.processes.children import default_start_method, process_context, start_quietly
 from pypet_multiproc.processes.interrupt import sigint_handling
 from pypet_net.client import ReliableClient, ServerSilentError
 from pypet_net.keys import ClientKeys

@@ -14,8 +14,7 @@ from typing import Any, ClassVar
 
 from pypet_multiproc.model import serialization
 from pypet_multiproc.model.experiment import RunOutcome
-from pypet_multiproc.transport.messages import Message
-from pypet_multiproc.transport.source import MessageSource
+from pypet_multiproc.transport.messages import Message, MessageSource
 from pypet_multiproc.wrapping.base import WrapModeFactory, WrapSettings
 from pypet_multiproc.wrapping.lock import LockWrap
 from pypet_multiproc.wrapping.services import StoringOnly
@@ -173,7 +172,7 @@ class NetQueueWrap(WriterWrap):
             self._client = None
 
 
-#: To be added to the wrap modes of :mod:`pypet_multiproc.wrapping.registry`.
+#: To be added to the wrap modes of :mod:`pypet_multiproc.engine`.
 WRAP_MODES: Mapping[str, WrapModeFactory] = {
     wrap.name: wrap for wrap in (NetLockWrap, NetQueueWrap)
 }

@@ -12,7 +12,7 @@ import pytest
 import tables
 
 from pypet_storage_hdf5 import HDF5StorageService, StorageContextManager
-from pypet_storage_hdf5.backend.open_files import opened_here
+from pypet_storage_hdf5.backend.connection import opened_here
 from pypet_trajectory import load_trajectory
 from pypet_trajectory.exceptions import PickleRefusedError
 from pypet_trajectory.leaves.pickled import PickleResult
@@ -98,7 +98,7 @@ def test_a_file_that_was_closed_is_held_by_nobody(new, path):
     traj.f_store()
     assert opened_here(path) is None
     with StorageContextManager(traj):
-        assert opened_here(path) is traj.v_storage_service.backend
+        assert opened_here(path) is traj.v_storage_service.backend.connection
     assert opened_here(path) is None
 
 

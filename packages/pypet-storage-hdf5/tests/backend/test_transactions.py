@@ -9,8 +9,8 @@ import pytest
 import tables
 
 from pypet_storage_hdf5 import HDF5StorageService
-from pypet_storage_hdf5.backend import merging
 from pypet_storage_hdf5.backend.working_copy import WorkingCopy
+from pypet_storage_hdf5.layout import copying
 from pypet_trajectory import Trajectory, load_trajectory
 from pypet_trajectory.api.service import transaction
 from pypet_trajectory.testing.processes import in_forked_process
@@ -75,7 +75,7 @@ def assert_runs(path, name, values):
 
 
 MOMENTS = [
-    *((merging, "copy_whole", number) for number in (1, 2)),
+    *((copying, "copy_whole", number) for number in (1, 2)),
     *((tables.File, "create_table", number) for number in (1, 2, 3)),
     *((WorkingCopy, name, 1) for name in ("close", "sync", "replace_file")),
 ]

@@ -14,6 +14,7 @@ from pypet_storage_hdf5 import (
     compact_hdf5_file,
     repair_hdf5_file,
 )
+from pypet_storage_hdf5.safety import pace
 from pypet_trajectory import load_trajectory
 from pypet_trajectory.api.journal import Journal
 from pypet_trajectory.testing.processes import in_forked_process
@@ -26,7 +27,7 @@ def journal_of(path):
 
 
 @pytest.fixture
-def unfinished(new, path):
+def unfinished(new, path, monkeypatch):
     """A file that lacks a group, beside the folder of a session whose journal has it."""
     traj = new()
     for number in range(5):
@@ -34,6 +35,7 @@ def unfinished(new, path):
     traj.f_store(only_init=True)
 
     def store():
+        monkeypatch.setattr(pace, "_LEAST", 3600.0)  # no checkpoint, however slow the machine is
         traj.v_storage_service.store("OPEN_FILE", None, trajectory_name="traj")
         traj.f_store()
 
@@ -134,18 +136,19 @@ def test_a_journal_that_cannot_be_applied_does_not_keep_the_rest_from_being_save
 
 
 @pytest.fixture
-def checkpointed(new, path):
+def checkpointed(new, path, monkeypatch):
     """As `unfinished`, with a checkpoint before; so the file tells where its journal is."""
     traj = new()
     traj.f_store(only_init=True)
 
     def store():
+        monkeypatch.setattr(pace, "_LEAST", 3600.0)  # no other checkpoint
         service = traj.v_storage_service
         service.store("OPEN_FILE", None, trajectory_name="traj")
         for number in range(5):
             traj.f_store_item(traj.f_add_result(f"group.r{number}", number))
             if number == 2:
-                service.backend.writing.checkpoint()
+                service.backend.connection.writing.checkpoint()
 
     assert in_forked_process(store) == 0
     return path

@@ -25,8 +25,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from functools import cached_property
 from typing import Any
 
-from pypet_multiproc.backends.base import Backend, BackendContext, Step
-from pypet_multiproc.backends.runners import make_runner, packed_runner
+from pypet_multiproc.backends.base import Backend, BackendContext, Step, make_runner, packed_runner
 from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import describe, lost
 from pypet_multiproc.model.serialization import Packed, pack
@@ -88,13 +87,7 @@ def _runner(key: str, packed: tuple[Packed, Packed] | None) -> Runner | None:
 
 
 class ExecutorBackend(Backend):
-    """Runs in the executor of the settings.
-
-    Parameters
-    ----------
-    context : BackendContext
-        What to work with.
-    """
+    """Runs in the executor of the settings."""
 
     def __init__(self, context: BackendContext) -> None:
         super().__init__(context)
@@ -290,20 +283,11 @@ def _result(future: Future[bytes | None]) -> bytes | None:
 
 
 def _lost(attempt: Attempt, cause: str, explanation: str) -> RunOutcome:
-    failure = lost(cause, explanation, attempts=attempt.number)
-    return RunOutcome(
-        attempt.task.idx, failure=failure, attempts=attempt.number, token=attempt.token
-    )
+    return attempt.outcome(lost(cause, explanation, attempts=attempt.number))
 
 
 def _unpickled(data: bytes, attempt: Attempt) -> RunOutcome:
     try:
         return received_outcome(data)
     except Exception as exc:
-        return RunOutcome(
-            attempt.task.idx,
-            failure=describe(exc, attempts=attempt.number),
-            attempts=attempt.number,
-            exception=exc,
-            token=attempt.token,
-        )
+        return attempt.outcome(describe(exc, attempts=attempt.number), exc)

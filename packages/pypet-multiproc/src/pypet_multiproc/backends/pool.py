@@ -25,13 +25,7 @@ _NAMES = {
 
 
 class PoolBackend(WorkersBackend):
-    """Keeps workers for many runs.
-
-    Parameters
-    ----------
-    context : BackendContext
-        What to work with.
-    """
+    """Keeps workers for many runs."""
 
     def __init__(self, context: BackendContext) -> None:
         super().__init__(context)

@@ -12,11 +12,18 @@ are an error after a few of them.
       results   ◄─ ready, outcome, outcome ──
       parent  ── (silence; "end"; EOF) ──►      a thread that ends the process
       process descriptor ◄─ readable when it has ended
+
+On POSIX systems a selector waits, which stays registered and costs microseconds. Windows can select
+sockets only; there the waiting of :mod:`multiprocessing.connection` takes its place, which knows
+pipes, connected sockets and the ends of processes, but no socket that others connect to.
 """
 
 from __future__ import annotations
 
+import multiprocessing.connection
 import os
+import selectors
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,9 +32,8 @@ from typing import Any
 
 from pypet_multiproc.model.failures import WorkerStartError, explain_exit
 from pypet_multiproc.model.tasks import Attempt
-from pypet_multiproc.processes.contexts import process_context, start_quietly, watch_end
+from pypet_multiproc.processes.children import process_context, start_quietly, watch_end
 from pypet_multiproc.transport.channels import FrameReader, keep_from_children
-from pypet_multiproc.transport.waiting import make_waiter
 from pypet_multiproc.workers.handles import Ended, Event, Worker
 from pypet_multiproc.workers.process import WorkerPipes, WorkerSetup, worker_main
 from pypet_trajectory.logger import module_logger
@@ -240,3 +246,59 @@ def _abandon(workers: list[Worker]) -> None:
     """End workers that no process supervises any more."""
     for worker in list(workers):
         worker.process.kill()
+
+
+class SelectorWaiter:
+    """Waits with a selector."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+
+    def register(self, fileobj: Any, data: Any) -> None:
+        """Wait for this object, too."""
+        self._selector.register(fileobj, selectors.EVENT_READ, data)
+
+    def unregister(self, fileobj: Any) -> None:
+        """Wait for it no longer; nothing happens if it is not registered."""
+        if fileobj in self._selector.get_map():
+            self._selector.unregister(fileobj)
+
+    def wait(self, timeout: float | None) -> list[tuple[Any, Any]]:
+        """Objects that are readable with their data, after at most `timeout` seconds."""
+        return [(key.fileobj, key.data) for key, _ in self._selector.select(timeout)]
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._selector.close()
+
+
+class ConnectionWaiter:
+    """Waits with :func:`multiprocessing.connection.wait`."""
+
+    def __init__(self) -> None:
+        self._objects: dict[int, tuple[Any, Any, Any]] = {}
+
+    def register(self, fileobj: Any, data: Any) -> None:
+        """Wait for this object, too."""
+        waitable = getattr(fileobj, "channel", fileobj)
+        self._objects[id(fileobj)] = waitable, fileobj, data
+
+    def unregister(self, fileobj: Any) -> None:
+        """Wait for it no longer."""
+        self._objects.pop(id(fileobj), None)
+
+    def wait(self, timeout: float | None) -> list[tuple[Any, Any]]:
+        """Objects that are readable with their data."""
+        registered = list(self._objects.values())
+        waitables = [waitable for waitable, _, _ in registered]
+        readable = multiprocessing.connection.wait(waitables, timeout)
+        return [(fileobj, data) for waitable, fileobj, data in registered if waitable in readable]
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._objects.clear()
+
+
+def make_waiter() -> SelectorWaiter | ConnectionWaiter:
+    """The waiter for this system."""
+    return ConnectionWaiter() if sys.platform == "win32" else SelectorWaiter()

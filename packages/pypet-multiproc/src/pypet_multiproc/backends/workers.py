@@ -12,18 +12,17 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from pypet_multiproc.backends.base import Backend, BackendContext, Step
-from pypet_multiproc.backends.runners import make_runner, packed_runner
+from pypet_multiproc.backends.base import Backend, BackendContext, Step, make_runner, packed_runner
 from pypet_multiproc.backends.supervision import Supervisor
 from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import TIMED_OUT, explain_exit, lost
 from pypet_multiproc.model.serialization import Packed
 from pypet_multiproc.model.tasks import Attempt, TaskSource
-from pypet_multiproc.processes.contexts import default_start_method
+from pypet_multiproc.processes.children import default_start_method
+from pypet_multiproc.processes.limits import InheritedLimit, threads_per_worker
 from pypet_multiproc.workers.handles import Ended, Event, Reported, Undone, Worker
 from pypet_multiproc.workers.process import WorkerSetup
 from pypet_multiproc.workers.single_run import ReusingRunner, Runner
-from pypet_multiproc.workers.threads import InheritedLimit, threads_per_worker
 
 #: Seconds a worker that is asked to end may take before it is killed ...
 _PATIENCE = 1.0
@@ -32,13 +31,7 @@ _PATIENCE_WHEN_WRITING = 15.0
 
 
 class WorkersBackend(Backend):
-    """Base of backends with worker processes.
-
-    Parameters
-    ----------
-    context : BackendContext
-        What to work with.
-    """
+    """Base of backends with worker processes."""
 
     def __init__(self, context: BackendContext) -> None:
         super().__init__(context)
@@ -123,9 +116,7 @@ class WorkersBackend(Backend):
             f"The process of run {attempt.task.idx} {explain_exit(event.exitcode)}.",
             attempts=attempt.number,
         )
-        return RunOutcome(
-            attempt.task.idx, failure=failure, attempts=attempt.number, token=attempt.token
-        )
+        return attempt.outcome(failure)
 
     def _end_overtime(self) -> float | None:
         """End workers whose run takes too long; returns when to look again."""

@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from pypet_multiproc.engine.engine import WRAP_MODES, make_wrap_mode
 from pypet_multiproc.logs.manager import LoggingManager
 from pypet_multiproc.model.failures import CleanUp
 from pypet_multiproc.wrapping.base import WrapMode, WrapModeFactory, WrapSettings
 from pypet_multiproc.wrapping.local import LocalWrap
 from pypet_multiproc.wrapping.pipe import PipeWrap
 from pypet_multiproc.wrapping.queue import QueueWrap
-from pypet_multiproc.wrapping.registry import WRAP_MODES, make_wrap_mode
 from pypet_multiproc.wrapping.supplied import SuppliedPipeWrap, SuppliedQueueWrap
 from pypet_multiproc.writer.files import held
 from pypet_trajectory import constants
@@ -260,12 +259,7 @@ class MultiprocContext(HasLogger):
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, value: BaseException | None, trace: object) -> None:
         CleanUp(self.finalize).__exit__(kind, value, trace)
 
     def __del__(self) -> None:

@@ -46,10 +46,11 @@ from pypet_multiproc.model.tasks import Attempt, TaskSource
 from pypet_multiproc.processes.interrupt import sigint_handling
 from pypet_multiproc.workers.single_run import Runner, RunPolicy
 from pypet_multiproc.wrapping.base import WrapMode, WrapModeFactory, WrapSettings, store_rows
-from pypet_multiproc.wrapping.direct import DirectWrap
+from pypet_multiproc.wrapping.direct import DirectWrap, NoWrap
 from pypet_multiproc.wrapping.local import LocalWrap
-from pypet_multiproc.wrapping.none import NoWrap
-from pypet_multiproc.wrapping.registry import make_wrap_mode
+from pypet_multiproc.wrapping.lock import LockWrap
+from pypet_multiproc.wrapping.pipe import PipeWrap
+from pypet_multiproc.wrapping.queue import QueueWrap
 from pypet_multiproc.writer.files import close_file, held, open_file
 from pypet_trajectory.api.records import RunRows
 from pypet_trajectory.api.service import StorageService
@@ -70,6 +71,11 @@ BACKENDS: Mapping[str, BackendFactory] = {
     "pool": PoolBackend,
     "process": ProcessBackend,
     "executor": ExecutorBackend,
+}
+
+#: The wrap modes that this distribution has.
+WRAP_MODES: Mapping[str, WrapModeFactory] = {
+    wrap.name: wrap for wrap in (LocalWrap, LockWrap, NoWrap, PipeWrap, QueueWrap)
 }
 
 
@@ -350,3 +356,33 @@ class RunEngine:
             store_rows(self._service, rows)
         else:
             raise PypetRuntimeError("There is nowhere to store the run table before the first run.")
+
+
+def make_wrap_mode(
+    name: str | None,
+    settings: WrapSettings,
+    wrap_modes: Mapping[str, WrapModeFactory] | None = None,
+) -> WrapMode:
+    """The wrap mode of this name, not started yet.
+
+    Parameters
+    ----------
+    name : str or None
+        A key of the table; ``None`` stands for ``'NONE'``.
+    settings : WrapSettings
+        What it may need to know.
+    wrap_modes : mapping, optional
+        The table; by default :data:`WRAP_MODES`.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no such wrap mode.
+    """
+    table = WRAP_MODES if wrap_modes is None else wrap_modes
+    name = NoWrap.name if name is None else name
+    if name not in table:
+        raise PypetRuntimeError(
+            f"There is no wrap mode {name!r}; there are {', '.join(sorted(table))}."
+        )
+    return table[name](settings)

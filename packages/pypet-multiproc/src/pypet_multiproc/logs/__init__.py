@@ -1,9 +1,13 @@
 """Logging across processes: files per process, wildcards in their names, captured prints."""
 
+from pypet_multiproc.logs.changes import DisableAllLogging
 from pypet_multiproc.logs.configurations import (
+    LOGGING_DICT,
     NoInterpolationParser,
     has_logging_sections,
     shipped_config,
+    simple_logging_config,
+    use_simple_logging,
 )
 from pypet_multiproc.logs.file_names import (
     FILENAME_INDICATORS,
@@ -12,8 +16,6 @@ from pypet_multiproc.logs.file_names import (
     try_make_dirs,
 )
 from pypet_multiproc.logs.manager import LoggingManager
-from pypet_multiproc.logs.silence import DisableAllLogging
-from pypet_multiproc.logs.simple import LOGGING_DICT, simple_logging_config, use_simple_logging
 from pypet_multiproc.logs.standard_output import StdoutToLogger
 
 __all__ = [

@@ -116,3 +116,15 @@ def all_loggers() -> list[tuple[str, logging.Logger]]:
 
 def _settings() -> dict[str, _Setting]:
     return {name: _Setting.of(logger) for name, logger in all_loggers()}
+
+
+class DisableAllLogging:
+    """Context in which nothing up to CRITICAL is logged; restores what was before."""
+
+    def __enter__(self) -> DisableAllLogging:
+        self._before = logging.root.manager.disable
+        logging.disable(logging.CRITICAL)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        logging.disable(self._before)

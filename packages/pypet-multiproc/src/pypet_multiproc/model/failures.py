@@ -14,7 +14,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from types import TracebackType
 
 from pypet_multiproc.model.serialization import dumps
 from pypet_trajectory.api.records import RunFailure
@@ -188,12 +187,7 @@ class CleanUp(AbstractContextManager[None]):
     def __enter__(self) -> None:
         return None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, value: BaseException | None, trace: object) -> None:
         try:
             self._action()
         except Exception as error:

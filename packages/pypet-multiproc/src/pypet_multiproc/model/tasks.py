@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pypet_multiproc.model.experiment import RunTask
+from pypet_multiproc.model.experiment import RunOutcome, RunTask
+from pypet_trajectory.api.records import RunFailure
 
 
 @dataclass(slots=True)
@@ -38,6 +39,18 @@ class Attempt:
     def repeated(self) -> bool:
         """Whether an earlier try may have stored something."""
         return self.again or self.task.repeated
+
+    def outcome(
+        self, failure: RunFailure | None = None, exception: BaseException | None = None
+    ) -> RunOutcome:
+        """What became of the run in this try."""
+        return RunOutcome(
+            self.task.idx,
+            failure=failure,
+            attempts=self.number,
+            exception=exception,
+            token=self.token,
+        )
 
 
 class TaskSource:

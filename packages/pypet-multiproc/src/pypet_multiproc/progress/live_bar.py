@@ -14,7 +14,6 @@ import os
 import sys
 import warnings
 from multiprocessing.util import Finalize
-from types import TracebackType
 from typing import Any, TextIO
 
 #: Back to the beginning of the line, and away with what is there.
@@ -173,12 +172,7 @@ class LiveBar:
     def __enter__(self) -> LiveBar:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 

@@ -1,8 +1,11 @@
 """Trials for ways to run and wrap modes, shipped so that other distributions can use them, too."""
 
-from pypet_multiproc.testing.combinations import combinations
-from pypet_multiproc.testing.runs import (
+from pypet_multiproc.testing.storage import JournalStorageService
+from pypet_multiproc.testing.trials import (
+    MODES,
+    WAYS,
     Fatal,
+    combinations,
     die_at,
     die_on_the_way,
     double,
@@ -11,9 +14,10 @@ from pypet_multiproc.testing.runs import (
     twelve_with_trouble,
     where,
 )
-from pypet_multiproc.testing.storage import JournalStorageService
 
 __all__ = [
+    "MODES",
+    "WAYS",
     "Fatal",
     "JournalStorageService",
     "combinations",

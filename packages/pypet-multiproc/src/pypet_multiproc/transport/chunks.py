@@ -20,8 +20,7 @@ from selectors import EVENT_READ, BaseSelector
 from typing import Any
 
 from pypet_multiproc.model import serialization
-from pypet_multiproc.transport.messages import Message
-from pypet_multiproc.transport.source import Incoming, MessageSource
+from pypet_multiproc.transport.messages import Channel, Incoming, Message, MessageSource
 from pypet_trajectory.exceptions import PypetRuntimeError
 
 #: Sender, token, process id, size of the piece, whether it is the last one.
@@ -30,7 +29,7 @@ _CHUNK = getattr(select, "PIPE_BUF", 512)
 _PIECE = _CHUNK - HEADER.size
 
 
-class ChunkWriter:
+class ChunkWriter(Channel):
     """The senders' side; looks like a connection that can only be sent to.
 
     Parameters
@@ -41,15 +40,8 @@ class ChunkWriter:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._forget()
-
-    def _forget(self) -> None:
         self._pid = 0
         self._sender = 0
-        #: The attempt that messages belong to.
-        self.token = 0
-        #: Messages sent since :meth:`begin`.
-        self.sent = 0
         self._forget_waiting()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -60,13 +52,6 @@ class ChunkWriter:
                 "wrap mode QUEUE."
             )
         return {"connection": self._connection}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
-
-    def begin(self, token: int) -> None:
-        """Attribute messages to this attempt from now on."""
-        self.token, self.sent = token, 0
 
     def send(self, message: Message, more: bool = False) -> None:
         """Send a message, waiting as long as the pipe is full.

@@ -23,7 +23,6 @@ import sys
 import tempfile
 import threading
 import time
-from types import TracebackType
 
 from pypet_trajectory.exceptions import PypetRuntimeError
 
@@ -290,10 +289,5 @@ class OwnerLock:
         self.acquire()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.release()

@@ -2,16 +2,22 @@
 
 Invariant: a message is complete when it is made. Records are copies already; services of other
 people that do not take records get copies of the leaves, so that what a run does with its tree
-afterwards changes nothing.
+afterwards changes nothing. Deltas are never changed, for others may hold them; new ones share
+their records.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from selectors import BaseSelector
 from typing import Any
 
 from pypet_trajectory import constants
+from pypet_trajectory.api.records import NodeKind, RunDelta
 from pypet_trajectory.api.service import StorageService, SupportsDeltas
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.storage.storing import delta_from_message
@@ -105,3 +111,95 @@ def deliver(message: Message, service: StorageService) -> None:
             service.store_run_rows(*args)
     else:
         raise PypetRuntimeError(f"A message to the writer is of kind {kind!r}, which is unknown.")
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(slots=True)
+class Incoming:
+    """One message as it arrived."""
+
+    #: The attempt that sent it, 0 if it was not sent by a run.
+    token: int
+    #: The pickled message.
+    data: bytes
+    #: To be called when there is room for the sender's next message.
+    acknowledge: Callable[[], None] = field(default=_nothing)
+
+
+class Channel(ABC):
+    """A way to the writer on which small messages may wait to be sent together."""
+
+    #: The attempt that messages belong to.
+    token = 0
+    #: Messages sent since :meth:`begin`.
+    sent = 0
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # In another process it begins anew, with what it was made of.
+        self.__init__(**state)  # type: ignore[misc]
+
+    def begin(self, token: int) -> None:
+        """Attribute messages to this attempt from now on."""
+        self.token, self.sent = token, 0
+
+    @property
+    @abstractmethod
+    def has_waiting(self) -> bool:
+        """Whether messages wait to be sent."""
+
+    @abstractmethod
+    def waiting_tokens(self) -> set[int]:
+        """The attempts whose messages wait to be sent."""
+
+    @abstractmethod
+    def send_waiting(self) -> None:
+        """Send what waits; raises `OSError` if the writer is gone."""
+
+
+class MessageSource(ABC):
+    """A place messages come from; sent to the writer process when that starts.
+
+    Invariant: a source never waits; the writer waits for all of its sources at once and then asks.
+    """
+
+    @abstractmethod
+    def open(self, selector: BaseSelector) -> None:
+        """Called in the writer process: register what to wait for, with this source as data."""
+
+    @abstractmethod
+    def receive(self, fileobj: Any) -> list[Incoming]:
+        """Messages that have arrived on a registered object that is readable."""
+
+    def pause(self) -> None:
+        """Accept nothing for the time being."""
+        return None
+
+    def resume(self) -> None:
+        """Accept messages again."""
+        return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Accept nothing any more; leave nothing behind."""
+
+
+def joined(deltas: Sequence[RunDelta]) -> RunDelta | None:
+    """One delta that writes what several wrote, in their order."""
+    if len(deltas) < 2:
+        return deltas[0] if deltas else None
+    requests = tuple(request for delta in deltas for request in delta.requests)
+    return RunDelta(deltas[0].trajectory_name, deltas[0].run_index, requests)
+
+
+def overwriting(delta: RunDelta) -> RunDelta:
+    """A delta that replaces data which is there already."""
+    requests = tuple(
+        dataclasses.replace(request, mode=constants.OVERWRITE_DATA)
+        if request.record.kind is NodeKind.LEAF
+        else request
+        for request in delta.requests
+    )
+    return dataclasses.replace(delta, requests=requests)

@@ -25,8 +25,7 @@ from typing import Any
 
 from pypet_multiproc.model import serialization
 from pypet_multiproc.transport.channels import CHUNK, FrameBuffer, frame
-from pypet_multiproc.transport.messages import Message
-from pypet_multiproc.transport.source import Incoming, MessageSource
+from pypet_multiproc.transport.messages import Channel, Incoming, Message, MessageSource
 
 #: The attempt that sent a message, and whether the sender wants to know that it was accepted.
 _HEADER = struct.Struct("<Q?")
@@ -57,7 +56,7 @@ def remove_address(address: Address) -> None:
             return
 
 
-class WriterQueue:
+class WriterQueue(Channel):
     """The senders' side; looks like a queue that can only be put into.
 
     Parameters
@@ -73,29 +72,15 @@ class WriterQueue:
     def __init__(self, address: Address, secret: bytes, bounded: bool) -> None:
         self.address = address
         self._secret, self._bounded = secret, bounded
-        self._forget()
-
-    def _forget(self) -> None:
         self._socket: socket.socket | None = None
         self._pid = 0
         self._unacknowledged = 0
         #: Token and content of messages that wait to be sent together, and how large they are.
         self._waiting: list[tuple[int, bytes]] = []
         self._size = 0
-        #: The attempt that messages belong to.
-        self.token = 0
-        #: Messages sent since :meth:`begin`.
-        self.sent = 0
 
     def __getstate__(self) -> dict[str, Any]:
         return {"address": self.address, "secret": self._secret, "bounded": self._bounded}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
-
-    def begin(self, token: int) -> None:
-        """Attribute messages to this attempt from now on."""
-        self.token, self.sent = token, 0
 
     def put(self, message: Message, more: bool = False) -> None:
         """Send a message, waiting for room if the queue is bounded.

@@ -19,7 +19,7 @@ from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import RunError, WorkerStartError, describe
 from pypet_multiproc.model.serialization import NotPicklableError, dumps, explain
 from pypet_multiproc.model.tasks import Attempt
-from pypet_multiproc.processes.parent_watchdog import END
+from pypet_multiproc.processes.children import END
 from pypet_multiproc.transport.channels import FrameReader
 from pypet_multiproc.workers.process import (
     BEGUN,
@@ -265,10 +265,4 @@ def _outcome(data: memoryview, attempt: Attempt) -> RunOutcome:
             f"Run {attempt.task.idx} returned something that cannot be unpickled in the main "
             f"process ({type(exc).__name__}: {exc})."
         )
-        return RunOutcome(
-            attempt.task.idx,
-            failure=describe(error, attempts=attempt.number),
-            attempts=attempt.number,
-            exception=error,
-            token=attempt.token,
-        )
+        return attempt.outcome(describe(error, attempts=attempt.number), error)

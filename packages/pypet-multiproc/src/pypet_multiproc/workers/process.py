@@ -23,12 +23,11 @@ from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import describe
 from pypet_multiproc.model.serialization import Packed
 from pypet_multiproc.model.tasks import Attempt
-from pypet_multiproc.processes import parent_watchdog
+from pypet_multiproc.processes.children import watch
 from pypet_multiproc.processes.interrupt import sigint_handling
-from pypet_multiproc.processes.niceness import apply_niceness
+from pypet_multiproc.processes.limits import apply_niceness, limit_threads
 from pypet_multiproc.transport.channels import send_frame
 from pypet_multiproc.workers.single_run import Runner, outcome_bytes
-from pypet_multiproc.workers.threads import limit_threads
 from pypet_multiproc.wrapping.direct import note_error
 from pypet_multiproc.wrapping.services import MultiprocWrapper
 from pypet_trajectory.api.service import StorageService
@@ -98,7 +97,7 @@ def worker_main(setup: WorkerSetup, pipes: WorkerPipes) -> None:
     # What was inherited is not looked at by the garbage collector, which would copy its pages.
     gc.freeze()
     wrapper = setup.service if isinstance(setup.service, MultiprocWrapper) else None
-    watcher = parent_watchdog.watch(pipes.parent, wrapper.orphaned if wrapper else None)
+    watcher = watch(pipes.parent, wrapper.orphaned if wrapper else None)
     parent = os.getppid()
     _handle_signals(setup.graceful_exit)
     try:

@@ -30,9 +30,9 @@ from pypet_multiproc.model.failures import (
 )
 from pypet_multiproc.model.serialization import Packed
 from pypet_multiproc.model.tasks import Attempt
+from pypet_multiproc.processes.children import storing
 from pypet_multiproc.processes.interrupt import sigint_handling
-from pypet_multiproc.processes.parent_watchdog import storing
-from pypet_multiproc.processes.timeouts import time_limit
+from pypet_multiproc.processes.limits import time_limit
 from pypet_multiproc.wrapping.services import MultiprocWrapper
 from pypet_multiproc.writer.files import flush_file
 from pypet_trajectory.constants import OVERWRITE_DATA, STORE_DATA
@@ -83,7 +83,7 @@ def run_single(
         What to do before and after.
     """
     idx = attempt.task.idx
-    outcome = RunOutcome(idx, attempts=attempt.number, token=attempt.token)
+    outcome = attempt.outcome()
     service = trajectory.v_storage_service
     observer = service if isinstance(service, MultiprocWrapper) else None
     args = args if attempt.task.args is None else attempt.task.args

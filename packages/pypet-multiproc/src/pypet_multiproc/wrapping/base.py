@@ -56,8 +56,6 @@ class WrapMode(ABC):
 
     #: The name users choose it by.
     name: ClassVar[str]
-    #: Whether runs may load data.
-    can_load: ClassVar[bool] = False
     #: Whether workers write files themselves, so that ending one needs patience.
     writes_in_worker: ClassVar[bool] = False
 

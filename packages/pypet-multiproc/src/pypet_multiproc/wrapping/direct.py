@@ -1,25 +1,31 @@
-"""Runs in the main process: what short ones store automatically is stored together.
+"""Storing without lock or writer: DIRECT for runs in the main process, and NONE.
 
-Not a wrap mode users choose: it is what a single process does. Opening a file takes longer than a
-short run, so the data of runs of a few milliseconds waits for a moment and is stored with that of
-others; longer runs are stored when they end. Invariant: the file is never open while a run function
-is called, so runs may open it themselves, and other processes may look into it. What a kill can
-cost is the work of that moment, and nothing that was reported as done.
+DIRECT is not a wrap mode users choose: it is what a single process does. Opening a file takes
+longer than a short run, so the data of runs of a few milliseconds waits for a moment and is stored
+with that of others; longer runs are stored when they end. Invariant: the file is never open while a
+run function is called, so runs may open it themselves, and other processes may look into it. What a
+kill can cost is the work of that moment, and nothing that was reported as done.
+
+With NONE every process uses the storage service as it is. That is right for services that are safe
+by themselves (``multiproc_safe``) and for one run at a time; with anything else, runs that store at
+the same moment fail. So that one run at a time stays alone with an unsafe service, the main process
+leaves rows of the run table until no run is left.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import describe, storage_failure
-from pypet_multiproc.processes.parent_watchdog import storing
+from pypet_multiproc.processes.children import storing
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
 from pypet_multiproc.wrapping.lock import LockWrapper
-from pypet_multiproc.writer.files import kept_open
-from pypet_multiproc.writer.rows import WaitingRows
+from pypet_multiproc.wrapping.services import RecordingService
+from pypet_multiproc.writer.files import WaitingRows, kept_open
+from pypet_trajectory import constants
 from pypet_trajectory.api.records import RunRows
 from pypet_trajectory.api.service import StorageService
 
@@ -45,7 +51,6 @@ class DirectWrap(WrapMode):
     """Stores what runs in this process want stored."""
 
     name: ClassVar[str] = "DIRECT"
-    can_load: ClassVar[bool] = True
 
     def __init__(self, settings: WrapSettings) -> None:
         super().__init__(settings)
@@ -150,3 +155,37 @@ def note_error(outcome: RunOutcome, errors: Mapping[int, BaseException]) -> None
         outcome.exception = error
         outcome.result = None
         outcome.row["completed"] = 0
+
+
+class NoWrap(WrapMode):
+    """Leaves the service alone."""
+
+    name: ClassVar[str] = constants.WRAP_MODE_NONE
+    writes_in_worker: ClassVar[bool] = True
+
+    def __init__(self, settings: WrapSettings) -> None:
+        super().__init__(settings)
+        #: ``None`` also if the trajectory has no service.
+        self._service: Any = None
+        self._rows = WaitingRows()
+
+    def start(self, service: StorageService, trajectory_name: str) -> None:
+        """Remember the service."""
+        self._service = service
+
+    def worker_service(self) -> StorageService:
+        """The service itself."""
+        service: StorageService = self._service
+        return RecordingService(service) if self.settings.keep_deltas else service
+
+    def store_run_rows(self, rows: RunRows) -> None:
+        """Give them to the service, or keep them if a run may be using it."""
+        if self._service is None or self._service.multiproc_safe:
+            store_rows(self._service, rows)
+        else:
+            self._rows.add(rows)
+
+    def finalize(self) -> None:
+        """Give rows that were kept to the service."""
+        for rows in self._rows.take():
+            store_rows(self._service, rows)

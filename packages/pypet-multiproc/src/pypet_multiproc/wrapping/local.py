@@ -14,13 +14,11 @@ from typing import Any, ClassVar
 
 from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import describe
-from pypet_multiproc.processes.garbage import GarbageInterval
-from pypet_multiproc.transport.messages import DELTA, Message, deliver
+from pypet_multiproc.processes.limits import GarbageInterval
+from pypet_multiproc.transport.messages import DELTA, Message, deliver, joined
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
-from pypet_multiproc.wrapping.deltas import joined
 from pypet_multiproc.wrapping.services import StoringOnly
-from pypet_multiproc.writer.files import flush_file, kept_open
-from pypet_multiproc.writer.rows import WaitingRows
+from pypet_multiproc.writer.files import WaitingRows, flush_file, kept_open
 from pypet_trajectory import constants
 from pypet_trajectory.api.records import RunRows
 from pypet_trajectory.api.service import StorageService, SupportsDeltas

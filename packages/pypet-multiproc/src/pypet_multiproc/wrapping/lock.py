@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from types import TracebackType
 from typing import Any, ClassVar
 
 from pypet_multiproc.model.experiment import RunOutcome
-from pypet_multiproc.processes.parent_watchdog import storing
+from pypet_multiproc.processes.children import storing
 from pypet_multiproc.transport.locks import OwnerLock
+from pypet_multiproc.transport.messages import joined, overwriting
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings, store_rows
-from pypet_multiproc.wrapping.deferral import Deferral
-from pypet_multiproc.wrapping.deltas import joined, overwriting
-from pypet_multiproc.wrapping.services import NOT_PASSED_ON, MultiprocWrapper
+from pypet_multiproc.wrapping.services import NOT_PASSED_ON, Deferral, MultiprocWrapper
 from pypet_multiproc.writer.files import flush_file, kept_open, store_delta
 from pypet_trajectory import constants
 from pypet_trajectory.api.records import RunDelta, RunRows
@@ -257,12 +255,7 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
         self.acquire_lock()
         self._depth += 1
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, value: BaseException | None, trace: object) -> None:
         self._depth -= 1
         # A process that keeps the file open keeps the lock, unless the storage has failed: then
         # the file may never be closed, and others are to find out instead of waiting.
@@ -275,7 +268,6 @@ class LockWrap(WrapMode):
     """Lets processes store and load in turn."""
 
     name: ClassVar[str] = constants.WRAP_MODE_LOCK
-    can_load: ClassVar[bool] = True
     writes_in_worker: ClassVar[bool] = True
 
     def __init__(self, settings: WrapSettings) -> None:

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pypet_multiproc.transport.chunks import ChunkSource, ChunkWriter
-from pypet_multiproc.transport.messages import DONE, Message
-from pypet_multiproc.transport.source import MessageSource
-from pypet_multiproc.wrapping.deferral import DeferringSender
+from pypet_multiproc.transport.messages import DONE, Message, MessageSource
 from pypet_multiproc.wrapping.lock import LockAcquisition
+from pypet_multiproc.wrapping.services import DeferringSender
 from pypet_multiproc.wrapping.through_writer import WriterWrap
 from pypet_multiproc.writer.process import StorageServiceDataHandler
 from pypet_trajectory import constants

@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from pypet_multiproc.transport.messages import DONE, Message
+from pypet_multiproc.transport.messages import DONE, Message, MessageSource
 from pypet_multiproc.transport.sockets import SocketSource, WriterQueue, remove_address
-from pypet_multiproc.transport.source import MessageSource
-from pypet_multiproc.wrapping.deferral import DeferringSender
+from pypet_multiproc.wrapping.services import DeferringSender
 from pypet_multiproc.wrapping.through_writer import WriterWrap
 from pypet_multiproc.writer.process import StorageServiceDataHandler
 from pypet_trajectory import constants

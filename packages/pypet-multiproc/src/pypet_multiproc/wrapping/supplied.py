@@ -15,8 +15,12 @@ from multiprocessing.connection import Connection
 from typing import Any, ClassVar
 
 from pypet_multiproc.model.failures import describe, with_remote_traceback
-from pypet_multiproc.processes import parent_watchdog
-from pypet_multiproc.processes.contexts import default_start_method, process_context, start_quietly
+from pypet_multiproc.processes.children import (
+    default_start_method,
+    process_context,
+    start_quietly,
+    watch,
+)
 from pypet_multiproc.processes.interrupt import sigint_handling
 from pypet_multiproc.transport.channels import keep_from_children
 from pypet_multiproc.transport.locks import OwnerLock
@@ -39,7 +43,7 @@ def supplied_writer_main(
     writer: Any, logging_manager: Any, line: Connection, reports: Connection
 ) -> None:
     """Entry point of the process: run a writer until it is told that this was all."""
-    parent_watchdog.watch(line)
+    watch(line)
     sigint_handling.ignore()
     if logging_manager is not None:
         logging_manager.make_logging_handlers_and_tools(multiproc=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import StoringFailedError
-from pypet_multiproc.transport.source import MessageSource
+from pypet_multiproc.transport.messages import MessageSource
 from pypet_multiproc.wrapping.base import WrapMode, WrapSettings
 from pypet_multiproc.wrapping.services import StoringOnly
 from pypet_multiproc.writer.handle import PATIENCE, WriterHandle

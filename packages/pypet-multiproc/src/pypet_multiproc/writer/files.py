@@ -1,4 +1,4 @@
-"""Keeping a service's file open over many store calls, and flushing it now and then.
+"""When a service's file is opened, written and flushed, over many store calls.
 
 Not every storage service has a file to keep open. Such a service says so with
 :class:`~pypet_trajectory.exceptions.NoSuchServiceError`, and then every call opens and closes
@@ -8,14 +8,14 @@ whatever it needs.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
 from pypet_multiproc.model.failures import CleanUp
 from pypet_trajectory import constants
-from pypet_trajectory.api.records import RunDelta
+from pypet_trajectory.api.records import RunDelta, RunFailure, RunRows
 from pypet_trajectory.api.service import StorageService, SupportsHolding
 from pypet_trajectory.exceptions import NoSuchServiceError
 
@@ -117,3 +117,32 @@ class FlushClock:
         if self._unflushed_since is None:
             return None
         return max(0.0, self._last_flush + self._at_most - time.monotonic())
+
+
+class WaitingRows:
+    """Rows of the run table that wait, by trajectory, until something else is written.
+
+    The writer opens or flushes the file for the data of runs anyway; rows that go with it cost next
+    to nothing. Invariant: of each run the latest row waits, with the failure that belongs to it;
+    so writing what waits has the effect of writing everything in order.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, tuple[dict[int, Mapping[str, Any]], dict[int, RunFailure]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, rows: RunRows) -> None:
+        """Let rows wait; they replace earlier ones of the same runs."""
+        waiting, failures = self._waiting.setdefault(rows.trajectory_name, ({}, {}))
+        waiting.update(rows.rows)
+        for idx in rows.rows:
+            failures.pop(idx, None)
+        failures.update(rows.failures)
+
+    def take(self) -> list[RunRows]:
+        """What waits, one for each trajectory; from now on nothing waits."""
+        taken = [RunRows(name, *parts) for name, parts in self._waiting.items()]
+        self._waiting = {}
+        return taken

@@ -21,7 +21,7 @@ from pypet_multiproc.model.failures import (
     explain_exit,
     with_remote_traceback,
 )
-from pypet_multiproc.processes.contexts import default_start_method, process_context, start_quietly
+from pypet_multiproc.processes.children import default_start_method, process_context, start_quietly
 from pypet_multiproc.transport.channels import (
     FrameReader,
     keep_from_children,

@@ -21,14 +21,20 @@ from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 from pypet_multiproc.model.failures import CleanUp, describe
-from pypet_multiproc.processes.garbage import GarbageInterval
+from pypet_multiproc.processes.children import storing
 from pypet_multiproc.processes.interrupt import sigint_handling
-from pypet_multiproc.processes.parent_watchdog import storing
+from pypet_multiproc.processes.limits import GarbageInterval
 from pypet_multiproc.transport.channels import Channel, FrameReader, can_send, send_frame
-from pypet_multiproc.transport.messages import DELTA, DONE, ROWS, Message, deliver
-from pypet_multiproc.transport.source import Incoming, MessageSource
-from pypet_multiproc.writer.files import FlushClock, close_file, flush_file, open_file
-from pypet_multiproc.writer.rows import WaitingRows
+from pypet_multiproc.transport.messages import (
+    DELTA,
+    DONE,
+    ROWS,
+    Incoming,
+    Message,
+    MessageSource,
+    deliver,
+)
+from pypet_multiproc.writer.files import FlushClock, WaitingRows, close_file, flush_file, open_file
 from pypet_trajectory.api.records import RunFailure, RunRows
 from pypet_trajectory.api.service import StorageService, SupportsDeltas
 from pypet_trajectory.exceptions import StorageFailedError

@@ -104,14 +104,14 @@ def access_data(
     with file.refusing_pickles(path):
         node = file.handles.node(path)
         if request == "__thenode__":
-            backend.hand_out()
+            backend.connection.hand_out()
             return node
         target = node
         if options.pop("_col_func", False):
             target = node.cols._f_col(options.pop("colname"))
         attribute = getattr(target, request)
         if args is None and kwargs is None:
-            backend.hand_out()  # it may lead to the node, as ``row`` does
+            backend.connection.hand_out()  # it may lead to the node, as ``row`` does
             return attribute
         answer = attribute(*(args or ()), **options)
         if not only_reads(request) and isinstance(node, tables.Leaf):
@@ -190,20 +190,14 @@ def _create_table(
         file.tables.create_table(parent, name, **keywords).close()
 
 
-def _create_frame(
-    file: OpenFile, path: str, obj: Any, options: dict[str, Any], filters: dict[str, Any]
-) -> None:
-    put_pandas(file, path, obj, options, filters)
-
-
 _CREATORS: Mapping[str, Callable[..., None]] = {
     ARRAY: _array_creator("create_array", None),
     CARRAY: _array_creator("create_carray", Settings.filters),
     EARRAY: _array_creator("create_earray", Settings.filters),
     VLARRAY: _array_creator("create_vlarray", Settings.filters_for_rows),
     TABLE: _create_table,
-    FRAME: _create_frame,
-    SERIES: _create_frame,
+    FRAME: put_pandas,
+    SERIES: put_pandas,
 }
 
 

@@ -11,11 +11,10 @@ import errno
 import os
 from collections.abc import Callable
 
-from pypet_storage_hdf5.backend.lineage import journal_elsewhere
-from pypet_storage_hdf5.h5.file import HDF5FileError, OpenFile
+from pypet_storage_hdf5.backend.lineage import journal_elsewhere, lock_folder
+from pypet_storage_hdf5.h5.file import OpenFile
 from pypet_storage_hdf5.safety import folder as session_folder
 from pypet_storage_hdf5.safety.session_journal import read_state
-from pypet_storage_hdf5.safety.turns import PATIENCE
 from pypet_storage_hdf5.settings import Settings
 from pypet_trajectory.exceptions import PypetError, StorageFailedError
 from pypet_trajectory.logger import module_logger
@@ -80,13 +79,7 @@ class Reading:
     def _resting_copy(self, path: str, finish: Callable[[], None]) -> str | None:
         """The working copy that the session left, which is kept from changing; if there is one."""
         for _ in range(2):
-            try:
-                folder = session_folder.locked(path, patience=PATIENCE, shared=True, make=False)
-            except session_folder.FolderLockedError as error:
-                raise HDF5FileError(
-                    f"{path!r} cannot be opened for reading, because {error} holds it open. "
-                    "Close it there."
-                ) from error
+            folder = lock_folder(path, "opened for reading", shared=True, make=False)
             if folder is None:
                 return None
             rest = folder.found_rest()

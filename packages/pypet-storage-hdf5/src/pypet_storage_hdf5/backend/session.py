@@ -22,41 +22,35 @@ replacing the one and emptying the other, there is nothing to apply.
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
 import tables
 
 from pypet_storage_hdf5.backend.lineage import (
-    AHEAD,
-    OTHER,
+    Beginning,
+    begin,
+    give_back,
+    has_mark,
     journal_elsewhere,
-    quarantine,
-    relation,
+    keeps_nothing,
     remove_adopted,
+    remove_mark,
+    set_mark,
 )
-from pypet_storage_hdf5.backend.working_copy import WorkingCopy
-from pypet_storage_hdf5.h5 import markers
-from pypet_storage_hdf5.h5.file import HDF5FileError, MissingFileError, OpenFile
-from pypet_storage_hdf5.safety.folder import FolderLockedError, SessionFolder, locked
+from pypet_storage_hdf5.backend.working_copy import Failure, WorkingCopy
+from pypet_storage_hdf5.h5.file import MissingFileError, OpenFile
 from pypet_storage_hdf5.safety.pace import Pace
 from pypet_storage_hdf5.safety.session_journal import (
     Change,
     Entry,
     JournalHead,
-    JournalState,
     SessionJournal,
-    read_head,
-    read_state,
 )
-from pypet_storage_hdf5.safety.turns import PATIENCE
 from pypet_storage_hdf5.settings import Settings
-from pypet_trajectory.exceptions import PypetError, StorageFailedError
 from pypet_trajectory.logger import module_logger
 
 _logger = module_logger(__name__)
@@ -126,115 +120,52 @@ class Session:
         self._is_changed = False
         #: Whether nodes of PyTables are in the hands of the user, who may change them any time.
         self._is_live = False
-        self._failure: StorageFailedError | None = None
-        self._check_permission()
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self._number = 0
         self._adopted = ""
-        self._begin_in(self._locked_folder())
+        begun = begin(self.path, self._shown)
+        self._folder = begun.folder
+        self._journal = SessionJournal(begun.folder.journal)
+        self._copy = WorkingCopy(self.path, self._shown, begun.folder)
+        self._failure = Failure(self._shown, self._kept)
         try:
-            self._open(title, settings, allow_pickle)
+            self._open(begun, title, settings, allow_pickle)
         except BaseException:
-            self._leave_unopened()
+            self._copy.end()
+            self._journal.close()
+            give_back(self._folder)
             raise
-
-    # --------------------------------------------------------------- opening
-
-    def _check_permission(self) -> None:
-        if os.path.exists(self.path) and not os.access(self.path, os.W_OK):
-            raise PermissionError(
-                errno.EACCES, "The file is read-only; nothing can be stored in it", self._shown
-            )
-
-    def _locked_folder(self) -> SessionFolder:
-        try:
-            folder = locked(self.path, patience=PATIENCE)
-        except FolderLockedError as error:
-            raise HDF5FileError(
-                f"{self._shown!r} cannot be opened for writing, because {error} holds it open. "
-                "Close it there, or let only one process use the file (wrap mode LOCK or QUEUE)."
-            ) from error
-        except PermissionError as error:
-            raise PermissionError(
-                error.errno,
-                "Nothing can be stored, for a working copy has to lie beside the file, and "
-                f"nothing can be created there: {error.strerror}",
-                self._shown,
-            ) from error
-        assert folder is not None
-        return folder
-
-    def _begin_in(self, folder: SessionFolder) -> None:
-        self._folder = folder
-        self._journal = SessionJournal(folder.journal)
-        self._copy = WorkingCopy(self.path, self._shown, folder)
 
     @property
     def file(self) -> OpenFile:
         """The open working copy."""
         return self._copy.file
 
-    def _open(self, title: str, settings: Settings, allow_pickle: bool) -> None:
-        if self._go_on():
-            self._copy.open(title, settings, allow_pickle=allow_pickle, is_foreign=False)
+    # --------------------------------------------------------------- opening
+
+    def _open(self, begun: Beginning, title: str, settings: Settings, allow_pickle: bool) -> None:
+        state = begun.state
+        if begun.rest and state is not None:
+            self._copy.take(begun.rest, state.head.base)
         else:
-            state = self._applicable_state()
             self._folder.discard_working()
-            self._clone()
-            self._copy.open(title, settings, allow_pickle=allow_pickle, is_foreign=True)
-            if state is not None:
-                self._restore(state)
-            elif self._copy.base:
-                self._adopt()
+            start = time.monotonic()
+            self._copy.clone()
+            self._pace.cloned(time.monotonic() - start)
+        self._copy.open(title, settings, allow_pickle=allow_pickle, is_foreign=not begun.rest)
+        if state is not None:
+            self._number = state.head.number
+            self._journal.go_on(state)
+            self._notes = True
+            self._pace.begun(state.head.time, state.head.cost)
+            if begun.rest:
+                self._is_changed = state.has_changes
+            else:
+                self._apply(self._folder.journal, state.end)
+        elif self._copy.base:
+            self._adopt()
         if self._is_held or self._pace.may_wait():
             self._folder.join()
-            self._begin_noting()
-
-    def _go_on(self) -> bool:
-        """Take the working copy that the last opening of a living session left."""
-        rest = self._folder.found_rest()
-        if rest is None or os.path.exists(self._folder.working) or not self._folder.is_alive():
-            return False
-        head = read_head(self._folder.journal)
-        if head is None:
-            return False
-        path, end = rest
-        self._copy.take(path, head.base)
-        self._number = head.number
-        self._pace.begun(head.time, head.cost)
-        self._journal.go_on(JournalState(head, end, end > head.end, ""))
-        self._notes = True
-        self._is_changed = end > head.end
-        return True
-
-    def _applicable_state(self) -> JournalState | None:
-        """What a killed process left in the journal and the file lacks."""
-        state = read_state(self._folder.journal)
-        if state is None or not state.has_changes:
-            return None
-        found = relation(self.path, state)
-        if found == AHEAD:
-            return None
-        if found == OTHER:
-            self._copy.end()
-            quarantine(self._folder, self._shown)
-            self._begin_in(self._locked_folder())
-            return None
-        return state
-
-    def _clone(self) -> None:
-        """Make a working copy, and note how long that takes."""
-        start = time.monotonic()
-        self._copy.clone()
-        self._pace.cloned(time.monotonic() - start)
-
-    def _restore(self, state: JournalState) -> None:
-        """Make the changes in the journal of this folder again, and go on with it."""
-        self._number = state.head.number
-        self._journal.go_on(state)
-        self._notes = True
-        self._pace.begun(state.head.time, state.head.cost)
-        self._apply(self._folder.journal, state.end)
+            self.keep_open()
 
     def _adopt(self) -> None:
         """Make the changes of a journal that lies where the file was before it was renamed."""
@@ -255,35 +186,12 @@ class Session:
             self._is_replaying = False
         self._check()
 
-    def _begin_noting(self) -> None:
-        if not self._journal.is_begun:
-            self._begin_journal()
-        self._notes = True
-
     def _begin_journal(self) -> None:
         head = JournalHead(
             self._folder.token, self._number, self._copy.base, self._pace.start, self._pace.cost
         )
-        try:
+        with self._failure:
             self._journal.begin(head)
-        except OSError as error:
-            self._fail(error)
-
-    def _leave_unopened(self) -> None:
-        self._copy.end()
-        self._journal.close()
-        if self._keeps_nothing():
-            self._folder.dissolve()
-        else:
-            self._folder.unlock()
-
-    def _keeps_nothing(self) -> bool:
-        """Whether the folder holds nothing that the file lacks."""
-        try:
-            state = read_state(self._folder.journal)
-        except (OSError, PypetError):
-            return False
-        return state is None or not state.has_changes
 
     # --------------------------------------------------------------- writing
 
@@ -294,7 +202,9 @@ class Session:
 
     def keep_open(self) -> None:
         """Note changes from now on, since `commit` will be called before the file is closed."""
-        self._begin_noting()
+        if not self._journal.is_begun:
+            self._begin_journal()
+        self._notes = True
 
     def note(self, trajectory: str, change: Change, content: Any) -> None:
         """Remember a change that was made in the working copy."""
@@ -304,7 +214,7 @@ class Session:
         try:
             self._journal.note(Entry(trajectory, change, content))
         except OSError as error:
-            self._fail(error)
+            self._failure.end(error)
         except Exception as error:  # pickling runs code of the values
             self._cannot_note(error)
 
@@ -356,7 +266,7 @@ class Session:
         try:
             self._journal.commit()
         except OSError as error:
-            self._fail(error)
+            self._failure.end(error)
         except Exception as error:  # pickling runs code of the values
             self._cannot_note(error)
             self.checkpoint()
@@ -384,15 +294,13 @@ class Session:
         try:
             self._copy.renew()
         except (OSError, tables.HDF5ExtError) as error:
-            self._fail(error)
+            self._failure.end(error)
         self._pace.cloned(time.monotonic() - start)
 
     def _publish_open(self) -> None:
         """A checkpoint that leaves the working copy open, for the sake of nodes in use."""
-        try:
+        with self._failure:
             self._copy.replace_file_by_copy()
-        except OSError as error:
-            self._fail(error)
         if self._notes:
             self._begin_journal()
 
@@ -416,10 +324,8 @@ class Session:
         self._depth = 0
         self._must_publish = False
         self._check()
-        try:
+        with self._failure:
             self._journal.roll_back()
-        except OSError as error:
-            self._fail(error)
         self._renew()
         if self._journal.has_changes:
             self._apply(self._folder.journal, self._journal.end)
@@ -445,32 +351,24 @@ class Session:
         try:
             waits = is_held or (not ends and self._notes and self._pace.may_wait())
             if not waits:
-                if self._is_changed or not self._copy.base or self._is_marked():
+                if self._is_changed or not self._copy.base or has_mark(self.file):
                     self._publish(last=True)
                 self._folder.dissolve()
             elif self._must_publish or not self._copy.base or self._is_due():
                 self._publish(last=False)
                 self._begin_journal()
             else:
-                self._rest()
+                with self._failure:
+                    self._copy.close()
+                self._copy.leave(self._journal.end)
+                if not self._is_held:
+                    self._pace.finish_at_exit(self._finish)
         finally:
             self._end()
-
-    def _is_marked(self) -> bool:
-        return markers.SESSION in self.file.handles.group("/").attribute_names()
 
     def _is_due(self) -> bool:
         self.commit()
         return self._must_publish or self._pace.is_due(self._journal.size)
-
-    def _rest(self) -> None:
-        try:
-            self._copy.close()
-        except OSError as error:
-            self._fail(error)
-        self._copy.leave(self._journal.end)
-        if not self._is_held:
-            self._pace.finish_at_exit(self._finish)
 
     def abandon(self) -> None:
         """Close without storing anything since the last commit.
@@ -491,7 +389,7 @@ class Session:
         with suppress(OSError):
             self._journal.roll_back()
         self._journal.close()
-        if self._folder.is_there and self._failure is not None and self._keeps_nothing():
+        if self._folder.is_there and self._failure and keeps_nothing(self._folder):
             self._folder.dissolve()
         self._folder.unlock()
 
@@ -502,34 +400,27 @@ class Session:
         self._check()
         start = time.monotonic()
         try:
-            if self._notes and not self._must_publish:
-                self._journal.commit()
-            self._mark(last)
-            self._copy.close()
-            identity = self._copy.sync()
-            if last and self._journal.has_changes:
-                self._journal.finish(identity)
-            self._copy.replace_file()
+            with self._failure:
+                if self._notes and not self._must_publish:
+                    self._journal.commit()
+                if not last and self._notes and (self._copy.base or self._journal.has_changes):
+                    set_mark(self.file, self._folder, self._number + 1)
+                else:
+                    remove_mark(self.file)
+                self._copy.close()
+                identity = self._copy.sync()
+                if last and self._journal.has_changes:
+                    self._journal.finish(identity)
+                self._copy.replace_file()
         except MissingFileError:
             self._begin_journal()  # the copy is kept, and has everything
             raise
-        except OSError as error:
-            self._fail(error)
         self._number += 1
         self._must_publish = self._is_changed = False
         if self._adopted:
             remove_adopted(self._adopted)
             self._adopted = ""
         self._pace.published(time.monotonic() - start)
-
-    def _mark(self, last: bool) -> None:
-        """Say in the file where its journal is, for the file may get another name."""
-        root = self.file.handles.group("/")
-        if not last and self._notes and (self._copy.base or self._journal.has_changes):
-            mark = f"{self._folder.token} {self._number + 1} {self._folder.path}"
-            root.set_raw_attribute(markers.SESSION, np.array(mark))
-        elif self._is_marked():
-            root.remove_attribute(markers.SESSION)
 
     def _require_base(self) -> None:
         try:
@@ -542,43 +433,16 @@ class Session:
                 )
             raise
 
-    # --------------------------------------------------------------- failing
-
     def _check(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        try:
+        """Raise the error that ended the session, if one did."""
+        self._failure.check()
+        with self._failure:
             self._copy.check()
-        except OSError as error:
-            self._fail(error)
 
-    def _fail(self, error: BaseException) -> None:
-        """End the session for good.
-
-        Raises
-        ------
-        StorageFailedError
-            Always.
-        MissingFileError
-            If that is the error.
-        """
-        if isinstance(error, MissingFileError):
-            raise error
-        if isinstance(error, StorageFailedError):
-            self._failure = error
-            raise error
-        cause: Any = error if getattr(error, "errno", None) else error.__cause__ or error
-        reason = getattr(cause, "strerror", None) or str(cause)
-        kept = ""
-        if self._journal.has_changes:
-            kept = (
-                f" and the journal in {self._folder.path!r}, from which the next opening takes "
-                "what the file lacks"
-            )
-        self._failure = StorageFailedError(
-            getattr(cause, "errno", None) or errno.EIO,
-            f"Nothing more can be stored: {reason}. What was stored before is safe, in the file"
-            f"{kept}. Make space or mend the disk, then go on with the same file",
-            self._shown,
+    def _kept(self) -> str:
+        if not self._journal.has_changes:
+            return ""
+        return (
+            f" and the journal in {self._folder.path!r}, from which the next opening takes what "
+            "the file lacks"
         )
-        raise self._failure from error

@@ -2,20 +2,24 @@
 
 Invariant: the file is only read and replaced, and only by a copy that HDF5 has closed, that the
 disk took completely, and that was made of the file as it still is. What a disk refuses is an
-`OSError` here, also if only HDF5 was told of it.
+`OSError` of a working copy, also if only HDF5 was told of it; `Failure` makes it the end of the
+session.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from pypet_storage_hdf5.h5.file import HDF5FileError, MissingFileError, OpenFile
 from pypet_storage_hdf5.safety import write_errors
-from pypet_storage_hdf5.safety.files import clone, identity, remove
+from pypet_storage_hdf5.safety.files import clone, free_name, identity, remove
 from pypet_storage_hdf5.safety.folder import SessionFolder
 from pypet_storage_hdf5.safety.turns import HeldFileError, locked_for_reading
 from pypet_storage_hdf5.settings import Settings
+from pypet_trajectory.exceptions import StorageFailedError
 from pypet_trajectory.files import publish, sync
 
 
@@ -203,11 +207,62 @@ class WorkingCopy:
 
     def _keep(self) -> str:
         """Give the closed copy a name beside the file that is free."""
-        root, extension = os.path.splitext(self._path)
-        number = 1
-        while os.path.lexists(
-            kept := f"{root}_unpublished{'' if number == 1 else f'_{number}'}{extension}"
-        ):
-            number += 1
+        kept = free_name(self._path, "_unpublished")
         os.rename(self._folder.working, kept)
         return kept
+
+
+class Failure:
+    """The error of the disk that ended a session for good, if one did.
+
+    What the disk refuses in a ``with`` block of this object ends the session: the block, and
+    `check` from then on, raise `StorageFailedError`. That the file is missing ends nothing.
+
+    Parameters
+    ----------
+    shown : str
+        The file as messages name it.
+    kept : callable
+        Says where else than in the file something is kept, for messages.
+    """
+
+    def __init__(self, shown: str, kept: Callable[[], str]) -> None:
+        self._shown = shown
+        self._kept = kept
+        self._error: StorageFailedError | None = None
+
+    def __bool__(self) -> bool:
+        return self._error is not None
+
+    def check(self) -> None:
+        """Raise the error if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, MissingFileError):
+            self.end(error)
+
+    def end(self, error: BaseException) -> NoReturn:
+        """End the session.
+
+        Raises
+        ------
+        StorageFailedError
+            Always.
+        """
+        if isinstance(error, StorageFailedError):
+            self._error = error
+            raise error
+        cause: Any = error if getattr(error, "errno", None) else error.__cause__ or error
+        reason = getattr(cause, "strerror", None) or str(cause)
+        self._error = StorageFailedError(
+            getattr(cause, "errno", None) or errno.EIO,
+            f"Nothing more can be stored: {reason}. What was stored before is safe, in the file"
+            f"{self._kept()}. Make space or mend the disk, then go on with the same file",
+            self._shown,
+        )
+        raise self._error from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pypet_storage_hdf5.codecs.base import Codec, data_options, finish
-from pypet_storage_hdf5.setting_values import pandas_format
+from pypet_storage_hdf5.settings import pandas_format
 from pypet_trajectory.constants import FRAME, SERIES
 from pypet_trajectory.exceptions import MissingPackageError, NoSuchServiceError
 

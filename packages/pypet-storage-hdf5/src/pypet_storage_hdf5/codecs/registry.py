@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pypet_storage_hdf5.codecs.array import ArrayCodec
-from pypet_storage_hdf5.codecs.base import Codec
-from pypet_storage_hdf5.codecs.chunked import ChunkedCodec
+from pypet_storage_hdf5.codecs.arrays import ArrayCodec, ChunkedCodec
+from pypet_storage_hdf5.codecs.base import Codec, text_of
 from pypet_storage_hdf5.codecs.pandas import PandasCodec
-from pypet_storage_hdf5.codecs.shared import SharedCodec
 from pypet_storage_hdf5.codecs.table import TableCodec
+from pypet_storage_hdf5.h5 import markers
 from pypet_trajectory.constants import (
     ARRAY,
     CARRAY,
@@ -29,6 +28,38 @@ from pypet_trajectory.constants import (
 )
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.values.column_table import ColumnTable
+
+if TYPE_CHECKING:
+    from pypet_storage_hdf5.h5.file import OpenFile
+
+
+class SharedCodec(Codec):
+    """SHARED_DATA_: items that live in the file and are only pointed to by a result.
+
+    Storing one writes nothing, it was created explicitly; loading gives what accesses it.
+    """
+
+    kinds = (SHARED_DATA,)
+
+    def write(
+        self, file: OpenFile, path: str, value: Any, kind: str, options: Mapping[str, Any]
+    ) -> None:
+        """Writes nothing: the data is created by ``create_shared_data``."""
+
+    def read(self, file: OpenFile, path: str, kind: str) -> Any:
+        from pypet_storage_hdf5.shared import shared_class
+
+        with file.handles.owner(path) as owner:
+            flag = ""
+            if markers.SHARED_DATA_TYPE in owner.attribute_names():
+                flag = text_of(owner.raw_attribute(markers.SHARED_DATA_TYPE))
+        cls = shared_class(flag)
+        if cls is None:
+            raise NoSuchServiceError(
+                f"{path!r} is shared data of kind {flag!r}, for which there is no class."
+            )
+        return cls(name=path.rpartition("/")[2])
+
 
 _CODECS: Final[Mapping[str, Codec]] = {
     kind: codec

@@ -16,7 +16,7 @@ import numpy as np
 import tables
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5.codecs.array import write_encoded
+from pypet_storage_hdf5.codecs.arrays import write_encoded
 from pypet_storage_hdf5.codecs.base import (
     Codec,
     data_options,

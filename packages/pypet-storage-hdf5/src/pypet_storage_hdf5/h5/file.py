@@ -1,7 +1,7 @@
 """The open file: opening with clear errors, one handle, closing.
 
 Invariant: opening changes nothing in a file that exists, not even its title, and reading never
-writes. What is open for writing is a working copy (:mod:`~pypet_storage_hdf5.safety.session`);
+writes. What is open for writing is a working copy (:mod:`~pypet_storage_hdf5.backend.session`);
 errors name the file that it is a copy of.
 """
 

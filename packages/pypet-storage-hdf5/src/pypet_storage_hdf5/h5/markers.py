@@ -67,6 +67,9 @@ UNFINISHED_PREFIX: Final = "__pypet_unfinished__"
 #: and its folder.
 SESSION: Final = "PYPET_SESSION"
 
+#: PyTables keeps the indexes of a table beside it, in a group of such a name.
+INDEX_PREFIX = "_i_"
+
 
 def unfinished_path(path: str) -> str:
     """Where an object is written before it gets its path: beside that, hidden from readers."""

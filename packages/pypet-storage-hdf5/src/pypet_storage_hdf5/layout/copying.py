@@ -8,25 +8,29 @@ stops the copy; the source is never touched.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 import tables
 
+from pypet_storage_hdf5.h5 import markers
 from pypet_storage_hdf5.h5.file import OpenFile
 from pypet_storage_hdf5.h5.handles import DATASET, GROUP, LINK
 from pypet_storage_hdf5.h5.objects import AttributeOwner, describing
 from pypet_storage_hdf5.h5.pickling import leave_pickles_alone
+from pypet_storage_hdf5.layout.tree import TreeLayout
+from pypet_trajectory.api.records import NodeKind
+from pypet_trajectory.exceptions import DataNotInStorageError
+from pypet_trajectory.logger import module_logger
+
+_logger = module_logger(__name__)
 
 #: Told of each path that could not be copied and why.
 ErrorHandler: TypeAlias = Callable[[str, Exception], None]
 
 #: PyTables' notes on columns of a table: not needed, and hundreds of attributes cost seconds.
 _FIELD_ATTRIBUTE = re.compile(r"FIELD_\d+_(NAME|FILL)|NROWS")
-
-#: PyTables keeps the indexes of a table beside it, in a group of such a name.
-INDEX_PREFIX = "_i_"
 
 
 def copy_tree(
@@ -74,7 +78,7 @@ def copy_tree(
         children = source.handles.children(old_path)
         for name in (*children.groups, *children.datasets, *children.links):
             child = _joined(old_path, name)
-            if not name.startswith(INDEX_PREFIX) and not skip(child):
+            if not name.startswith(markers.INDEX_PREFIX) and not skip(child):
                 copy_tree(
                     source,
                     child,
@@ -107,6 +111,51 @@ def copy_whole(source: OpenFile, old_path: str, target: OpenFile, new_path: str)
         target.handles.discard(unfinished)
         raise
     target.handles.move(unfinished, new_path)
+
+
+def copy_nodes(
+    source: TreeLayout, target: TreeLayout, renames: Mapping[str, str], *, move: bool
+) -> list[str]:
+    """Copy nodes of the trajectory in `source` to new full names in `target`, as they are.
+
+    A node that `target` has already is left as it is, with a warning. With `move`, nodes of the
+    same file get another name instead; the caller deletes the old ones. pypet 0.7 moved nodes
+    of another file inside that file, where no reader found them.
+
+    Crash story: that of the session, so that the new names are there and the old ones gone at the
+    same moment.
+
+    Returns
+    -------
+    list of str
+        The old names of the nodes that were copied.
+
+    Raises
+    ------
+    DataNotInStorageError
+        If `source` lacks one of the nodes.
+    """
+    copied = []
+    for old_name, new_name in renames.items():
+        kind = source.kind_of(old_name)
+        if kind is None or kind is NodeKind.LINK:
+            raise DataNotInStorageError(
+                f"{old_name!r} cannot be merged: it is not in {source.file.path!r}."
+            )
+        new_path = target.path_of(new_name)
+        if target.file.handles.kind(new_path) is not None:
+            _logger.warning(
+                "%r is not merged: %r has a node of that name.", new_name, target.file.path
+            )
+            continue
+        target.ensure_groups(new_name.rpartition(".")[0])
+        old_path = source.path_of(old_name)
+        if move and source.file is target.file:
+            target.file.handles.link(old_path, new_path)
+        else:
+            copy_whole(source.file, old_path, target.file, new_path)
+        copied.append(old_name)
+    return copied
 
 
 def _guarded(on_error: ErrorHandler | None, path: str, copy: Callable[[], None]) -> None:

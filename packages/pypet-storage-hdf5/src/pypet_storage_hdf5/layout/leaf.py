@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pypet_storage_hdf5.codecs.array import array_value
+from pypet_storage_hdf5.codecs.arrays import array_value
 from pypet_storage_hdf5.codecs.base import text_of
 from pypet_storage_hdf5.codecs.registry import codec_of, storage_kind
 from pypet_storage_hdf5.codecs.table import table_value
@@ -22,7 +22,6 @@ from pypet_storage_hdf5.h5.attributes import read_text, remove_text, write_text
 from pypet_storage_hdf5.h5.file import OpenFile
 from pypet_storage_hdf5.h5.handles import DATASET, GROUP
 from pypet_storage_hdf5.h5.objects import ArrayHandle, AttributeOwner
-from pypet_storage_hdf5.layout.copying import INDEX_PREFIX
 from pypet_trajectory.api.modes import chosen_items, known_items
 from pypet_trajectory.constants import (
     ARRAY,
@@ -142,7 +141,7 @@ class LeafItems:
                 yield from self._walk(child, f"{prefix}{name}.")
             elif kind is not None:
                 yield prefix + name, child, kind
-            elif stored is name and not name.startswith(INDEX_PREFIX):
+            elif stored is name and not name.startswith(markers.INDEX_PREFIX):
                 _logger.warning(
                     "%r in %r is not marked as data of pypet and ignored.", child, self._file.path
                 )
@@ -151,7 +150,7 @@ class LeafItems:
         """Paths below the leaf of data that does not say how it is stored."""
         children = self._file.handles.children(f"{self._path}/{group}".rstrip("/"))
         for name in (*children.datasets, *children.groups):
-            if name.startswith((markers.UNFINISHED_PREFIX, INDEX_PREFIX)):
+            if name.startswith((markers.UNFINISHED_PREFIX, markers.INDEX_PREFIX)):
                 continue
             kind = self._kind(f"{self._path}/{group}{name}")
             if kind is None:

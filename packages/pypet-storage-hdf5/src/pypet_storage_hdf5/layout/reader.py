@@ -19,7 +19,6 @@ from pypet_storage_hdf5.h5 import markers
 from pypet_storage_hdf5.h5.attributes import is_leaf, read_annotations, read_text
 from pypet_storage_hdf5.h5.file import OpenFile
 from pypet_storage_hdf5.h5.handles import GROUP, LINK, Children, Handles
-from pypet_storage_hdf5.layout.classes import likely_class
 from pypet_storage_hdf5.layout.leaf import LeafItems
 from pypet_trajectory.api.records import NodeKind, NodeRecord
 from pypet_trajectory.exceptions import DataNotInStorageError
@@ -56,14 +55,15 @@ class TreeReader:
     """
 
     def __init__(self, file: OpenFile, trajectory: str) -> None:
-        self._file = file
+        #: The open file.
+        self.file = file
         self._trajectory = trajectory
         #: The child whose turn it is.
         self._seen: _Seen | None = None
 
     @property
     def _handles(self) -> Handles:
-        return self._file.handles
+        return self.file.handles
 
     def path_of(self, full_name: str) -> str:
         """HDF5 path of a node."""
@@ -120,13 +120,13 @@ class TreeReader:
             if kind != GROUP or full_name.partition(".")[0] == OVERVIEW:
                 raise DataNotInStorageError(
                     f"{full_name!r} is not in the trajectory {self._trajectory[1:]!r} in "
-                    f"{self._file.path!r}."
+                    f"{self.file.path!r}."
                 )
             seen = _Seen(path, self._handles.group(path).attribute_names())
         try:
             leaf, class_name, comment, annotations = self._described(path, seen)
         except Exception as error:
-            error.add_note(f"while reading attributes of {path!r} in {self._file.path!r}")
+            error.add_note(f"while reading attributes of {path!r} in {self.file.path!r}")
             raise
         if not leaf:
             return NodeRecord(full_name, NodeKind.GROUP, class_name, comment, annotations)
@@ -135,11 +135,11 @@ class TreeReader:
             _logger.warning(
                 "%r in %r does not say of which class it is; it is taken for a %s.",
                 path,
-                self._file.path,
+                self.file.path,
                 class_name,
             )
         values = (
-            LeafItems(self._file, path).read(full_name, load_only, load_except, load_flags)
+            LeafItems(self.file, path).read(full_name, load_only, load_except, load_flags)
             if items
             else None
         )
@@ -147,7 +147,7 @@ class TreeReader:
 
     def item_names(self, full_name: str) -> list[str]:
         """Names of a leaf's items."""
-        return list(LeafItems(self._file, self.path_of(full_name)).kinds())
+        return list(LeafItems(self.file, self.path_of(full_name)).kinds())
 
     def is_half_leaf(self, path: str) -> bool:
         """Whether a group without leaf mark holds data, so was to become a leaf."""
@@ -176,7 +176,7 @@ class TreeReader:
         comment = read_text(owner, markers.COMMENT, names) or ""
         if markers.ANNOTATED not in names:
             return leaf, class_name, comment, {}
-        with self._file.refusing_pickles(path):
+        with self.file.refusing_pickles(path):
             return leaf, class_name, comment, read_annotations(owner, names)
 
     def _kind_at(self, path: str) -> NodeKind | None:
@@ -204,7 +204,7 @@ class TreeReader:
                 "%r in %r is a result or parameter that was not stored completely; it is left "
                 "out. repair_hdf5_file() restores its data.",
                 path,
-                self._file.path,
+                self.file.path,
             )
             return None
         return _Seen(path, names, False, found, None if found.datasets else names_below)
@@ -225,3 +225,22 @@ class TreeReader:
         target = self._handles.link_target(path)
         prefix = self._trajectory + "/"
         return target[len(prefix) :].replace("/", ".") if target.startswith(prefix) else target
+
+
+_PARAMETER_BRANCHES = ("parameters", "derived_parameters", "config")
+
+
+def likely_class(branch: str, items: Collection[str]) -> str:
+    """The name of the class whose items these probably are, for leaves that have lost it.
+
+    The classes of pypet store items of different names, so the data says enough to be loaded; only
+    a class of a user becomes the class of pypet that it is derived from.
+    """
+    is_parameter = branch in _PARAMETER_BRANCHES
+    if any("__spsp__" in name for name in items):
+        return "SparseParameter" if is_parameter else "SparseResult"
+    if "__pckl_prtcl__" in items:
+        return "PickleParameter" if is_parameter else "PickleResult"
+    if not is_parameter:
+        return "Result"
+    return "ArrayParameter" if any("__rr__" in name for name in items) else "Parameter"

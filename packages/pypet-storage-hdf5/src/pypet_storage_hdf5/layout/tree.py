@@ -153,7 +153,7 @@ class TreeLayout(TreeReader):
         place = path if half is None else self._handles.cleared_unfinished(path)
         self._handles.create_group(place)
         try:
-            items = LeafItems(self._file, place)
+            items = LeafItems(self.file, place)
             items.write_new(record.items or {}, record.flags, request.options)
             owner = self._handles.group(place)
             write_annotations(owner, record.annotations)
@@ -176,7 +176,7 @@ class TreeLayout(TreeReader):
         new_items = record.items or {}
         changed: dict[str, Any] = {}
         if new_items:
-            leaf = LeafItems(self._file, path)
+            leaf = LeafItems(self.file, path)
             present = leaf.kinds()
             replaced = items_to_overwrite(request, present)
             changed = {
@@ -221,7 +221,7 @@ class TreeLayout(TreeReader):
         path = self.path_of(full_name)
         if not full_name or self._handles.kind(path) is None:
             raise DataNotInStorageError(
-                f"{full_name!r} cannot be deleted: it is not in {self._file.path!r}."
+                f"{full_name!r} cannot be deleted: it is not in {self.file.path!r}."
             )
         self._handles.remove(path)
         self.forget()
@@ -229,12 +229,12 @@ class TreeLayout(TreeReader):
     def delete_items(self, full_name: str, names: Collection[str]) -> None:
         """Remove items of a leaf."""
         self.forget_seen()
-        LeafItems(self._file, self.path_of(full_name)).delete(full_name, names)
+        LeafItems(self.file, self.path_of(full_name)).delete(full_name, names)
 
     def _wrong_kind(self, full_name: str, found: str, wanted: str) -> PypetTypeError:
         return PypetTypeError(
             f"{full_name!r} cannot be stored as a {wanted}: there is a {found} of that name in "
-            f"{self._file.path!r}. Delete it there first."
+            f"{self.file.path!r}. Delete it there first."
         )
 
 

@@ -1,4 +1,4 @@
-"""`compact_hdf5_file`: writing a file anew, without the space that deleted data left behind.
+"""Writing files anew: `compact_hdf5_file` leaves out the space that deleted data left behind.
 
 Invariant: the new file takes the place of the old one when it is complete and on the disk, in one
 step; no other file is touched. pypet 0.7 called the program ``ptrepack``, which had to be found;
@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from pypet_storage_hdf5.backend import complete_file
-from pypet_storage_hdf5.backend.new_files import new_file
+from pypet_storage_hdf5.backend.lineage import lock_folder
 from pypet_storage_hdf5.backend.reading import left_behind
 from pypet_storage_hdf5.h5 import markers
 from pypet_storage_hdf5.h5.file import HDF5FileError, OpenFile
 from pypet_storage_hdf5.layout.copying import copy_tree
 from pypet_storage_hdf5.overview.meta import read_settings
+from pypet_storage_hdf5.safety import write_errors
+from pypet_storage_hdf5.safety.files import free_name, identity
 from pypet_storage_hdf5.settings import Settings
-from pypet_trajectory.exceptions import PypetValueError
+from pypet_trajectory.exceptions import PypetValueError, StorageFailedError
+from pypet_trajectory.files import publish, sync
 from pypet_trajectory.logger import module_logger
 
 _logger = module_logger(__name__)
@@ -100,12 +105,7 @@ def _complete(path: str, allow_pickle: bool) -> None:
 
 def _keep(path: str) -> None:
     """Give the file as it is a second name that is free."""
-    root, extension = os.path.splitext(path)
-    number = 1
-    while os.path.lexists(
-        backup := f"{root}_backup{'' if number == 1 else f'_{number}'}{extension}"
-    ):
-        number += 1
+    backup = free_name(path, "_backup")
     try:
         os.link(path, backup)
     except FileExistsError:
@@ -131,3 +131,82 @@ def _chosen(file: OpenFile, name: str | None, index: int | None) -> str:
             f"{file.path!r} has {len(names)} trajectories, there is none with index {index}."
         )
     return names[index]
+
+
+@contextmanager
+def new_file(
+    path: str,
+    *,
+    title: str,
+    settings: Settings,
+    before_replacing: Callable[[], None] = lambda: None,
+) -> Iterator[OpenFile]:
+    """A file to be filled in this block, which then takes the place of whatever is at `path`.
+
+    Parameters
+    ----------
+    path : str
+        Its real path.
+    title : str
+        Title of the file.
+    settings : Settings
+        Filters for what is written.
+    before_replacing : callable, optional
+        Called when the new file is complete.
+
+    Raises
+    ------
+    HDF5FileError
+        If another process writes the file, or changes it meanwhile.
+    StorageFailedError
+        If there is no room for the new file.
+
+    Notes
+    -----
+    Crash story: the new file grows in the folder of a session, which the next session empties, and
+    gets its name in one step.
+    """
+    folder = lock_folder(path, "written")
+    assert folder is not None
+    heard = write_errors.listen()
+    file: OpenFile | None = None
+    try:
+        base = identity(path)
+        folder.discard_working()
+        file = OpenFile(path, writable=True, title=title, settings=settings, actual=folder.working)
+        try:
+            yield file
+            file.close()
+        except BaseException as error:
+            _raise_if_refused(heard, folder.working, path, error)
+            raise
+        _raise_if_refused(heard, folder.working, path)
+        if base:
+            shutil.copymode(path, folder.working)
+        try:
+            sync(folder.working)
+        except OSError as error:
+            raise StorageFailedError(
+                error.errno, "The new file cannot be brought to the disk", path
+            ) from error
+        if identity(path) != base:
+            raise HDF5FileError(f"{os.fspath(path)!r} was changed by another program meanwhile.")
+        before_replacing()
+        publish(folder.working, path)
+    finally:
+        write_errors.stop()
+        if file is not None and file.tables.isopen:
+            file.discard(folder.working)
+        folder.dissolve()
+
+
+def _raise_if_refused(
+    heard: int, working: str, path: str, cause: BaseException | None = None
+) -> None:
+    refused = write_errors.refused(heard, working)
+    if refused is not None:
+        raise StorageFailedError(
+            refused.errno,
+            f"The file cannot be written: {refused.strerror}. What was there is as it was",
+            path,
+        ) from cause

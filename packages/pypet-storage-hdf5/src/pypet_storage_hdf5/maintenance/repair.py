@@ -13,19 +13,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pypet_storage_hdf5.backend import complete_file
-from pypet_storage_hdf5.backend.new_files import new_file
 from pypet_storage_hdf5.backend.reading import left_behind
 from pypet_storage_hdf5.h5 import markers
 from pypet_storage_hdf5.h5.attributes import read_node_attributes, write_text
 from pypet_storage_hdf5.h5.file import OpenFile
 from pypet_storage_hdf5.h5.handles import GROUP
 from pypet_storage_hdf5.h5.pickling import leave_pickles_alone
-from pypet_storage_hdf5.layout.classes import likely_class
 from pypet_storage_hdf5.layout.copying import copy_tree
 from pypet_storage_hdf5.layout.leaf import LeafItems
-from pypet_storage_hdf5.layout.reader import OVERVIEW
+from pypet_storage_hdf5.layout.reader import OVERVIEW, likely_class
 from pypet_storage_hdf5.layout.tree import TreeLayout
 from pypet_storage_hdf5.maintenance.check import Problem, problems, reason
+from pypet_storage_hdf5.maintenance.compact import new_file
 from pypet_storage_hdf5.overview.meta import read_meta, read_settings, write_info
 from pypet_storage_hdf5.overview.runs import RunsOnDisk
 from pypet_storage_hdf5.overview.summaries import Summaries

@@ -1,7 +1,8 @@
-"""``info``, ``explorations`` and ``hdf5_settings``: what is known of a trajectory as a whole.
+"""`Overview`: what is known of a trajectory as a whole, with its run table and overview tables.
 
-Invariant: `info` and `runs` are what makes a group a trajectory; without them it cannot be loaded.
-The comment in `info` is cut to 512 bytes between two characters; the whole one is an attribute.
+Meta data are the tables ``info``, ``explorations`` and ``hdf5_settings``. Invariant: `info` and
+`runs` are what makes a group a trajectory; without them it cannot be loaded. The comment in
+`info` is cut to 512 bytes between two characters; the whole one is an attribute.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ from typing import Any
 import numpy as np
 
 from pypet_storage_hdf5.h5 import markers
-from pypet_storage_hdf5.h5.attributes import cut_text, read_text
+from pypet_storage_hdf5.h5.attributes import cut_text, read_text, write_text
 from pypet_storage_hdf5.h5.file import OpenFile
 from pypet_storage_hdf5.h5.handles import GROUP
+from pypet_storage_hdf5.overview.runs import RunsOnDisk
+from pypet_storage_hdf5.overview.summaries import Summaries
 from pypet_storage_hdf5.overview.tables import (
-    create_table,
+    ensure_group,
+    exchange_table,
     read_single_row,
     replace_single_row,
     table_exists,
 )
-from pypet_storage_hdf5.setting_values import restored
-from pypet_storage_hdf5.settings import SETTING_NAMES, Settings
+from pypet_storage_hdf5.settings import SETTING_NAMES, Settings, restored
 from pypet_trajectory.api.records import TrajectoryMeta
 from pypet_trajectory.constants import (
     HDF5_STRCOL_MAX_COMMENT_LENGTH,
@@ -42,6 +45,65 @@ _SETTINGS_TYPES = {
     "results_per_run": "<i4",
     "derived_parameters_per_run": "<i4",
 }
+
+
+class Overview:
+    """The ``overview`` group of one trajectory in an open file.
+
+    Parameters
+    ----------
+    file : OpenFile
+        The file.
+    trajectory : str
+        HDF5 path of the trajectory's group.
+    """
+
+    def __init__(self, file: OpenFile, trajectory: str) -> None:
+        self._file = file
+        self._trajectory = trajectory
+        self._path = f"{trajectory}/overview"
+        #: The overview tables.
+        self.summaries = Summaries(file, self._path)
+        #: The run table.
+        self.runs = RunsOnDisk(file, self._path)
+
+    def ensure(self) -> None:
+        """Create the group if it is missing."""
+        ensure_group(self._file, self._path)
+
+    def forget(self) -> None:
+        """Look the run table up again, after another user has written to the file."""
+        self.runs = RunsOnDisk(self._file, self._path)
+
+    def read_meta(self) -> TrajectoryMeta:
+        """Meta data of the trajectory, see `read_meta`."""
+        with self._file.refusing_pickles(self._path):
+            return read_meta(self._file, self._trajectory)
+
+    def write_meta(self, meta: TrajectoryMeta, settings: Settings) -> None:
+        """Write meta data, settings and the missing overview tables.
+
+        Crash story: that of the session.
+        """
+        self.ensure()
+        write_format(self._file, self._path)
+        write_explorations(self._file, self._path, meta.explored)
+        write_settings(self._file, self._path, settings)
+        self.summaries.create_missing(
+            {
+                "results_overview": settings.results_per_run * meta.length,
+                "derived_parameters_overview": settings.derived_parameters_per_run * meta.length,
+            }
+        )
+        write_info(self._file, self._path, meta)
+        if meta.comment:
+            owner = self._file.handles.group(self._trajectory)
+            if markers.COMMENT not in owner.attribute_names():
+                write_text(owner, markers.COMMENT, meta.comment)
+
+    def read_settings(self) -> Settings | None:
+        """The settings the trajectory was stored with; ``None`` if they are not there."""
+        return read_settings(self._file, self._path)
 
 
 def write_format(file: OpenFile, overview: str) -> None:
@@ -130,24 +192,14 @@ def _whole_comment(file: OpenFile, trajectory: str, comment: str) -> str:
 
 
 def write_explorations(file: OpenFile, overview: str, explored: tuple[str, ...]) -> None:
-    """Write the names of explored parameters, if they are not those in the file already.
-
-    Crash story: the new table is complete before it replaces the old one.
-    """
+    """Write the names of explored parameters, if they are not those in the file already."""
     path = f"{overview}/explorations"
     names = [name.encode() for name in explored]
-    if table_exists(file, path):
-        if file.read_table(path)["explorations"].tolist() == names:
-            return
-        unfinished = file.handles.cleared_unfinished(path)
-    else:
-        unfinished = path
+    if table_exists(file, path) and file.read_table(path)["explorations"].tolist() == names:
+        return
     width = max(1, int(1.5 * max(map(len, names), default=1)))
     dtype = np.dtype([("explorations", f"S{width}")])
-    create_table(file, unfinished, dtype, np.array([(name,) for name in names], dtype), expected=10)
-    if unfinished != path:
-        file.handles.remove(path)
-        file.handles.move(unfinished, path)
+    exchange_table(file, path, np.array([(name,) for name in names], dtype), expected=10)
 
 
 def read_explorations(file: OpenFile, trajectory: str) -> tuple[str, ...]:

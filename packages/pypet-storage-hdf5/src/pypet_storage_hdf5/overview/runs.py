@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import tables
-from numpy.typing import NDArray
 
 from pypet_storage_hdf5.h5.attributes import cut_text
 from pypet_storage_hdf5.h5.file import HDF5FileError, OpenFile
@@ -25,6 +24,7 @@ from pypet_storage_hdf5.overview.run_blocks import ColumnCollector, rows_from, r
 from pypet_storage_hdf5.overview.tables import (
     as_rows,
     create_table,
+    exchange_table,
     light_filters,
     plain,
     table_exists,
@@ -251,14 +251,7 @@ class RunsOnDisk:
         rows = [
             {"idx": idx, **_cut_texts(asdict(failure))} for idx, failure in sorted(failures.items())
         ]
-        self._exchange(self._failures_path, as_rows(rows, _FAILURE_DTYPE))
-
-    def _exchange(self, path: str, rows: NDArray[Any], **options: Any) -> None:
-        """Put a new table in the place of an old one, if there is one; `options` create it."""
-        unfinished = self._file.handles.cleared_unfinished(path)
-        create_table(self._file, unfinished, rows.dtype, rows, expected=len(rows), **options)
-        self._file.handles.discard(path)
-        self._file.handles.move(unfinished, path)
+        exchange_table(self._file, self._failures_path, as_rows(rows, _FAILURE_DTYPE))
 
 
 def _cut_texts(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,20 @@ def create_table(
         node.close(flush=False)
 
 
+def exchange_table(
+    file: OpenFile, path: str, rows: NDArray[Any], *, expected: int | None = None
+) -> None:
+    """Put a new table in the place of an old one, if there is one.
+
+    Crash story: the new table is complete before the old one goes.
+    """
+    unfinished = file.handles.cleared_unfinished(path)
+    expected = len(rows) if expected is None else expected
+    create_table(file, unfinished, rows.dtype, rows, expected=expected)
+    file.handles.discard(path)
+    file.handles.move(unfinished, path)
+
+
 def light_filters(file: OpenFile, library: str | None = None) -> tables.Filters:
     """The file's filters at the level that suits wide rows of which most bytes are zero.
 
@@ -98,9 +112,8 @@ def as_rows(rows: Sequence[Mapping[str, Any]], dtype: np.dtype[Any]) -> NDArray[
 def replace_single_row(file: OpenFile, path: str, row: Mapping[str, Any], dtype: Any) -> None:
     """Make a table consist of this one row.
 
-    Crash story: a table of equal columns gets its row rewritten, which is one write of one chunk.
-    Otherwise the new table is built under a name that no reader sees and takes the place of the old
-    one then.
+    Crash story: a table of equal columns gets its row rewritten, which is one write of one chunk;
+    otherwise that of `exchange_table`.
     """
     rows = as_rows([row], np.dtype(dtype))
     if table_exists(file, path):
@@ -110,12 +123,7 @@ def replace_single_row(file: OpenFile, path: str, row: Mapping[str, Any], dtype:
                 with file.handles.open_table(path) as table:
                     table.replace([0], rows)
             return
-        unfinished = file.handles.cleared_unfinished(path)
-        create_table(file, unfinished, rows.dtype, rows, expected=1)
-        file.handles.remove(path)
-        file.handles.move(unfinished, path)
-        return
-    create_table(file, path, rows.dtype, rows, expected=1)
+    exchange_table(file, path, rows)
 
 
 def read_single_row(file: OpenFile, path: str) -> dict[str, Any] | None:

@@ -114,3 +114,14 @@ def identity(path: str) -> str:
     except FileNotFoundError:
         return ""
     return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def free_name(path: str, addition: str) -> str:
+    """A name beside a file that is free: with `addition` before the extension, and a number."""
+    root, extension = os.path.splitext(path)
+    number = 1
+    while os.path.lexists(
+        name := f"{root}{addition}{'' if number == 1 else f'_{number}'}{extension}"
+    ):
+        number += 1
+    return name

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pypet_storage_hdf5.setting_values import checked
-from pypet_storage_hdf5.settings import OVERVIEW_SWITCHES, SETTING_NAMES, Settings
+from pypet_storage_hdf5.settings import OVERVIEW_SWITCHES, SETTING_NAMES, Settings, checked
 from pypet_trajectory.exceptions import PypetRuntimeError, PypetTypeError, PypetValueError
 
 _COMMENTS = {

@@ -8,7 +8,7 @@ trajectories only, as parameters below ``config.hdf5``, and from then on these d
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -18,22 +18,33 @@ from pypet_storage_hdf5.h5 import markers
 from pypet_storage_hdf5.h5.file import damage_reported
 from pypet_storage_hdf5.safety.folder import find
 from pypet_storage_hdf5.safety.write_errors import hear
-from pypet_storage_hdf5.service.backup import backup_filename as default_backup_filename
-from pypet_storage_hdf5.service.backup import copy_trajectory_group
 from pypet_storage_hdf5.service.config_entries import (
     add_config_parameters,
     assign,
     settings_from_config,
     update_config_parameters,
 )
-from pypet_storage_hdf5.service.file_names import DEFAULT_NAME, resolved_filename
-from pypet_storage_hdf5.service.overwriting import remove_file
-from pypet_storage_hdf5.setting_values import checked, seconds, switch, text
-from pypet_storage_hdf5.settings import Settings
+from pypet_storage_hdf5.service.files import (
+    DEFAULT_NAME,
+    copy_trajectory_group,
+    remove_file,
+    resolved_filename,
+)
+from pypet_storage_hdf5.service.files import backup_filename as default_backup_filename
+from pypet_storage_hdf5.settings import Settings, checked, seconds, switch, text
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.naming.wildcards import make_run_name
 from pypet_trajectory.storage.tree_service import TreeStorageService
+
+
+def _setting(name: str, text: str, convert: Callable[[Any], Any] | None = None) -> Any:
+    """A setting of the service's file; without `convert` it must be what the setting may be."""
+
+    def set_value(self: HDF5StorageService, value: Any) -> None:
+        setattr(self.settings, name, convert(value) if convert else checked(name, value))
+
+    return property(lambda self: getattr(self.settings, name), set_value, doc=text)
 
 
 class HDF5StorageService(TreeStorageService):
@@ -229,15 +240,6 @@ class HDF5StorageService(TreeStorageService):
         return self._backend.settings
 
     @property
-    def encoding(self) -> str:
-        """Encoding of text in files of others."""
-        return self.settings.encoding
-
-    @encoding.setter
-    def encoding(self, encoding: str) -> None:
-        self.settings.encoding = checked("encoding", encoding)
-
-    @property
     def display_time(self) -> float:
         """Seconds between two messages on progress."""
         return self._backend.progress.interval
@@ -246,50 +248,12 @@ class HDF5StorageService(TreeStorageService):
     def display_time(self, display_time: float) -> None:
         self._backend.progress.interval = seconds("display_time", display_time)
 
-    @property
-    def complib(self) -> str:
-        """Compression library."""
-        return self.settings.complib
-
-    @complib.setter
-    def complib(self, complib: str) -> None:
-        self.settings.complib = checked("complib", complib)
-
-    @property
-    def complevel(self) -> int:
-        """Compression level, 0 to 9."""
-        return self.settings.complevel
-
-    @complevel.setter
-    def complevel(self, complevel: int) -> None:
-        self.settings.complevel = checked("complevel", complevel)
-
-    @property
-    def shuffle(self) -> bool:
-        """Whether bytes are shuffled before compression."""
-        return self.settings.shuffle
-
-    @shuffle.setter
-    def shuffle(self, shuffle: bool) -> None:
-        self.settings.shuffle = bool(shuffle)
-
-    @property
-    def fletcher32(self) -> bool:
-        """Whether chunks carry a checksum."""
-        return self.settings.fletcher32
-
-    @fletcher32.setter
-    def fletcher32(self, fletcher32: bool) -> None:
-        self.settings.fletcher32 = bool(fletcher32)
-
-    @property
-    def pandas_format(self) -> str:
-        """Format of pandas data."""
-        return self.settings.pandas_format
-
-    @pandas_format.setter
-    def pandas_format(self, name: str) -> None:
-        self.settings.pandas_format = checked("pandas_format", name)
+    encoding = _setting("encoding", "Encoding of text in files of others.")
+    complib = _setting("complib", "Compression library.")
+    complevel = _setting("complevel", "Compression level, 0 to 9.")
+    shuffle = _setting("shuffle", "Whether bytes are shuffled before compression.", bool)
+    fletcher32 = _setting("fletcher32", "Whether chunks carry a checksum.", bool)
+    pandas_format = _setting("pandas_format", "Format of pandas data.")
 
     # -------------------------------------------------------------- messages
 
@@ -351,7 +315,7 @@ class HDF5StorageService(TreeStorageService):
         if self._held_open and self._backend.is_open:
             with self._confirming():
                 self._backend.flush()
-            self._backend.checkpoint_if_due()
+            self._backend.connection.checkpoint_if_due()
 
     def _require_file(self, filename: str) -> None:
         # Opening for writing would create it, although nothing can be stored in it then.
@@ -382,24 +346,25 @@ class HDF5StorageService(TreeStorageService):
 
     def _keep_open(self, msg: str, nothing: Any) -> None:
         super()._keep_open(msg, nothing)
-        self._backend.keep_open()
+        self._backend.connection.keep_open()
+        self._backend.progress.stop()
 
     def _flush(self, _msg: str, _nothing: Any) -> None:
         # A caller that works on tables of the open file may have rows waiting in PyTables' buffers.
         with self._confirming():
-            self._backend.flush(buffers=True)
+            self._backend.connection.commit(buffers=True)
 
     def hold(self) -> None:
         """Begin a session of many calls, see `SupportsHolding`."""
-        self._backend.hold()
+        self._backend.connection.hold()
 
     def checkpoint(self) -> None:
         """Show everything that was stored so far, see `SupportsHolding`."""
-        self._backend.checkpoint()
+        self._backend.connection.checkpoint()
 
     def release(self) -> None:
         """End the session, see `SupportsHolding`."""
-        self._backend.release()
+        self._backend.connection.release()
 
     @contextmanager
     def transaction(self, name: str) -> Iterator[None]:

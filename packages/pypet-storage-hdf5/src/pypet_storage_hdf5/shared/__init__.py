@@ -9,13 +9,17 @@ from pypet_storage_hdf5.shared.arrays import (
     SharedArray,
     SharedCArray,
     SharedEArray,
+    SharedPandasFrame,
     SharedVLArray,
 )
 from pypet_storage_hdf5.shared.base import SharedData
 from pypet_storage_hdf5.shared.context import StorageContextManager
-from pypet_storage_hdf5.shared.conversion import make_ordinary_result, make_shared_result
-from pypet_storage_hdf5.shared.frame import SharedPandasFrame
-from pypet_storage_hdf5.shared.result import SharedResult, shared_class
+from pypet_storage_hdf5.shared.result import (
+    SharedResult,
+    make_ordinary_result,
+    make_shared_result,
+    shared_class,
+)
 from pypet_storage_hdf5.shared.table import SharedTable
 
 __all__ = [

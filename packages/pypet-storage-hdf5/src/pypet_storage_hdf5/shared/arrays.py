@@ -1,37 +1,22 @@
-"""Shared arrays: of fixed size (`SharedArray`, `SharedCArray`) and growing ones.
+"""Shared arrays, of fixed size (`SharedArray`, `SharedCArray`) and growing ones, and data frames.
 
-Methods are those of PyTables' arrays. Iteration and ``next`` need an open storage; iterating over a
-closed one reads everything first.
+Methods are those of PyTables' arrays, and of pandas' `HDFStore`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from pypet_storage_hdf5.shared.base import SharedData
-from pypet_trajectory.constants import ARRAY, CARRAY, EARRAY, VLARRAY
+from pypet_storage_hdf5.shared.base import SharedData, SharedRows, fact
+from pypet_trajectory.constants import ARRAY, CARRAY, EARRAY, FRAME, VLARRAY
 
 
-class SharedArray(SharedData):
+class SharedArray(SharedRows):
     """A contiguous array in the file."""
 
     FLAG: ClassVar[str | None] = ARRAY
 
-    @property
-    def rowsize(self) -> int:
-        """Bytes per row."""
-        return self._request("rowsize")  # type: ignore[no-any-return]
-
-    @property
-    def nrows(self) -> int:
-        """Number of rows."""
-        return self._request("nrows")  # type: ignore[no-any-return]
-
-    @property
-    def atom(self) -> Any:
-        """PyTables' description of an element."""
-        return self._request("atom")
+    atom = fact("atom", "PyTables' description of an element.")
 
     def get_enum(self) -> Any:
         """The enumeration, for arrays of enumerated values."""
@@ -47,30 +32,9 @@ class SharedArray(SharedData):
         """Rows as array, or whatever kind of object was stored."""
         return self._call("read", start=start, stop=stop, step=step, out=out)
 
-    def iterrows(
-        self, start: int | None = None, stop: int | None = None, step: int | None = None
-    ) -> Any:
-        """Iterate over rows; needs an open storage."""
-        return self._call_open("iterrows", start=start, stop=stop, step=step)
-
     def next(self) -> Any:
         """Next row of an iteration; needs an open storage."""
         return self._call_open("next")
-
-    def __getitem__(self, item: Any) -> Any:
-        return self._call("__getitem__", item)
-
-    def __setitem__(self, item: Any, value: Any) -> None:
-        self._call("__setitem__", item, value)
-
-    def __len__(self) -> int:
-        return int(self.nrows)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.iterrows() if self._is_open() else self.read())
 
 
 class SharedCArray(SharedArray):
@@ -104,3 +68,52 @@ class SharedVLArray(SharedEArray):
         """Rows as list; `out` means nothing here."""
         del out
         return self._call("read", start=start, stop=stop, step=step)
+
+
+class SharedPandasFrame(SharedData):
+    """A data frame in the file, in pandas' format ``'table'`` unless asked otherwise."""
+
+    FLAG: ClassVar[str | None] = FRAME
+
+    def create_shared_data(self, **kwargs: Any) -> Any:
+        """Create the node from ``obj`` or ``data``."""
+        kwargs.setdefault("format", "table")
+        return super().create_shared_data(**kwargs)
+
+    def put(
+        self, data: Any = None, format: str = "table", append: bool = False, **kwargs: Any
+    ) -> None:
+        """Write a data frame, replacing what is there unless `append`."""
+        self._request(
+            "pandas_put", kwargs={"data": data, "format": format, "append": append, **kwargs}
+        )
+
+    def append(self, data: Any = None, **kwargs: Any) -> None:
+        """Append rows of a data frame."""
+        self._request("pandas_put", kwargs={"data": data, "append": True, **kwargs})
+
+    def select(
+        self,
+        where: Any = None,
+        start: int | None = None,
+        stop: int | None = None,
+        columns: Any = None,
+        chunksize: int | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Rows that fulfil pandas' conditions."""
+        return self._request(
+            "pandas_select",
+            kwargs={
+                "where": where,
+                "start": start,
+                "stop": stop,
+                "columns": columns,
+                "chunksize": chunksize,
+                **kwargs,
+            },
+        )
+
+    def read(self) -> Any:
+        """The whole data frame."""
+        return self._request("pandas_get")

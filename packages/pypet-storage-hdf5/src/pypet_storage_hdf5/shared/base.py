@@ -7,6 +7,7 @@ and itself. So it may be pickled, and be used again after the file was closed.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pypet_trajectory.constants import ACCESS_DATA
@@ -153,3 +154,39 @@ class SharedData:
                 f"`{what}` of {self!r} works only while the storage is open; use it within "
                 "`with StorageContextManager(traj):`."
             )
+
+
+def fact(name: str, text: str) -> Any:
+    """A property of the node that can be asked for at any time."""
+    return property(lambda self: self._request(name), doc=text)
+
+
+class SharedRows(SharedData):
+    """Base of data in rows, with what PyTables' arrays and tables have in common.
+
+    Iteration needs an open storage; iterating over a closed one reads everything first.
+    """
+
+    nrows = fact("nrows", "Number of rows.")
+    rowsize = fact("rowsize", "Bytes per row.")
+
+    def iterrows(
+        self, start: int | None = None, stop: int | None = None, step: int | None = None
+    ) -> Any:
+        """Iterate over rows; needs an open storage."""
+        return self._call_open("iterrows", start=start, stop=stop, step=step)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._call("__getitem__", key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._call("__setitem__", key, value)
+
+    def __len__(self) -> int:
+        return int(self.nrows)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.iterrows() if self._is_open() else self._call("read"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 from pypet_trajectory.constants import CLOSE_FILE, FLUSH, OPEN_FILE
@@ -38,12 +37,7 @@ class StorageContextManager:
         self.open_store()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close_store()
 
     def open_store(self) -> None:

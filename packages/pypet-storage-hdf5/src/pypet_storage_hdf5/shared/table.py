@@ -5,16 +5,11 @@ Everything that hands out something alive (rows, columns, iterators) needs an op
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pypet_storage_hdf5.shared.base import SharedData
+from pypet_storage_hdf5.shared.base import SharedRows, fact
 from pypet_trajectory.constants import TABLE
-
-
-def _fact(name: str, text: str) -> Any:
-    """A property of the node that can be asked for at any time."""
-    return property(lambda self: self._request(name), doc=text)
 
 
 def _live(name: str, text: str) -> Any:
@@ -27,23 +22,21 @@ def _live(name: str, text: str) -> Any:
     return property(get, doc=text)
 
 
-class SharedTable(SharedData):
+class SharedTable(SharedRows):
     """A table in the file."""
 
     FLAG: ClassVar[str | None] = TABLE
 
-    coldescrs = _fact("coldescrs", "Descriptions of the columns by name.")
-    coldtypes = _fact("coldtypes", "numpy types of the columns by name.")
-    colindexed = _fact("colindexed", "Whether there is an index, by name of the column.")
-    colnames = _fact("colnames", "Names of the columns.")
-    colpathnames = _fact("colpathnames", "Paths of all columns, nested ones as ``a/b``.")
-    coltypes = _fact("coltypes", "PyTables types of the columns by name.")
-    description = _fact("description", "Description of a row.")
-    indexed = _fact("indexed", "Whether any column has an index.")
-    extdim = _fact("extdim", "The dimension that grows, always 0.")
-    nrows = _fact("nrows", "Number of rows.")
-    rowsize = _fact("rowsize", "Bytes per row.")
-    indexedcolpathnames = _fact("indexedcolpathnames", "Paths of columns with an index.")
+    coldescrs = fact("coldescrs", "Descriptions of the columns by name.")
+    coldtypes = fact("coldtypes", "numpy types of the columns by name.")
+    colindexed = fact("colindexed", "Whether there is an index, by name of the column.")
+    colnames = fact("colnames", "Names of the columns.")
+    colpathnames = fact("colpathnames", "Paths of all columns, nested ones as ``a/b``.")
+    coltypes = fact("coltypes", "PyTables types of the columns by name.")
+    description = fact("description", "Description of a row.")
+    indexed = fact("indexed", "Whether any column has an index.")
+    extdim = fact("extdim", "The dimension that grows, always 0.")
+    indexedcolpathnames = fact("indexedcolpathnames", "Paths of columns with an index.")
     colindexes = _live("colindexes", "Indexes by name of the column; needs an open storage.")
     cols = _live("cols", "The columns; needs an open storage.")
     row = _live("row", "The row for filling and iterating; needs an open storage.")
@@ -142,12 +135,6 @@ class SharedTable(SharedData):
         """The enumeration of a column."""
         return self._call("get_enum", colname)
 
-    def iterrows(
-        self, start: int | None = None, stop: int | None = None, step: int | None = None
-    ) -> Any:
-        """Iterate over rows; needs an open storage."""
-        return self._call_open("iterrows", start=start, stop=stop, step=step)
-
     def itersequence(self, sequence: Any) -> Any:
         """Iterate over rows of these numbers; needs an open storage."""
         return self._call_open("itersequence", sequence)
@@ -178,22 +165,7 @@ class SharedTable(SharedData):
             "where", condition, condvars=condvars, start=start, stop=stop, step=step
         )
 
-    def __getitem__(self, key: Any) -> Any:
-        return self._call("__getitem__", key)
-
-    def __len__(self) -> int:
-        return int(self.nrows)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.iterrows() if self._is_open() else self.read())
-
     # --------------------------------------------------------------- writing
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._call("__setitem__", key, value)
 
     def append(self, rows: Any) -> None:
         """Append rows."""

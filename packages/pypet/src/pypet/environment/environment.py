@@ -21,8 +21,8 @@ from pypet.environment.parts.identity import Identity, moment_for
 from pypet.environment.parts.keywords import distribute
 from pypet.environment.parts.plans import plan_from_pipeline
 from pypet.environment.parts.trajectories import trajectory_for
+from pypet_multiproc.logs.configurations import simple_logging_config
 from pypet_multiproc.logs.manager import LoggingManager
-from pypet_multiproc.logs.simple import simple_logging_config
 from pypet_trajectory.api.records import RunFailure
 from pypet_trajectory.decorators import prefix_naming
 from pypet_trajectory.deprecation import kwargs_api_change

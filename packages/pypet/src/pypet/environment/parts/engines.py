@@ -11,10 +11,9 @@ from typing import Any
 
 from pypet.environment.arguments import EnvironmentArguments
 from pypet.environment.arguments.rules import NETWORK_WRAP_MODES
-from pypet_multiproc.engine import BACKENDS, RunEngine
+from pypet_multiproc.engine import BACKENDS, WRAP_MODES, RunEngine
 from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.wrapping.base import WrapSettings
-from pypet_multiproc.wrapping.registry import WRAP_MODES
 
 
 def settings_for(arguments: EnvironmentArguments) -> EngineSettings:

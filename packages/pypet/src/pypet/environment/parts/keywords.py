@@ -26,7 +26,7 @@ from pypet.environment.arguments.kinds import (
     shown,
 )
 from pypet.environment.parts.services import class_to_construct
-from pypet_multiproc.logs.simple import SIMPLE_KEYWORDS
+from pypet_multiproc.logs.configurations import SIMPLE_KEYWORDS
 from pypet_trajectory.files import obstacle
 from pypet_trajectory.trajectory import settings
 from pypet_trajectory.tree.nodes import NNLeafNode

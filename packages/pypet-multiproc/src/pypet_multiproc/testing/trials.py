@@ -1,18 +1,29 @@
-"""Run functions: some that behave, and some that end in every way a run can end.
+"""Trials: run functions that end in every way a run can end, and which combinations to try.
 
-All can be imported, so they work with every start method and in every executor.
+All functions can be imported, so they work with every start method and in every executor.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from pypet_multiproc.transport.channels import frame
 from pypet_multiproc.transport.chunks import HEADER
+
+#: Ways to run in processes of ours, as keywords of `EngineSettings`.
+WAYS = {
+    "pool": {"multiproc": True, "ncores": 2, "use_pool": True},
+    "frozen pool": {"multiproc": True, "ncores": 2, "use_pool": True, "freeze_input": True},
+    "process per run": {"multiproc": True, "ncores": 2},
+}
+#: Wrap modes for runs in several processes, whatever storage service they use.
+MODES = ("LOCK", "QUEUE", "PIPE", "LOCAL")
 
 
 def double(traj: Any, factor: int = 2) -> int:
@@ -111,3 +122,38 @@ class Fatal:
     def __reduce__(self) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("SIGKILL did not kill.")
+
+
+def combinations(*choices: Sequence[Any], every: int) -> list[Any]:
+    """All combinations as parameters for pytest; those outside of the sample are marked `soak`.
+
+    A fault that needs three parts to show is rare, and trying all combinations takes minutes. So
+    each choice has a number, and a combination belongs to the sample if the sum of its numbers can
+    be divided; with three lists of choices every two parts then meet once for each such
+    combination, unlike in a random sample.
+
+    Parameters
+    ----------
+    *choices : sequence
+        One list of choices for each parameter.
+    every : int
+        What the sum of the positions in these lists must be a multiple of; 1 takes all. Each pair
+        of choices occurs in the sample if this is at most the length of the shortest list.
+
+    Examples
+    --------
+    >>> for parameter in combinations("ab", "xy", every=2):
+    ...     print(*parameter.values, *(mark.name for mark in parameter.marks))
+    a x
+    a y soak
+    b x soak
+    b y
+    """
+    import pytest
+
+    parameters = []
+    for positions in itertools.product(*(range(len(each)) for each in choices)):
+        values = [each[position] for each, position in zip(choices, positions, strict=True)]
+        marks = () if sum(positions) % every == 0 else (pytest.mark.soak,)
+        parameters.append(pytest.param(*values, marks=marks))
+    return parameters
