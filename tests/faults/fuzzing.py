@@ -18,7 +18,7 @@ from pathlib import Path
 from pypet import load_trajectory
 from pypet_storage_hdf5 import HDF5StorageService, check_hdf5_file
 from pypet_trajectory.exceptions import PypetError
-from tests.faults.mutations import mutated
+from pypet_trajectory.testing.damage import mutated
 
 #: Bytes that loading a damaged file may take beside what the process has.
 MEMORY = 1 << 30

@@ -16,7 +16,6 @@ from pypet_net import LockerClient, LockerServer, QueuingClient, QueuingServerMe
 pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.skipif(os.name == "nt", reason="SIGKILL is a POSIX signal"),
-    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
 

@@ -245,7 +245,6 @@ def test_a_pickled_client_is_another_client(serve, connect):
 
 @pytest.mark.parametrize("kind", [LockerClient, ForkAwareLockerClient])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_client_is_another_client(serve, connect, kind):
     client = connect(serve(LockerServer), kind)
     client.acquire()
@@ -274,7 +273,6 @@ def hold(client, ready):
 
 @pytest.mark.claim(47)
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_the_lock_of_a_killed_client_becomes_free_without_a_timeout(serve, connect, method):
     served = serve(LockerServer)
     context = multiprocessing.get_context(method)
@@ -381,7 +379,6 @@ def count_up(client, path, times):
     client.finalize()
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_no_update_is_lost_between_processes(serve, tmp_path):
     served = serve(LockerServer)
     path = tmp_path / "number"

@@ -169,7 +169,6 @@ def put_many(client, count):
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_processes_can_put(serve, method):
     messages = queue.Queue()
     served = serve(QueuingServerMessageListener, messages, 0)

@@ -18,10 +18,7 @@ from pypet_net.wrapping import WRAP_MODES, NetLockWrap, NetQueueWrap
 from pypet_trajectory.api.records import NodeKind, NodeRecord, RunDelta, RunRows, WriteRequest
 from pypet_trajectory.api.service import StorageService
 
-pytestmark = [
-    pytest.mark.timeout(90),
-    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
-]
+pytestmark = pytest.mark.timeout(90)
 
 
 class FileStore(StorageService):

@@ -156,7 +156,7 @@ def killed(path: Path, mode: str, seconds: float) -> int:
     for line in writer.stdout:
         if line.endswith(b"\n"):
             confirmed = int(line)
-    writer.wait()
+    writer.communicate()  # waits and closes the pipe
     timer.cancel()
     return confirmed
 

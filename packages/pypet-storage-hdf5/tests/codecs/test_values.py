@@ -164,9 +164,9 @@ def test_rows_appended_to_the_table_of_a_structured_array_are_read(backend):
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 def test_a_matrix_comes_back_as_matrix(backend):
-    found = round_trip(backend, np.matrix([[1, 2], [3, 4]]))
+    found = round_trip(backend, np.array([[1, 2], [3, 4]]).view(np.matrix))
     assert type(found) is np.matrix
-    assert (found == np.matrix([[1, 2], [3, 4]])).all()
+    assert (found == np.array([[1, 2], [3, 4]]).view(np.matrix)).all()
 
 
 def test_a_value_of_another_type_is_refused_by_name(backend):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tables
+from tables.exceptions import DataTypeWarning
 
 from pypet_storage_hdf5 import HDF5StorageService, check_hdf5_file, repair_hdf5_file
 from pypet_storage_hdf5.codecs.columns import decode_column
@@ -207,7 +208,10 @@ def test_an_annotation_nobody_can_read_is_named(changed, load, path):
     changed(attribute("results/g/r", "SRVC_ANNOTATED", True))
     with h5py.File(path, "a") as file:
         file["/traj/results/g/r"].attrs["SRVC_AN_flag"] = True
-    with pytest.raises(TypeError, match="SRVC_AN_flag") as caught:
+    with (
+        pytest.warns(DataTypeWarning, match="SRVC_AN_flag"),
+        pytest.raises(TypeError, match="SRVC_AN_flag") as caught,
+    ):
         load()
     assert "/traj/results/g/r" in "".join(caught.value.__notes__)
 

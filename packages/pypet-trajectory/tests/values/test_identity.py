@@ -120,7 +120,7 @@ def test_memory_layout_does_not_matter(a, b):
         (np.zeros(2), np.zeros(2, np.float32)),
         (np.zeros(2), [0.0, 0.0]),
         (np.array(1.0), np.float64(1.0)),
-        (np.zeros((1, 2)), np.asmatrix(np.zeros((1, 2)))),
+        (np.zeros((1, 2)), np.zeros((1, 2)).view(np.matrix)),
         ((1, 2), [1, 2]),
         (("ab", "c"), ("a", "bc")),
         ("a", b"a"),

@@ -58,7 +58,7 @@ def test_a_list_that_contains_itself_has_a_text():
     [
         (np.arange(10**6), "array([0, 1, 2, "),
         (np.zeros((100, 100)), "array([0.0, 0.0, "),
-        (np.asmatrix(np.zeros((100, 100))), "matrix([0.0, "),
+        (np.zeros((100, 100)).view(np.matrix), "matrix([0.0, "),
         (np.array([1, 2]), "array([1, 2])"),
         ((1,), "(1,)"),
         ((), "()"),

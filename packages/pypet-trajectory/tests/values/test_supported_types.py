@@ -23,7 +23,8 @@ SCALARS = [
     *(np.int8(1), np.int64(1), np.uint64(1), np.float32(1), np.float64(1)),
     *(np.complex64(1), np.complex128(1), np.bool_(True), np.str_("text")),
 ]
-ARRAYS = [np.ones(3), np.array(3), np.array(["a", "bc"]), np.ones((2, 2), bool), np.asmatrix("1 2")]
+MATRIX = np.array([[1, 2]]).view(np.matrix)
+ARRAYS = [np.ones(3), np.array(3), np.array(["a", "bc"]), np.ones((2, 2), bool), MATRIX]
 
 #: What nobody but the classes with pickles takes as a value.
 ODD = [np.float16(1), np.longdouble(1), np.bytes_(b"x"), {1, 2}, range(3), object(), IntSubclass(1)]
@@ -112,7 +113,7 @@ SAME = [
     (1, 1.0, "nnnn"),
     (1.0, np.float64(1), "nnnn"),
     ([1], (1,), "nnnn"),
-    (np.ones(2), np.asmatrix("1 2"), "nnnn"),
+    (np.ones(2), MATRIX, "nnnn"),
     (np.ones(2), np.arange(6).reshape(2, 3), "yyyy"),
     (np.array(["a"]), np.array(["abc"]), "yyyy"),
     ((1, 2), (3, 4), "yyyy"),

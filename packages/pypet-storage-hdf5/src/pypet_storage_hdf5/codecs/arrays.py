@@ -5,7 +5,7 @@ are compressed by the file's filters. EARRAY and VLARRAY can grow, by other prog
 data; they are only used when a flag asks for them.
 
 What does not fit an array (mixed lists, ``None``, nested containers, huge integers) is one text,
-see :mod:`~pypet_storage_hdf5.h5.structured_text`.
+see :mod:`~pypet_trajectory.values.exact_json`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ from pypet_storage_hdf5.codecs.recall import (
     scalar_name,
     scalar_type,
 )
-from pypet_storage_hdf5.h5 import markers, structured_text
+from pypet_storage_hdf5.h5 import markers
+from pypet_trajectory.values import exact_json
 from pypet_trajectory.values.ranges import CompactRange
 
 _SEQUENCES = {list: markers.COLL_LIST, tuple: markers.COLL_TUPLE}
@@ -46,7 +47,7 @@ def encode_column(values: Any) -> Encoded:
 def decode_column(data: NDArray[Any], marks: Marks, encoding: str) -> Sequence[Any]:
     """The values of a column with their exact types."""
     if marks.get(markers.ENCODING) == markers.ENCODING_JSON:
-        return [structured_text.loads(decode_text(text)) for text in data.tolist()]
+        return [exact_json.loads(decode_text(text)) for text in data.tolist()]
     collection = marks.get(markers.COLL_TYPE)
     scalar = marks.get(markers.SCALAR_TYPE)
     if collection == markers.COLL_SCALAR and data.ndim == 1:
@@ -170,7 +171,7 @@ def _stacked(array: NDArray[Any]) -> Encoded | None:
 
 
 def _encode_as_texts(values: Sequence[Any]) -> Encoded:
-    texts = [structured_text.dumps(value).encode() for value in values]
+    texts = [exact_json.dumps(value).encode() for value in values]
     return Encoded(
         np.array(texts),
         {

@@ -3,7 +3,7 @@
 HDF5 knows arrays of numbers and bytes. Whether three numbers were a list, a tuple or an array, and
 whether a number was Python's or numpy's, is said by marks beside the data. Invariant:
 ``decode(*encode(value))`` has the value's exact type, or `encode` says None and the value is
-written as text (:mod:`~pypet_storage_hdf5.h5.structured_text`). pypet 0.7 let a list of mixed
+written as text (:mod:`~pypet_trajectory.values.exact_json`). pypet 0.7 let a list of mixed
 types become what numpy made of it; here it is text.
 """
 
@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pypet_storage_hdf5.h5 import markers, structured_text
+from pypet_storage_hdf5.h5 import markers
 from pypet_trajectory.constants import COMPATPARAMETERTYPEDICT, PARAMETERTYPEDICT
 from pypet_trajectory.exceptions import NoSuchServiceError
+from pypet_trajectory.values import exact_json
 
 #: Marks by their short names, for instance ``{'COLL_TYPE': 'COLL_LIST', 'SCALAR_TYPE': 'int'}``.
 Marks: TypeAlias = Mapping[str, str]
@@ -60,7 +61,7 @@ def encode_as_text(value: Any) -> Encoded:
     NoSuchServiceError
         If the value contains something that is no basic data.
     """
-    text = structured_text.dumps(value)
+    text = exact_json.dumps(value)
     return Encoded(
         _text_scalar(text),
         {
@@ -125,7 +126,7 @@ def encode_array(array: NDArray[Any]) -> Encoded | None:
         if dtype.hasobject:
             return None
         data = np.frombuffer(data.tobytes(), np.uint8)
-        marks[markers.DTYPE] = structured_text.describe_dtype(dtype)
+        marks[markers.DTYPE] = exact_json.describe_dtype(dtype)
         marks[markers.SHAPE] = _shape_text(array.shape)
     elif dtype.kind not in _NATIVE_KINDS:
         return None
@@ -257,7 +258,7 @@ def decode(data: NDArray[Any], marks: Marks, encoding: str = "utf8") -> Any:
         If a mark says something this library does not know.
     """
     if marks.get(markers.ENCODING) == markers.ENCODING_JSON:
-        return structured_text.loads(decode_text(_raw_bytes(data, marks), "utf8"))
+        return exact_json.loads(decode_text(_raw_bytes(data, marks), "utf8"))
     collection = marks.get(markers.COLL_TYPE)
     scalar = marks.get(markers.SCALAR_TYPE)
     if collection == markers.COLL_SCALAR:
@@ -269,7 +270,7 @@ def decode(data: NDArray[Any], marks: Marks, encoding: str = "utf8") -> Any:
         return {}
     if collection in (markers.COLL_NDARRAY, markers.COLL_MATRIX):
         array = _decode_array(data, scalar, marks, encoding)
-        return np.matrix(array) if collection == markers.COLL_MATRIX else array
+        return array.view(np.matrix) if collection == markers.COLL_MATRIX else array
     if collection is None:
         return data if data.shape else data[()]
     raise NoSuchServiceError(f"Data is marked as {collection!r}, which no known pypet writes.")
@@ -344,7 +345,7 @@ def _decode_array(
             data = np.char.decode(raw, encoding, "replace")
     stored = marks.get(markers.DTYPE)
     if stored is not None:
-        dtype = structured_text.parse_dtype(stored)
+        dtype = exact_json.parse_dtype(stored)
         if dtype.kind == "V":
             data = _from_raw(data, dtype, marks[markers.SHAPE])
         elif dtype.kind in "mM":

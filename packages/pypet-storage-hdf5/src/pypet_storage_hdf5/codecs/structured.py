@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pypet_storage_hdf5.codecs.recall import Encoded, Marks
-from pypet_storage_hdf5.h5 import markers, structured_text
+from pypet_storage_hdf5.h5 import markers
+from pypet_trajectory.values import exact_json
 
 #: Bytes HDF5 allows for the description of a table, with some room to spare.
 MAX_DESCRIPTION_BYTES = 50_000
@@ -46,7 +47,7 @@ def as_rows(array: NDArray[Any]) -> Encoded | None:
         rows,
         {
             markers.COLL_TYPE: markers.COLL_NDARRAY,
-            markers.DTYPE: structured_text.describe_dtype(array.dtype),
+            markers.DTYPE: exact_json.describe_dtype(array.dtype),
             markers.SHAPE: ",".join(map(str, array.shape)),
         },
     )
@@ -54,7 +55,7 @@ def as_rows(array: NDArray[Any]) -> Encoded | None:
 
 def from_rows(rows: NDArray[Any], marks: Marks) -> NDArray[Any]:
     """The array that was stored as these rows."""
-    dtype = structured_text.parse_dtype(marks[markers.DTYPE])
+    dtype = exact_json.parse_dtype(marks[markers.DTYPE])
     array = np.zeros(len(rows), dtype)
     _fill(array, rows)
     # More or fewer rows than the shape says: the user worked on the table, which is then a line.

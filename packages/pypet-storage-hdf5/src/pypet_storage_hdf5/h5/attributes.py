@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pypet_storage_hdf5.h5 import markers, structured_text
+from pypet_storage_hdf5.h5 import markers
 from pypet_storage_hdf5.h5.objects import AttributeOwner
 from pypet_storage_hdf5.h5.pickling import is_pickle, unpickled
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetTypeError
+from pypet_trajectory.values import exact_json
 
 #: Bytes that surely fit into one attribute with its header.
 MAX_BYTES = 60_000
@@ -160,7 +161,7 @@ def read_annotations(owner: AttributeOwner, names: Collection[str]) -> dict[str,
             elif exact in _PYTHON_SCALARS:
                 found[key] = _PYTHON_SCALARS[exact](owner.raw_attribute(name).item())
             else:
-                found[key] = structured_text.loads(exact)
+                found[key] = exact_json.loads(exact)
     return found
 
 
@@ -223,14 +224,14 @@ def _stored_form(value: Any) -> tuple[Any, str | None]:
     if array is not None and array.dtype.kind in "biufcS" and array.nbytes <= MAX_BYTES:
         natively = kind.__name__ if kind in _PYTHON_SCALARS.values() else None
         if kind is bytes and (not value or value.endswith(b"\0") or is_pickle(value)):
-            natively = structured_text.dumps(value)
+            natively = exact_json.dumps(value)
         elif kind is np.matrix or array.dtype.byteorder == ">" or not array.size:
-            natively = structured_text.dumps(value)
+            natively = exact_json.dumps(value)
             # PyTables writes the bytes of the other byte order as if they were in its own.
             array = np.asarray(array, array.dtype.newbyteorder("="))
         return array, natively
     try:
-        twin = structured_text.dumps(value)
+        twin = exact_json.dumps(value)
     except NoSuchServiceError:
         twin = None
     if array is not None and array.dtype.kind == "U" and array.shape == ():

@@ -43,7 +43,7 @@ ADDED_DATA_PREFIX: Final = "PYPET_DATA_"
 ADDED_COLUMN_PREFIX: Final = "PYPET_COLUMN_%s_"
 #: How the text of an item or column is to be understood.
 ENCODING: Final = "ENCODING"
-#: The text is JSON as `structured_text` writes it.
+#: The text is JSON as `exact_json` writes it.
 ENCODING_JSON: Final = "json"
 #: numpy type of an array that HDF5 or the text encoding would not give back.
 DTYPE: Final = "DTYPE"

@@ -21,9 +21,9 @@ from pypet_trajectory.exceptions import (
     PypetError,
     PypetOSError,
 )
-from pypet_trajectory.storage.archive import arrays as archive_arrays
+from pypet_trajectory.storage.archive import members as archive_members
 from pypet_trajectory.storage.archive.service import ArchiveStorageService
-from pypet_trajectory.storage.archive.values import ValueDecoder
+from pypet_trajectory.storage.archive.values import ArchiveDecoder
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.testing.examples import loaded
 from pypet_trajectory.trajectory import Trajectory
@@ -207,9 +207,9 @@ def test_arrays_of_objects_are_never_unpickled(path, descr, allow_pickle):
 )
 def test_what_is_written_is_read_the_same(array):
     file = io.BytesIO()
-    archive_arrays.write_array(file, array)
+    archive_members.write_array(file, array)
     file.seek(0)
-    found = archive_arrays.read_array(file.read, len(file.getvalue()))
+    found = archive_members.read_array(file.read, len(file.getvalue()))
     assert (found.dtype, found.shape) == (array.dtype, array.shape)
     assert found.tobytes() == array.tobytes()
     assert found.flags.f_contiguous == array.flags.f_contiguous or not array.itemsize
@@ -219,7 +219,7 @@ def test_arrays_with_more_fields_than_a_header_takes_are_not_written():
     array = np.zeros(1, dtype=[(f"field {number}", "f8") for number in range(3000)])
     file = io.BytesIO()
     with pytest.raises(NoSuchServiceError, match="3000 fields"):
-        archive_arrays.write_array(file, array)
+        archive_members.write_array(file, array)
     assert file.getvalue() == b""
 
 
@@ -365,7 +365,7 @@ def test_values_that_are_nested_deeply_are_refused():
         raise AssertionError(member)
 
     with pytest.raises(PypetOSError, match=r"here.*nested deeper"):
-        ValueDecoder(fail, False, "here").decode(value)
+        ArchiveDecoder(fail, False, "here").decode(value)
 
 
 def test_trees_that_are_nested_deeply_are_refused(path):

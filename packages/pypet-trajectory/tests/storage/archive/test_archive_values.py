@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypet_trajectory.exceptions import NoSuchServiceError
-from pypet_trajectory.storage.archive.values import ValueDecoder, ValueEncoder
+from pypet_trajectory.storage.archive.values import ArchiveDecoder, ArchiveEncoder
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.values.column_table import ColumnTable
 from pypet_trajectory.values.ranges import CompactRange
@@ -23,9 +23,9 @@ def through_archive(value, allow_pickle=False):
         members.append(array)
         return f"member {len(members) - 1}"
 
-    encoded = ValueEncoder(add, allow_pickle, "here").encode(value)
+    encoded = ArchiveEncoder(add, allow_pickle, "here").encode(value)
     text = json.dumps(encoded, allow_nan=False)
-    return ValueDecoder(
+    return ArchiveDecoder(
         lambda member: members[int(member.split()[1])], allow_pickle, "here"
     ).decode(json.loads(text))
 
@@ -207,4 +207,4 @@ def test_subclasses_are_not_taken_for_their_base():
 
 def test_an_unknown_form_is_refused():
     with pytest.raises(NoSuchServiceError, match="hologram"):
-        ValueDecoder(lambda member: np.array(0), False, "here").decode({"hologram": 1})
+        ArchiveDecoder(lambda member: np.array(0), False, "here").decode({"hologram": 1})

@@ -35,9 +35,8 @@ from pypet_trajectory.storage.archive.index import (
     taken,
     texts,
 )
-from pypet_trajectory.storage.archive.places import PlaceReader
 from pypet_trajectory.storage.archive.runs import read_runs, stored_runs
-from pypet_trajectory.storage.archive.values import ValueDecoder, ValueEncoder
+from pypet_trajectory.storage.archive.values import ArchiveDecoder, ArchiveEncoder
 from pypet_trajectory.storage.backend import TreeBackend, apply_run_rows, write_rows
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -53,17 +52,11 @@ class _Session:
         self.dirty_runs: set[str] = set()
         #: Trajectory to full name of group to short names of its children, in order.
         self.children: dict[str, dict[str, dict[str, None]]] = {}
-        #: Members read so far to the place that they belong to.
-        self._owners: dict[str, str] = {}
 
     @property
     def trajectories(self) -> dict[str, Any]:
         found: dict[str, Any] = self.file.index["trajectories"]
         return found
-
-    def reader(self, place: str) -> PlaceReader:
-        """Reads the members of one place."""
-        return PlaceReader(self.file, self._owners, place)
 
     def commit(self) -> None:
         for name in self.dirty_runs:
@@ -231,7 +224,9 @@ class ArchiveBackend(TreeBackend):
         session = self._open_session
         if self._name not in session.runs:
             place = self._place("the run table")
-            session.runs[self._name] = read_runs(session.reader(place), self._tree["runs"], place)
+            session.runs[self._name] = read_runs(
+                session.file.reader_for(place), self._tree["runs"], place
+            )
         return session.runs[self._name]
 
     def _place(self, what: str) -> str:
@@ -273,8 +268,8 @@ class ArchiveBackend(TreeBackend):
         """Read one node; storage kinds mean nothing here."""
         entry = self._entry(full_name)
         place = self._place(repr(full_name) if full_name else "the root")
-        reader = self._open_session.reader(place)
-        decoder = ValueDecoder(
+        reader = self._open_session.file.reader_for(place)
+        decoder = ArchiveDecoder(
             reader.array, self.allow_pickle, f"{full_name or 'the root'} in {self.filename}"
         )
         data = None
@@ -383,12 +378,12 @@ class ArchiveBackend(TreeBackend):
                 entry["members"] = [*members, entry["data"]]
         return entry
 
-    def _encoder(self, stem: str, members: list[str], record: NodeRecord) -> ValueEncoder:
+    def _encoder(self, stem: str, members: list[str], record: NodeRecord) -> ArchiveEncoder:
         def add(array: Any) -> str:
             members.append(self._open_session.file.add_array(stem, array))
             return members[-1]
 
-        return ValueEncoder(add, self.allow_pickle, record.full_name)
+        return ArchiveEncoder(add, self.allow_pickle, record.full_name)
 
     # ------------------------------------------------------ between back ends
 

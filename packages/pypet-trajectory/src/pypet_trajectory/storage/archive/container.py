@@ -32,9 +32,8 @@ import numpy as np
 
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetOSError, PypetRuntimeError
 from pypet_trajectory.files import publish, sync
-from pypet_trajectory.storage.archive.arrays import write_array
-from pypet_trajectory.storage.archive.index import FORMAT, latest_index
-from pypet_trajectory.storage.archive.members import MemberReader
+from pypet_trajectory.storage.archive.index import FORMAT, damaged, latest_index
+from pypet_trajectory.storage.archive.members import MemberReader, write_array
 
 #: Unreferenced bytes below this never cause the archive to be rewritten.
 _TOLERATED_WASTE = 1 << 16
@@ -82,6 +81,8 @@ class ArchiveFile:
                 raise
         elif not writable:
             raise FileNotFoundError(f"There is no archive {str(self.path)!r}.")
+        #: Members read so far to the place that they belong to.
+        self._owners: dict[str, str] = {}
         #: Number that makes names of members unique; goes up with each member written.
         self._next_member: int = self.index.setdefault("members", 0)
 
@@ -94,6 +95,10 @@ class ArchiveFile:
     def read_array(self, member: str) -> np.ndarray[Any, Any]:
         """Content of an array member; raises as :meth:`MemberReader.read_array` does."""
         return self._reader(member).read_array(member)
+
+    def reader_for(self, place: str) -> PlaceReader:
+        """Reads the members of one node or run table, which is called `place` in messages."""
+        return PlaceReader(self, self._owners, place)
 
     def _reader(self, member: str) -> MemberReader:
         if self._members is None:
@@ -246,6 +251,45 @@ class ArchiveFile:
         self._discard()
         self._use(_opened(temporary, "a", self._complevel))
         self._temporary, self.changed = temporary, True
+
+
+class PlaceReader:
+    """Reads members for one node or run table, and none that was read for another.
+
+    An index of a few bytes could name one large array a million times, and each of them would be
+    loaded. Writers never do that: every array that is stored gets a member of its own. Invariant:
+    in one session a member is read for one place only, and once each time that this is read, so all
+    data of an archive together is no larger than what its members hold.
+    """
+
+    def __init__(self, file: ArchiveFile, owners: dict[str, str], place: str) -> None:
+        self._file = file
+        self._owners = owners
+        self._place = place
+        self._read: set[str] = set()
+
+    def json(self, member: Any) -> Any:
+        """Content of a JSON member; the index may claim anything to be its name.
+
+        Raises
+        ------
+        PypetOSError
+            If it is damaged, was read for another place, or before for this one.
+        """
+        return self._file.read_json(self._taken(member))
+
+    def array(self, member: Any) -> np.ndarray[Any, Any]:
+        """Content of an array member; as :meth:`json`."""
+        return self._file.read_array(self._taken(member))
+
+    def _taken(self, member: Any) -> str:
+        if not isinstance(member, str):
+            damaged(self._place, "a member", "named", member)
+        owner = self._owners.setdefault(member, self._place)
+        if owner != self._place or member in self._read:
+            damaged(self._place, "a member", f"used once, but {owner} has it, too", member)
+        self._read.add(member)
+        return member
 
 
 def _opened(path: Path, mode: Literal["r", "a"], complevel: int = 0) -> zipfile.ZipFile:

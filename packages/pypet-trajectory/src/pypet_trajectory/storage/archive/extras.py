@@ -15,12 +15,12 @@ import numpy as np
 from pypet_trajectory.exceptions import MissingPackageError, NoSuchServiceError
 
 if TYPE_CHECKING:
-    from pypet_trajectory.storage.archive.values import ValueDecoder, ValueEncoder
+    from pypet_trajectory.storage.archive.values import ArchiveDecoder, ArchiveEncoder
 
 _TABLE_FORMS = {"DataFrame": "frame", "ObjectTable": "object_table", "Series": "series"}
 
 
-def encode_extra(value: Any, encoder: ValueEncoder) -> dict[str, Any] | None:
+def encode_extra(value: Any, encoder: ArchiveEncoder) -> dict[str, Any] | None:
     """The form of a table, series or sparse matrix; ``None`` for anything else."""
     kind = type(value)
     if kind.__module__.startswith("scipy.sparse"):
@@ -40,7 +40,7 @@ def encode_extra(value: Any, encoder: ValueEncoder) -> dict[str, Any] | None:
     return {form: content}
 
 
-def decode_extra(form: str, content: Any, decoder: ValueDecoder, place: str) -> Any:
+def decode_extra(form: str, content: Any, decoder: ArchiveDecoder, place: str) -> Any:
     """The value of a form that needs pandas or scipy.
 
     Raises
@@ -67,7 +67,7 @@ def decode_extra(form: str, content: Any, decoder: ValueDecoder, place: str) -> 
 # -------------------------------------------------------------------- pandas
 
 
-def _column(series: Any, encoder: ValueEncoder) -> Any:
+def _column(series: Any, encoder: ArchiveEncoder) -> Any:
     """Values of a series with all that is needed to get its dtype back."""
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
@@ -101,7 +101,7 @@ def _python(item: Any) -> Any:
     return item.item() if isinstance(item, np.generic) else item
 
 
-def _index(index: Any, encoder: ValueEncoder) -> dict[str, Any]:
+def _index(index: Any, encoder: ArchiveEncoder) -> dict[str, Any]:
     if hasattr(index, "levels"):
         return {
             "multi": {
@@ -138,7 +138,7 @@ def _pandas_scalar(value: Any) -> dict[str, Any] | None:
     return {"NAType": {"missing": "NA"}, "NaTType": {"missing": "NaT"}}.get(name)
 
 
-def _rebuilt_column(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
+def _rebuilt_column(content: Mapping[str, Any], decoder: ArchiveDecoder) -> Any:
     import pandas as pd
 
     ((form, data),) = content.items()
@@ -157,7 +157,7 @@ def _rebuilt_column(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
     return pd.array(values, dtype=data["dtype"])
 
 
-def _rebuilt_index(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
+def _rebuilt_index(content: Mapping[str, Any], decoder: ArchiveDecoder) -> Any:
     import pandas as pd
 
     ((form, data),) = content.items()
@@ -177,7 +177,7 @@ def _rebuilt_index(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
     return index
 
 
-def _rebuilt_frame(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
+def _rebuilt_frame(content: Mapping[str, Any], decoder: ArchiveDecoder) -> Any:
     import pandas as pd
 
     index = _rebuilt_index(content["index"], decoder)
@@ -193,13 +193,13 @@ def _rebuilt_frame(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
     return frame
 
 
-def _rebuilt_object_table(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
+def _rebuilt_object_table(content: Mapping[str, Any], decoder: ArchiveDecoder) -> Any:
     from pypet_trajectory.values.object_table import ObjectTable
 
     return ObjectTable(_rebuilt_frame(content, decoder))
 
 
-def _rebuilt_series(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
+def _rebuilt_series(content: Mapping[str, Any], decoder: ArchiveDecoder) -> Any:
     import pandas as pd
 
     values = _rebuilt_column(content["values"], decoder)
@@ -211,7 +211,7 @@ def _rebuilt_series(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
     )
 
 
-def _rebuilt_timestamp(content: list[Any], decoder: ValueDecoder) -> Any:
+def _rebuilt_timestamp(content: list[Any], decoder: ArchiveDecoder) -> Any:
     import pandas as pd
 
     text, zone, unit = content
@@ -221,13 +221,13 @@ def _rebuilt_timestamp(content: list[Any], decoder: ValueDecoder) -> Any:
     return stamp.as_unit(unit)
 
 
-def _rebuilt_timedelta(content: list[Any], decoder: ValueDecoder) -> Any:
+def _rebuilt_timedelta(content: list[Any], decoder: ArchiveDecoder) -> Any:
     import pandas as pd
 
     return pd.Timedelta(content[0], unit=content[1]).as_unit(content[1])
 
 
-def _rebuilt_missing(content: str, decoder: ValueDecoder) -> Any:
+def _rebuilt_missing(content: str, decoder: ArchiveDecoder) -> Any:
     import pandas as pd
 
     return {"NA": pd.NA, "NaT": pd.NaT}[content]
@@ -248,7 +248,7 @@ _PARTS = {
 }
 
 
-def _sparse_parts(matrix: Any, encoder: ValueEncoder) -> dict[str, Any]:
+def _sparse_parts(matrix: Any, encoder: ArchiveEncoder) -> dict[str, Any]:
     if matrix.format == "lil" and matrix.shape[0] > _MAX_ROWS:
         raise NoSuchServiceError(
             f"An archive holds sparse matrices of the format 'lil' with at most {_MAX_ROWS} rows, "
@@ -268,7 +268,7 @@ def _sparse_parts(matrix: Any, encoder: ValueEncoder) -> dict[str, Any]:
     }
 
 
-def _rebuilt_sparse(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
+def _rebuilt_sparse(content: Mapping[str, Any], decoder: ArchiveDecoder) -> Any:
     from scipy import sparse
 
     parts = [decoder.value(part) for part in content["parts"]]
@@ -289,7 +289,7 @@ def _rebuilt_sparse(content: Mapping[str, Any], decoder: ValueDecoder) -> Any:
     return cls(coordinates((parts[0], tuple(parts[1:])), shape=shape))
 
 
-_REBUILDERS: Mapping[str, Callable[[Any, ValueDecoder], Any]] = {
+_REBUILDERS: Mapping[str, Callable[[Any, ArchiveDecoder], Any]] = {
     "frame": _rebuilt_frame,
     "object_table": _rebuilt_object_table,
     "series": _rebuilt_series,

@@ -3,7 +3,10 @@
 Every member is read through :class:`MemberReader`, so bounds hold everywhere or nowhere. What a
 zip directory says is compared with the file before anything is read: each member has its own
 bytes of the file, is stored or deflated, and no larger than its bytes can become. Then as much is
-read as was claimed, piece by piece, and the checksum compared.
+read as was claimed, piece by piece, and the checksum compared. Arrays are in ``.npy`` form, whose
+header is compared with the bytes that follow; `numpy.load` takes the memory that a header asks for
+first, and refuses headers of more than 10,000 characters, while here all that :func:`write_array`
+writes is read: what is in a header is restricted to literals that cannot overburden the parser.
 
 Invariant: whatever the file is, reading a member gives its content or raises a `PypetOSError`
 that names file and member, and no memory is taken for more than 1,100 times the bytes that the
@@ -13,9 +16,12 @@ There is none: what was stored must be loaded, and a gigabyte of zeros is a mega
 
 from __future__ import annotations
 
+import ast
 import json
+import math
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -23,8 +29,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from pypet_trajectory.exceptions import PypetError, PypetOSError
-from pypet_trajectory.storage.archive.arrays import read_array
+from pypet_trajectory.exceptions import NoSuchServiceError, PypetError, PypetOSError
 
 #: Deflate makes at most 1,032 bytes of one: 258 of each pair of codes, which are a bit each.
 _MAX_RATIO = 1100
@@ -33,6 +38,21 @@ _HEADER_SIZE = 30
 _IS_ENCRYPTED = 0x1
 #: Bytes read at a time.
 _PIECE = 1 << 20
+
+#: For each beginning, which tells the version of the form: how many bytes tell the size of the
+#: header, and how it is encoded.
+_VERSIONS = {
+    b"\x93NUMPY\x01\x00": (2, "latin1"),
+    b"\x93NUMPY\x02\x00": (4, "latin1"),
+    b"\x93NUMPY\x03\x00": (4, "utf-8"),
+}
+_PREFIX_SIZE = 8
+#: Larger headers are neither written nor read. A structure of a thousand fields has a fifth.
+_MAX_HEADER = 1 << 16
+
+# The quantifiers give nothing back, so long headers cost no memory.
+_TEXT = re.compile(r"'(?:[^'\\]++|\\.)*+'|\"(?:[^\"\\]++|\\.)*+\"")
+_LITERALS = re.compile(r"(?:[\[\](){},:\s0-9]++|True|False)*+")
 
 #: Ends the messages about damage.
 WHAT_TO_DO = "Take a backup, or load only what lies elsewhere in the archive."
@@ -208,3 +228,90 @@ def _room(archive: zipfile.ZipFile) -> dict[str, int | None]:
     for info, end in zip(infos, ends, strict=False):
         room[info.filename] = None if info.filename in room else end - info.header_offset
     return room
+
+
+# ------------------------------------------------------ arrays in .npy form
+
+
+def write_array(file: Any, array: np.ndarray[Any, Any]) -> None:
+    """Write an array that holds no objects; nothing is written if it is refused.
+
+    Raises
+    ------
+    NoSuchServiceError
+        If its dtype has too many fields for a header.
+    """
+    if array.dtype.names is not None:
+        length = len(repr(np.lib.format.dtype_to_descr(array.dtype)))
+        if length > _MAX_HEADER // 2:  # half, as room for the shape and for non-ASCII names
+            raise NoSuchServiceError(
+                f"An archive cannot hold an array with {len(array.dtype.names)} fields: their "
+                f"description takes {length} characters, at most {_MAX_HEADER // 2} are allowed. "
+                "Store the fields as arrays of their own."
+            )
+    np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def read_array(read: Callable[[int], bytes], size: int) -> np.ndarray[Any, Any]:
+    """Read an array.
+
+    Parameters
+    ----------
+    read : callable
+        Returns as many bytes as it is asked for, or raises.
+    size : int
+        Number of bytes there are in all.
+
+    Raises
+    ------
+    Exception
+        Whatever it takes if this is no array of exactly this size: most often ``ValueError``.
+    """
+    prefix = read(_PREFIX_SIZE)
+    form = _VERSIONS.get(prefix)
+    if form is None:
+        raise ValueError(f"it begins with {prefix!r} and is no array in .npy form")
+    width, encoding = form
+    length = int.from_bytes(read(width), "little")
+    remaining = size - _PREFIX_SIZE - width - length
+    if length > _MAX_HEADER or remaining < 0:
+        raise ValueError(
+            f"the header of the array claims {length} bytes; at most {_MAX_HEADER} are allowed, "
+            f"and there are {size - _PREFIX_SIZE - width}"
+        )
+    dtype, is_fortran, shape = _header(read(length).decode(encoding))
+    count = math.prod(shape)
+    if count * dtype.itemsize != remaining:
+        raise ValueError(
+            f"its header claims an array of shape {shape} and dtype {dtype}, which is "
+            f"{count * dtype.itemsize} bytes, but {remaining} follow"
+        )
+    array: np.ndarray[Any, Any] = np.ndarray(shape, dtype, order="F" if is_fortran else "C")
+    if remaining:
+        target = (array.T if is_fortran else array).reshape(-1).view(np.uint8)
+        for start in range(0, remaining, _PIECE):
+            end = min(start + _PIECE, remaining)
+            target[start:end] = np.frombuffer(read(end - start), dtype=np.uint8)
+    return array
+
+
+def _header(text: str) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
+    """Type, whether the order is Fortran's, and shape."""
+    if _LITERALS.fullmatch(_TEXT.sub("", text)) is None:
+        raise ValueError(f"the header of the array is no plain description: {text[:200]!r}")
+    content = ast.literal_eval(text)
+    if not isinstance(content, dict) or content.keys() != {"descr", "fortran_order", "shape"}:
+        raise ValueError(f"the header of the array lacks something: {text[:200]!r}")
+    shape, is_fortran = content["shape"], content["fortran_order"]
+    if (
+        not isinstance(shape, tuple)
+        or any(type(extent) is not int or extent < 0 for extent in shape)
+        or not isinstance(is_fortran, bool)
+    ):
+        raise ValueError(f"the header of the array has no proper shape: {text[:200]!r}")
+    dtype = np.lib.format.descr_to_dtype(content["descr"])
+    if dtype.hasobject:
+        raise ValueError("it is an array of Python objects, which archives never hold")
+    if dtype.subdtype is not None:
+        raise ValueError(f"{content['descr']!r} is no type of the elements of an array")
+    return dtype, is_fortran, shape

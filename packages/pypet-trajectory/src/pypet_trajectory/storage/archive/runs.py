@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from pypet_trajectory.runs.table import FRESH, NUMERIC_FIELDS, RunTable
-from pypet_trajectory.storage.archive.container import ArchiveFile
+from pypet_trajectory.storage.archive.container import ArchiveFile, PlaceReader
 from pypet_trajectory.storage.archive.index import damaged, failures_of, taken
-from pypet_trajectory.storage.archive.places import PlaceReader
 
 #: Seconds from the epoch; clocks and calendars of Python end before.
 _LATEST_TIME = 1e11

@@ -1,24 +1,17 @@
-"""Values as JSON, with exact types: the codec of archives.
+"""Values of archives: exact JSON, with every array in a member of its own.
 
-Whatever JSON knows is written as JSON: ``None``, booleans, 64-bit integers, finite floats, text
-and lists. Everything else is an object with a single key, the name of its form::
-
-    {"tuple": [1, 2]}    {"array": "<member>"}    {"dict": [["key", "value"], ...]}
-
-Invariant: decoding what was encoded gives the same value of the same type, or encoding refuses.
-Nothing is approximated, and nothing in the JSON is executed: a pickle is written and read only
-where the caller allowed it. Arrays never become text, they are members of their own. JSON that no
-encoder wrote is refused, and takes no more memory than is in it.
+The forms of :mod:`~pypet_trajectory.values.exact_json`, except that arrays never become text:
+``{"array": "<member>"}``. Invariant: JSON that no encoder wrote is refused, and takes no more
+memory than is in it; a pickle is written and read only where the caller allowed it.
 """
 
 from __future__ import annotations
 
 import base64
-import math
 import pickle
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,6 +23,7 @@ from pypet_trajectory.exceptions import (
     PypetOSError,
 )
 from pypet_trajectory.values.column_table import ColumnTable
+from pypet_trajectory.values.exact_json import Form, ValueDecoder, ValueEncoder, as_base64
 from pypet_trajectory.values.ranges import CompactRange
 
 #: Longer byte strings become members instead of base64 text.
@@ -38,7 +32,7 @@ _INT64 = range(-(2**63), 2**64)
 _TYPE_NAMES = {kind: name for name, kind in PARAMETERTYPEDICT.items()}
 
 
-class ValueEncoder:
+class ArchiveEncoder(ValueEncoder):
     """Turns values into what ``json.dump`` takes.
 
     Parameters
@@ -46,7 +40,7 @@ class ValueEncoder:
     add_array : callable
         Takes an array without objects in it, keeps it, and returns the name of its member.
     allow_pickle : bool
-        Whether values without a form of their own are pickled.
+        Whether values without a form of their own are pickled; :meth:`encode` refuses them else.
     place : str
         Full name of the node the values belong to, for error messages; the root's is empty.
     """
@@ -58,17 +52,8 @@ class ValueEncoder:
         self._allow_pickle = allow_pickle
         self._place = place or "the root"
 
-    def encode(self, value: Any) -> Any:
-        """The value as JSON.
-
-        Raises
-        ------
-        NoSuchServiceError
-            If there is no form for values of this type, and pickles are not allowed.
-        """
-        form = _ENCODERS.get(type(value))
-        if form is not None:
-            return form(self, value)
+    def other(self, value: Any) -> Any:
+        """A numpy scalar, data of an optional package, or a pickle."""
         if isinstance(value, np.generic):
             return self._scalar(value)
         package = type(value).__module__.partition(".")[0]
@@ -90,75 +75,23 @@ class ValueEncoder:
             return self._pickled(value)
         return {"array": self._add_array(value)}
 
-    # ------------------------------------------------------------------ forms
-
-    def _plain(self, value: Any) -> Any:
-        return value
-
-    def _integer(self, value: int) -> Any:
-        return value if value in _INT64 else {"int": hex(value)}
-
-    def _float(self, value: float) -> Any:
-        return value if math.isfinite(value) else {"float": repr(value)}
-
-    def _text(self, value: str) -> Any:
-        try:
-            value.encode()
-        except UnicodeEncodeError:  # lone surrogates, which JSON would join
-            return {"surrogates": _as_text(value.encode("utf-8", "surrogatepass"))}
-        return value
-
-    def _complex(self, value: complex) -> Any:
-        return {"complex": [self._float(value.real), self._float(value.imag)]}
-
     def _bytes(self, value: bytes) -> Any:
         if len(value) > _LONGEST_INLINE_BYTES:
             return {"blob": self._add_array(np.frombuffer(value, dtype=np.uint8))}
-        return {"bytes": _as_text(value)}
-
-    def _list(self, value: list[Any]) -> Any:
-        return [self.encode(item) for item in value]
-
-    def _tuple(self, value: tuple[Any, ...]) -> Any:
-        return {"tuple": [self.encode(item) for item in value]}
-
-    def _set(self, value: set[Any]) -> Any:
-        return {"set": [self.encode(item) for item in value]}
-
-    def _frozenset(self, value: frozenset[Any]) -> Any:
-        return {"frozenset": [self.encode(item) for item in value]}
-
-    def _dict(self, value: dict[Any, Any]) -> Any:
-        return {"dict": [[self.encode(key), self.encode(item)] for key, item in value.items()]}
-
-    def _numpy_text(self, value: np.str_) -> Any:
-        return {"numpy_str": self._text(str(value))}
-
-    def _numpy_bytes(self, value: np.bytes_) -> Any:
-        return {"numpy_bytes": _as_text(bytes(value))}
+        return {"bytes": as_base64(value)}
 
     def _scalar(self, value: np.generic) -> Any:
         if value.dtype.hasobject:
             return self._pickled(value)
         # Through an array, because scalars of structured types have no bytes of their own.
         description = np.lib.format.dtype_to_descr(value.dtype)
-        return {
-            "scalar": [
-                self.encode(description),
-                _as_text(np.array(value, dtype=value.dtype).tobytes()),
-            ]
-        }
-
-    def _matrix(self, value: np.matrix[Any, Any]) -> Any:
-        return {"matrix": self.array(np.asarray(value))}
+        data = np.array(value, dtype=value.dtype).tobytes()
+        return {"scalar": [self.encode(description), as_base64(data)]}
 
     def _range(self, value: CompactRange) -> Any:
         if value.array is None or value.kind not in _TYPE_NAMES:
             return {"range": [self.encode(item) for item in value]}
         return {"compact_range": [self.array(value.array), _TYPE_NAMES[value.kind]]}
-
-    def _table(self, value: ColumnTable) -> Any:
-        return {"table": [[name, self.encode(column)] for name, column in value.items()]}
 
     def _pickled(self, value: Any) -> dict[str, Any]:
         if not self._allow_pickle:
@@ -169,33 +102,25 @@ class ValueEncoder:
                 f"{dtype}, met in {self._place!r}. Store it as basic types, or allow pickles "
                 "with allow_pickle=True."
             )
-        return {"pickle": _as_text(pickle.dumps(value, protocol=4))}
+        return {"pickle": as_base64(pickle.dumps(value, protocol=4))}
+
+    forms: ClassVar[Mapping[type, Form | None]] = {
+        **ValueEncoder.forms,
+        int: lambda _, value: value if value in _INT64 else {"int": hex(value)},
+        bytes: _bytes,
+        np.str_: ValueEncoder.numpy_text,
+        np.bytes_: ValueEncoder.numpy_text,
+        np.ndarray: array,
+        np.matrix: lambda self, value: {"matrix": self.array(np.asarray(value))},
+        CompactRange: _range,
+        ColumnTable: lambda self, value: {
+            "table": [[name, self.encode(column)] for name, column in value.items()]
+        },
+    }
 
 
-_ENCODERS: Mapping[type, Callable[[ValueEncoder, Any], Any]] = {
-    type(None): ValueEncoder._plain,
-    bool: ValueEncoder._plain,
-    int: ValueEncoder._integer,
-    float: ValueEncoder._float,
-    str: ValueEncoder._text,
-    complex: ValueEncoder._complex,
-    bytes: ValueEncoder._bytes,
-    list: ValueEncoder._list,
-    tuple: ValueEncoder._tuple,
-    set: ValueEncoder._set,
-    frozenset: ValueEncoder._frozenset,
-    dict: ValueEncoder._dict,
-    np.str_: ValueEncoder._numpy_text,
-    np.bytes_: ValueEncoder._numpy_bytes,
-    np.ndarray: ValueEncoder.array,
-    np.matrix: ValueEncoder._matrix,
-    CompactRange: ValueEncoder._range,
-    ColumnTable: ValueEncoder._table,
-}
-
-
-class ValueDecoder:
-    """Turns JSON back into values; the counterpart of :class:`ValueEncoder`.
+class ArchiveDecoder(ValueDecoder):
+    """Turns JSON back into values; the counterpart of :class:`ArchiveEncoder`.
 
     Parameters
     ----------
@@ -248,35 +173,11 @@ class ValueDecoder:
                 f"{type(error).__name__}: {error}"
             ) from error
 
-    def value(self, data: Any) -> Any:
-        """The value of a part of what is decoded; raises whatever is wrong with it."""
-        if isinstance(data, list):
-            return [self.value(item) for item in data]
-        if not isinstance(data, dict):
-            return data
-        ((form, content),) = data.items()
-        decoder = _DECODERS.get(form)
-        if decoder is not None:
-            return decoder(self, content)
+    def other(self, form: str, content: Any) -> Any:
+        """Data of an optional package; raises also if the form is unknown."""
         from pypet_trajectory.storage.archive.extras import decode_extra
 
         return decode_extra(form, content, self, self._place)
-
-    # ------------------------------------------------------------------ forms
-
-    def _array(self, member: str) -> np.ndarray[Any, Any]:
-        return self._read_array(member)
-
-    def _objects(self, content: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-        shape, items = content["shape"], content["items"]
-        if any(type(extent) is not int or extent < 0 for extent in shape):
-            raise ValueError(f"{shape} is no shape")
-        if math.prod(shape) != len(items):
-            raise ValueError(f"an array of shape {shape} cannot hold {len(items)} objects")
-        array = np.empty(len(items), dtype=object)
-        for position, item in enumerate(items):
-            array[position] = self.value(item)
-        return array.reshape(shape)
 
     def _scalar(self, content: list[Any]) -> np.generic:
         description, data = content
@@ -309,34 +210,18 @@ class ValueDecoder:
                 "with?"
             ) from error
 
-
-_DECODERS: Mapping[str, Callable[[ValueDecoder, Any], Any]] = {
-    "int": lambda _, content: int(content, 16),
-    "float": lambda _, content: float(content),
-    "surrogates": lambda _, content: base64.b64decode(content).decode("utf-8", "surrogatepass"),
-    "complex": lambda decoder, content: complex(*map(decoder.value, content)),
-    "bytes": lambda _, content: base64.b64decode(content),
-    "blob": lambda decoder, content: decoder._array(content).tobytes(),
-    "tuple": lambda decoder, content: tuple(map(decoder.value, content)),
-    "set": lambda decoder, content: set(map(decoder.value, content)),
-    "frozenset": lambda decoder, content: frozenset(map(decoder.value, content)),
-    "dict": lambda decoder, content: {
-        decoder.value(key): decoder.value(item) for key, item in content
-    },
-    "numpy_str": lambda decoder, content: np.str_(decoder.value(content)),
-    "numpy_bytes": lambda _, content: np.bytes_(base64.b64decode(content)),
-    "scalar": ValueDecoder._scalar,
-    "array": ValueDecoder._array,
-    "objects": ValueDecoder._objects,
-    "matrix": lambda decoder, content: decoder.value(content).view(np.matrix),
-    "range": lambda decoder, content: CompactRange.from_objects(map(decoder.value, content)),
-    "compact_range": ValueDecoder._compact_range,
-    "table": lambda decoder, content: ColumnTable(
-        {name: decoder.value(column) for name, column in content}
-    ),
-    "pickle": ValueDecoder._pickled,
-}
-
-
-def _as_text(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+    forms: ClassVar[Mapping[str, Form]] = {
+        **ValueDecoder.forms,
+        "int": lambda _, content: int(content, 16),
+        "blob": lambda self, member: self._read_array(member).tobytes(),
+        "scalar": _scalar,
+        "array": lambda self, member: self._read_array(member),
+        "objects": lambda self, content: self.filled(content["shape"], content["items"]),
+        "matrix": lambda self, content: self.value(content).view(np.matrix),
+        "range": lambda self, content: CompactRange.from_objects(map(self.value, content)),
+        "compact_range": _compact_range,
+        "table": lambda self, content: ColumnTable(
+            {name: self.value(column) for name, column in content}
+        ),
+        "pickle": _pickled,
+    }
