@@ -9,18 +9,18 @@ import pytest
 
 from tools.repository import ROOT
 
-#: Packages inside which nothing reaches into another object's private state.
-FENCED = [
+PACKAGES = [
     "pypet",
     "pypet-multiproc",
     "pypet-net",
     "pypet-resume",
     "pypet-storage-hdf5",
+    "pypet-trajectory",
     "pypet-vcs",
 ]
 
 
-@pytest.mark.parametrize("name", FENCED)
+@pytest.mark.parametrize("name", PACKAGES)
 def test_a_planted_private_access_is_refused(name: str) -> None:
     filename = f"packages/{name}/src/{name.replace('-', '_')}/planted.py"
     answer = subprocess.run(

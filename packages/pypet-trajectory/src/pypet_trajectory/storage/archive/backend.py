@@ -10,6 +10,7 @@ long experiment: each session that writes ends with a copy of the file.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
@@ -388,10 +389,8 @@ class ArchiveBackend(TreeBackend):
     # ------------------------------------------------------ between back ends
 
     def view(self) -> ArchiveBackend:
-        """The same open archive with a selection of its own."""
-        twin = self.at(self.filename)
-        twin._session = self._session
-        return twin
+        """The same open archive with a selection of its own, which at first is this one."""
+        return copy.copy(self)
 
     def at(self, location: str) -> ArchiveBackend:
         """The archive at another path, closed."""
