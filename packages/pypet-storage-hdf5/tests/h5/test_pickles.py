@@ -188,6 +188,7 @@ def test_no_bomb_goes_off_in_loading_checking_repairing_or_compacting(
         with contextlib.suppress(TypeError, ValueError, OSError, RuntimeError, ImportError):
             use()
         assert not os.path.exists(trace)
+        assert path not in tables.file._open_files.filenames
 
 
 def test_pickles_that_belong_to_a_file_survive_repairing_and_compacting(new, load, path):

@@ -122,20 +122,23 @@ class OpenFile:
             raise PermissionError(errno.EACCES, "The file cannot be read", self.path)
         keywords = {} if exists else {"title": title}
         mode = "a" if self.writable else "r"
+        opened: Any = None
         try:
             # PyTables reads all attributes of the root at once.
             with self.refusing_pickles("/"):
                 if exists and is_foreign:
                     check_root(actual)
                 opened = open_in_turn(actual, lambda: tables.open_file(actual, mode, **keywords))
-                #: The open file as PyTables knows it.
-                self.tables: Any = opened
-                #: What opens, creates, moves and removes objects of the file.
-                self.handles = Handles(opened)
         except (PickleRefusedError, DamagedNameError):
+            if opened is not None:  # a pickle is refused when all has been read
+                opened.close()
             raise
         except (tables.HDF5ExtError, ValueError, OSError) as error:
             raise _opening_error(self.path, actual, self.writable, error) from error
+        #: The open file as PyTables knows it.
+        self.tables: Any = opened
+        #: What opens, creates, moves and removes objects of the file.
+        self.handles = Handles(opened)
 
     def shared(self, settings: Settings, *, allow_pickle: bool) -> OpenFile:
         """The same open file for another user, who must not close it."""
