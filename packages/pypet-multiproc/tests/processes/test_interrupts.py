@@ -16,6 +16,7 @@ import pytest
 from pypet_multiproc.engine import RunEngine
 from pypet_multiproc.model.experiment import Experiment, RunTask
 from pypet_multiproc.model.settings import EngineSettings
+from pypet_multiproc.processes.children import start_quietly
 from pypet_multiproc.processes.interrupt import SIGNALS, InterruptHandler, sigint_handling
 from pypet_multiproc.testing import WAYS as WAYS_OF_PROCESSES
 from pypet_multiproc.testing import JournalStorageService, double
@@ -176,6 +177,28 @@ def test_signals_of_schedulers_act_like_ctrl_c(number, start_method, tmp_path):
     group.let_runs_end()
     outcomes, interrupted, children = group.result()
     assert (sorted(outcomes), interrupted, children) == ([0, 1], True, 0)
+
+
+def _ignoring(answers):
+    sigint_handling.ignore()
+    answers.send("alive")
+
+
+def test_a_request_ends_no_process_that_is_being_spawned():
+    answers, sender = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(target=_ignoring, args=(sender,))
+    sigint_handling.start()
+    try:
+        start_quietly(process)
+        os.kill(process.pid, signal.SIGUSR1)
+    finally:
+        sigint_handling.finalize()
+    sender.close()
+    assert answers.poll(30)
+    assert answers.recv() == "alive"
+    process.join(10)
+    assert process.exitcode == 0
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & {signal.SIGUSR1, signal.SIGINT}
 
 
 @pytest.mark.parametrize("mode", ["LOCK", "QUEUE", "LOCAL"])

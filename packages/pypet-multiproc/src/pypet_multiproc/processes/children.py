@@ -21,6 +21,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -65,7 +66,8 @@ def start_quietly(process: BaseProcess) -> None:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        with sigint_handling.passed_on():
+        spawned = isinstance(process, SpawnProcess)
+        with sigint_handling.held_back() if spawned else sigint_handling.passed_on():
             process.start()
 
 

@@ -89,6 +89,28 @@ class InterruptHandler:
                 signal.signal(number, self._disregard)
                 if hasattr(signal, "siginterrupt"):
                     signal.siginterrupt(number, False)
+        self.release()
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Let processes that are spawned in a ``with`` block start with requests held back.
+
+        A new interpreter takes a moment until it can handle them. It has to call `ignore` or
+        `release` then.
+        """
+        if not (self.started and hasattr(signal, "pthread_sigmask")):
+            yield
+            return
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def release(self) -> None:
+        """Let requests through that were held back while this process started."""
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     @contextmanager
     def passed_on(self) -> Iterator[None]:

@@ -118,6 +118,7 @@ def _handle_signals(graceful_exit: bool) -> None:
         sigint_handling.ignore()
     else:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        sigint_handling.release()
 
 
 def _work(setup: WorkerSetup, pipes: WorkerPipes) -> None:
