@@ -14,7 +14,7 @@ from pypet_multiproc.model.settings import EngineSettings
 from pypet_multiproc.testing import JournalStorageService, double, raise_at
 from pypet_multiproc.wrapping.lock import LockWrapper
 from pypet_trajectory import constants
-from pypet_trajectory.api.service import SupportsHolding, SupportsTransactions
+from pypet_trajectory.api.service import SupportsHolding, SupportsTransactions, supports
 from pypet_trajectory.exceptions import StorageFailedError
 
 pytestmark = pytest.mark.timeout(30)
@@ -215,7 +215,7 @@ class Transactional(Holdable):
 
 def protocols(traj):
     service = traj.v_storage_service
-    return isinstance(service, SupportsHolding), isinstance(service, SupportsTransactions)
+    return supports(service, SupportsHolding), supports(service, SupportsTransactions)
 
 
 @pytest.mark.parametrize("keep_deltas", [False, True])
@@ -245,7 +245,7 @@ def test_a_transaction_is_all_of_it_under_the_lock(make_traj, tmp_path):
     service = Transactional(str(tmp_path))
     traj = make_traj(1)
     wrapper = LockWrapper(service, NotedLock(service))
-    assert isinstance(wrapper, SupportsTransactions)
+    assert supports(wrapper, SupportsTransactions)
     traj.v_storage_service = wrapper
     before = len(service.events)
     with wrapper.transaction("T"):
@@ -260,6 +260,6 @@ def test_a_transaction_is_all_of_it_under_the_lock(make_traj, tmp_path):
 
 def test_a_service_without_transactions_has_none_when_it_is_wrapped(service):
     wrapper = LockWrapper(service)
-    assert not isinstance(wrapper, SupportsTransactions)
+    assert not supports(wrapper, SupportsTransactions)
     wrapper.lock.remove()
     assert not os.path.exists(wrapper.lock.path)

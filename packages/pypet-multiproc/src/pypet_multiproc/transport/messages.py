@@ -18,7 +18,7 @@ from typing import Any
 
 from pypet_trajectory import constants
 from pypet_trajectory.api.records import NodeKind, RunDelta
-from pypet_trajectory.api.service import StorageService, SupportsDeltas
+from pypet_trajectory.api.service import StorageService, SupportsDeltas, supports
 from pypet_trajectory.exceptions import NoSuchServiceError, PypetRuntimeError
 from pypet_trajectory.storage.storing import delta_from_message
 from pypet_trajectory.tree.nodes import mark_stored
@@ -99,7 +99,7 @@ def deliver(message: Message, service: StorageService) -> None:
     """
     kind, args, kwargs = message
     if kind == DELTA:
-        if not isinstance(service, SupportsDeltas):
+        if not supports(service, SupportsDeltas):
             raise PypetRuntimeError(
                 f"A run sent records, but {type(service).__name__} does not take any."
             )
@@ -107,7 +107,7 @@ def deliver(message: Message, service: StorageService) -> None:
     elif kind == STORE:
         service.store(*args, **kwargs)
     elif kind == ROWS:
-        if isinstance(service, SupportsDeltas):
+        if supports(service, SupportsDeltas):
             service.store_run_rows(*args)
     else:
         raise PypetRuntimeError(f"A message to the writer is of kind {kind!r}, which is unknown.")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pypet_multiproc.model.experiment import RunOutcome
 from pypet_multiproc.model.failures import storage_failure, with_remote_traceback
 from pypet_trajectory.api.records import RunRows
-from pypet_trajectory.api.service import StorageService, SupportsDeltas
+from pypet_trajectory.api.service import StorageService, SupportsDeltas, supports
 from pypet_trajectory.exceptions import StorageFailedError
 
 if TYPE_CHECKING:
@@ -150,5 +150,5 @@ def store_rows(service: StorageService, rows: RunRows) -> None:
     Services of other people store the run table only as part of the trajectory; for these
     there is nothing to do here.
     """
-    if isinstance(service, SupportsDeltas):
+    if supports(service, SupportsDeltas):
         service.store_run_rows(rows)

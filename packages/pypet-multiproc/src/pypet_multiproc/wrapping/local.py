@@ -21,7 +21,7 @@ from pypet_multiproc.wrapping.services import StoringOnly
 from pypet_multiproc.writer.files import WaitingRows, flush_file, kept_open
 from pypet_trajectory import constants
 from pypet_trajectory.api.records import RunRows
-from pypet_trajectory.api.service import StorageService, SupportsDeltas
+from pypet_trajectory.api.service import StorageService, SupportsDeltas, supports
 from pypet_trajectory.exceptions import PypetRuntimeError, StorageFailedError
 from pypet_trajectory.logger import HasLogger
 
@@ -126,7 +126,7 @@ class LocalWrap(WrapMode):
 
     def worker_service(self) -> StorageService:
         """A service that takes notes."""
-        return ReferenceWrapper(isinstance(self._started, SupportsDeltas))
+        return ReferenceWrapper(supports(self._started, SupportsDeltas))
 
     def main_service(self) -> StorageService:
         """The real service: only this process uses it."""

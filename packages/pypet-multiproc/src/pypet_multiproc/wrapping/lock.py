@@ -21,7 +21,7 @@ from pypet_multiproc.wrapping.services import NOT_PASSED_ON, Deferral, Multiproc
 from pypet_multiproc.writer.files import flush_file, kept_open, store_delta
 from pypet_trajectory import constants
 from pypet_trajectory.api.records import RunDelta, RunRows
-from pypet_trajectory.api.service import StorageService, SupportsDeltas
+from pypet_trajectory.api.service import StorageService, SupportsDeltas, supports
 from pypet_trajectory.exceptions import (
     NoSuchServiceError,
     PypetRuntimeError,
@@ -152,7 +152,7 @@ class LockWrapper(MultiprocWrapper, LockAcquisition):
     @property
     def takes_records(self) -> bool:
         """Whether the wrapped service does."""
-        return isinstance(self._storage_service, SupportsDeltas)
+        return supports(self._storage_service, SupportsDeltas)
 
     @property
     def has_deferred(self) -> bool:

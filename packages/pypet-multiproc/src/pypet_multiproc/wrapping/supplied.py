@@ -30,7 +30,7 @@ from pypet_multiproc.wrapping.pipe import PipeStorageServiceSender, PipeStorageS
 from pypet_multiproc.wrapping.queue import QueueStorageServiceSender, QueueStorageServiceWriter
 from pypet_trajectory import constants
 from pypet_trajectory.api.records import RunFailure, RunRows
-from pypet_trajectory.api.service import StorageService, SupportsDeltas
+from pypet_trajectory.api.service import StorageService, SupportsDeltas, supports
 from pypet_trajectory.exceptions import PypetRuntimeError, StorageFailedError
 from pypet_trajectory.logger import module_logger
 
@@ -81,7 +81,7 @@ class SuppliedWrap(WrapMode):
 
     def start(self, service: StorageService, trajectory_name: str) -> None:
         """Start the writer."""
-        self._sender = self._make_sender(isinstance(service, SupportsDeltas))
+        self._sender = self._make_sender(supports(service, SupportsDeltas))
         context = process_context(self.settings.start_method or default_start_method())
         line_there, line_here = context.Pipe(duplex=False)
         reports_here, reports_there = context.Pipe(duplex=False)

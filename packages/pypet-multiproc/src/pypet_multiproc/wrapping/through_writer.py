@@ -19,7 +19,7 @@ from pypet_multiproc.wrapping.services import StoringOnly
 from pypet_multiproc.writer.handle import PATIENCE, WriterHandle
 from pypet_multiproc.writer.process import Confirmation, WriterSetup
 from pypet_trajectory.api.records import RunFailure, RunRows
-from pypet_trajectory.api.service import StorageService, SupportsDeltas
+from pypet_trajectory.api.service import StorageService, SupportsDeltas, supports
 from pypet_trajectory.exceptions import PypetRuntimeError
 
 
@@ -55,7 +55,7 @@ class WriterWrap(WrapMode):
     def start(self, service: StorageService, trajectory_name: str) -> None:
         """Start the writer."""
         source = self._make_source()
-        self._sender = self._make_sender(source, isinstance(service, SupportsDeltas))
+        self._sender = self._make_sender(source, supports(service, SupportsDeltas))
         if self.settings.keep_deltas:
             self._sender.keep_deltas()
         setup = WriterSetup(

@@ -16,7 +16,7 @@ from typing import Any
 from pypet_multiproc.model.failures import CleanUp
 from pypet_trajectory import constants
 from pypet_trajectory.api.records import RunDelta, RunFailure, RunRows
-from pypet_trajectory.api.service import StorageService, SupportsHolding
+from pypet_trajectory.api.service import StorageService, SupportsHolding, supports
 from pypet_trajectory.exceptions import NoSuchServiceError
 
 
@@ -49,7 +49,7 @@ def held(service: StorageService | None) -> AbstractContextManager[None]:
     meanwhile and get the service belong to the same session. An error of releasing the service
     hides no error of the block.
     """
-    if not isinstance(service, SupportsHolding):
+    if not supports(service, SupportsHolding):
         return nullcontext()
     service.hold()
     return CleanUp(service.release)

@@ -36,7 +36,7 @@ from pypet_multiproc.transport.messages import (
 )
 from pypet_multiproc.writer.files import FlushClock, WaitingRows, close_file, flush_file, open_file
 from pypet_trajectory.api.records import RunFailure, RunRows
-from pypet_trajectory.api.service import StorageService, SupportsDeltas
+from pypet_trajectory.api.service import StorageService, SupportsDeltas, supports
 from pypet_trajectory.exceptions import StorageFailedError
 from pypet_trajectory.logger import HasLogger, module_logger
 
@@ -129,7 +129,7 @@ class StorageServiceDataHandler(HasLogger):
 
     def store_run_rows(self, rows: RunRows) -> None:
         """Store rows of the run table."""
-        if isinstance(self._storage_service, SupportsDeltas):
+        if supports(self._storage_service, SupportsDeltas):
             self._storage_service.store_run_rows(rows)
 
     def flush_file(self) -> None:

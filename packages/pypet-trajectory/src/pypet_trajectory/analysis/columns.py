@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pypet_trajectory.annotations import has_annotations
 from pypet_trajectory.api.records import NO_RUN, RunLeaf
-from pypet_trajectory.api.service import SupportsRunLeaves
+from pypet_trajectory.api.service import SupportsRunLeaves, supports
 from pypet_trajectory.constants import LEAF
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetTypeError
 from pypet_trajectory.logger import logger_of
@@ -219,7 +219,7 @@ def _leaves_by_run(
 def _stored_leaves(traj: Trajectory, name: str, runs: set[int]) -> Iterable[RunLeaf]:
     """Leaves in the store, of no tree where the service can do that."""
     service = traj.v_storage_service
-    if isinstance(service, SupportsRunLeaves):
+    if supports(service, SupportsRunLeaves):
         return service.run_leaves(traj, name, runs)
     nodes = traj.f_get_from_runs(name, use_indices=True, include_default_run=False, auto_load=True)
     return _loaded(traj, _leaves({idx: node for idx, node in nodes.items() if idx in runs}))

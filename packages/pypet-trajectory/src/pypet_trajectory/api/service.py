@@ -8,12 +8,14 @@ raise :class:`~pypet_trajectory.exceptions.NoSuchServiceError` for the rest.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from pypet_trajectory.api.records import RunDelta, RunLeaf, RunRows
+
+T = TypeVar("T")
 
 
 class StorageService:
@@ -119,16 +121,24 @@ class SupportsTransactions(Protocol):
         """
 
 
+def supports(service: object, protocol: Callable[..., T]) -> TypeGuard[T]:
+    """Whether a service has all that a protocol of this module names.
+
+    ``isinstance`` does not see what wrappers pass on by ``__getattr__`` since Python 3.12.
+    """
+    return all(hasattr(service, name) for name in vars(protocol) if not name.startswith("_"))
+
+
 def checkpoint(service: Any) -> None:
     """Let a service show everything that was stored so far, if it puts that off."""
-    if isinstance(service, SupportsHolding):
+    if supports(service, SupportsHolding):
         service.checkpoint()
 
 
 @contextmanager
 def transaction(service: Any, name: str) -> Iterator[None]:
     """Let what is stored in this block happen as a whole, if the service can do that."""
-    if not isinstance(service, SupportsTransactions):
+    if not supports(service, SupportsTransactions):
         yield
         return
     with service.transaction(name):

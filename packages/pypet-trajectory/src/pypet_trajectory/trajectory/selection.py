@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory.api.service import SupportsRunLeaves
+from pypet_trajectory.api.service import SupportsRunLeaves, supports
 from pypet_trajectory.constants import LOAD_SKELETON
 from pypet_trajectory.exceptions import (
     DataNotInStorageError,
@@ -190,7 +190,7 @@ def _all_parents(
 def _stored_parents(traj: Trajectory) -> list[NNGroupNode]:
     """Groups that hold runs in the store but not in memory; they come into memory, empty."""
     service = traj.v_storage_service
-    if not (traj.v_stored and isinstance(service, SupportsRunLeaves)):
+    if not (traj.v_stored and supports(service, SupportsRunLeaves)):
         return []
     known = traj.v_index.run_parents
     return [

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pypet_trajectory import constants
-from pypet_trajectory.api.service import StorageService, SupportsSessions
+from pypet_trajectory.api.service import StorageService, SupportsSessions, supports
 from pypet_trajectory.constants import LOAD_DATA, OVERWRITE_DATA
 from pypet_trajectory.exceptions import PypetAttributeError, PypetTypeError, PypetValueError
 from pypet_trajectory.logger import logger_of
@@ -53,7 +53,7 @@ def reading_session(root: Any) -> Iterator[None]:
     """
     service = root.v_storage_service
     with ExitStack() as stack:
-        if root.v_stored and isinstance(service, SupportsSessions) and not service.is_open:
+        if root.v_stored and supports(service, SupportsSessions) and not service.is_open:
             try:
                 stack.enter_context(service.opened(root.v_name, writable=False))
             except ValueError:

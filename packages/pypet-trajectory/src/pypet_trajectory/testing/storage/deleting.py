@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pypet_trajectory import constants
-from pypet_trajectory.api.service import SupportsDeltas
+from pypet_trajectory.api.service import SupportsDeltas, supports
 from pypet_trajectory.exceptions import DataNotInStorageError
 from pypet_trajectory.testing.examples import loaded
 from pypet_trajectory.testing.storage.store import Connect, StoreTests
@@ -62,7 +62,7 @@ class DeletingTests(StoreTests):
         self, connect: Connect, traj: Trajectory
     ) -> None:
         service = connect()
-        if not isinstance(service, SupportsDeltas):
+        if not supports(connect(), SupportsDeltas):
             pytest.skip("the service takes no deltas")
         first, second = traj.f_get_run_names()[:2]
         for run in (first, second):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pypet_trajectory.api.records import RunFailure, RunRows
-from pypet_trajectory.api.service import SupportsDeltas, SupportsRunLeaves
+from pypet_trajectory.api.service import SupportsDeltas, SupportsRunLeaves, supports
 from pypet_trajectory.storage.storing import delta_from_message
 from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.testing.examples import loaded
@@ -39,7 +39,7 @@ class RunTests(StoreTests):
         self, connect: Connect, traj: Trajectory
     ) -> None:
         service = connect()
-        if not isinstance(service, SupportsDeltas):
+        if not supports(service, SupportsDeltas):
             pytest.skip("the service takes no deltas")
         traj.v_idx = 2
         traj.f_start_run()
@@ -57,7 +57,7 @@ class RunTests(StoreTests):
 
     def test_rows_of_runs_can_be_rewritten_alone(self, connect: Connect, traj: Trajectory) -> None:
         service = connect()
-        if not isinstance(service, SupportsDeltas):
+        if not supports(service, SupportsDeltas):
             pytest.skip("the service takes no deltas")
         table = traj.v_runs.table
         table.set(1, completed=1, timestamp=3.0, finish_timestamp=4.0)
@@ -72,7 +72,7 @@ class RunTests(StoreTests):
         self, connect: Connect, traj: Trajectory
     ) -> None:
         service = connect()
-        if not isinstance(service, SupportsRunLeaves):
+        if not supports(service, SupportsRunLeaves):
             pytest.skip("the service reads nodes into trees only")
         for idx in range(2):
             place = f"results.$set.run_{idx:08d}"

@@ -15,7 +15,7 @@ from typing import Any
 
 from pypet.environment.parts.config_entries import note_beginning, runs_begun
 from pypet_trajectory import constants
-from pypet_trajectory.api.service import SupportsDeltas
+from pypet_trajectory.api.service import SupportsDeltas, supports
 from pypet_trajectory.runs.table import FRESH
 from pypet_trajectory.storage.deleting import ends_of, pattern_of
 from pypet_trajectory.trajectory.lifecycle import short_hexsha
@@ -92,7 +92,7 @@ class RunData:
             for _, run_name, child in list(self._open_children()):
                 self._drop(child, run_name)
         service = self._trajectory.v_storage_service
-        if self._recorded_runs and isinstance(service, SupportsDeltas):
+        if self._recorded_runs and supports(service, SupportsDeltas):
             open_indices = self._trajectory.v_runs.table.open_indices()
             names = [
                 self._trajectory.v_runs.names.name(idx)

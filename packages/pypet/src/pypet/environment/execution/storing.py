@@ -24,7 +24,7 @@ import numpy as np
 
 from pypet_multiproc.writer.files import kept_open
 from pypet_trajectory import constants
-from pypet_trajectory.api.service import SupportsSessions, transaction
+from pypet_trajectory.api.service import SupportsSessions, supports, transaction
 from pypet_trajectory.trajectory import lifecycle
 
 logger = logging.getLogger("pypet")
@@ -102,7 +102,7 @@ class ExperimentStore:
         table = self._trajectory.v_runs.table
         service = self._trajectory.v_storage_service
         stored: Any = None
-        if isinstance(service, SupportsSessions):
+        if supports(service, SupportsSessions):
             try:
                 with service.opened(self._trajectory.v_name, writable=False) as backend:
                     stored = backend.read_runs()
