@@ -38,3 +38,19 @@ def test_the_check_of_an_installation_says_what_works(folder, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 10
     assert all(line.endswith("works") for line in lines)
+
+
+def test_ways_to_check_can_be_chosen_and_what_is_made_kept(folder, capsys):
+    asked = []
+
+    def only_frozen_local(suite, name, words):
+        asked.append((suite, name))
+        return {"frozen", "LOCAL"} <= set(words)
+
+    kept = folder / "kept"
+    assert pypet.test(str(kept), remove=False, predicate=only_frozen_local)
+    assert capsys.readouterr().out.split() == ["frozen", "pool,", "LOCAL", "works"]
+    assert len(asked) == 10
+    assert list(kept.rglob("selftest.hdf5"))
+    assert pypet.test(str(folder / "gone"), predicate=only_frozen_local, verbose=False)
+    assert not list((folder / "gone").rglob("*.hdf5"))

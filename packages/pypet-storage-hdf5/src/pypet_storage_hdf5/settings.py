@@ -176,6 +176,12 @@ def pandas_format(name: Any) -> str:
         ) from None
 
 
+def _pandas_word(name: Any) -> str:
+    """A name of a pandas format as it was given, for that is what files say."""
+    pandas_format(name)
+    return str(name)
+
+
 def compression_library(name: Any) -> str:
     """The name of a compression library, whole again if pypet 0.7 cut it to seven bytes.
 
@@ -296,7 +302,7 @@ def switch(setting: str, value: Any) -> bool:
 CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "complib": compression_library,
     "complevel": compression_level,
-    "pandas_format": pandas_format,
+    "pandas_format": _pandas_word,
     "encoding": text_encoding,
     "results_per_run": partial(expected_number, "results_per_run"),
     "derived_parameters_per_run": partial(expected_number, "derived_parameters_per_run"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 from pathlib import Path
@@ -319,3 +320,44 @@ def test_a_store_mode_nobody_knows_is_a_value_error_and_touches_no_trajectory(ne
     assert not traj.v_stored
     with pytest.raises(ValueError, match="traj"):
         HDF5StorageService(path).load("LEAF", traj.f_add_result("r"), trajectory_name="traj")
+
+
+def test_constants_of_pypet_0_7_are_there():
+    kinds = ("ARRAY", "CARRAY", "EARRAY", "VLARRAY", "TABLE", "DICT", "FRAME", "SERIES")
+    assert tuple(getattr(HDF5StorageService, name) for name in kinds) == kinds
+    assert HDF5StorageService.SHARED_DATA == "SHARED_DATA_"
+    assert HDF5StorageService.EXPLORED_PARAMETERS == "explored_parameters"
+    assert HDF5StorageService.NAME_TABLE_MAPPING == {
+        "_overview_config": "config_overview",
+        "_overview_parameters": "parameters_overview",
+        "_overview_derived_parameters": "derived_parameters_overview",
+        "_overview_results": "results_overview",
+        "_overview_explored_parameters": "explored_parameters_overview",
+        "_overview_derived_parameters_summary": "derived_parameters_summary",
+        "_overview_results_summary": "results_summary",
+    }
+
+
+def test_subclasses_log_by_their_logger(path):
+    class Mine(HDF5StorageService):
+        def name_of_logger(self):
+            return self._logger.name
+
+    assert HDF5StorageService(path)._logger.name == "pypet.storageservice.HDF5StorageService"
+    service = Mine(path)
+    assert service.name_of_logger() == f"{__name__}.Mine"
+    service._logger = logging.getLogger("own")
+    assert service.name_of_logger() == "own"
+
+
+@pytest.mark.parametrize("word", ["f", "fixed", "t", "table"])
+def test_the_pandas_format_is_written_as_it_was_given(new, load, path, word):
+    pd = pytest.importorskip("pandas")
+    traj = new(pandas_format=word)
+    traj.f_add_result("frame", pd.DataFrame({"a": [1, 2]}))
+    traj.f_store()
+    with tables.open_file(path) as file:
+        assert file.root.traj.overview.hdf5_settings[0]["pandas_format"] == word.encode()
+    again = load()
+    assert again.v_storage_service.pandas_format == word
+    assert again.f_get("frame").f_get(0)["a"].tolist() == [1, 2]

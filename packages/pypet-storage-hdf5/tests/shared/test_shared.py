@@ -184,3 +184,24 @@ def test_opening_twice_and_closing_what_is_closed_are_runtime_errors(new):
         context.f_close_store()
     with context, pytest.raises(RuntimeError):
         StorageContextManager(traj).open_store()
+
+
+def test_items_may_be_named_by_position(new):
+    traj = new()
+    result = traj.f_add_result(SharedResult, "r", [1, 2, 3], np.arange(4))
+    traj.f_store()
+    for position, (name, cls) in enumerate([("r", SharedArray), ("r_1", SharedCArray)]):
+        before = result.f_get(position)
+        assert make_shared_result(result, position, traj) is result
+        assert isinstance(result.f_get(name), cls)
+        assert list(result.f_get(position).read()) == list(before)
+        make_ordinary_result(result, position, traj)
+        assert list(result.f_get(position)) == list(before)
+
+
+def test_shared_data_is_created_by_position(new):
+    traj = new()
+    result = traj.f_add_result(SharedResult, "r", SharedArray())
+    traj.f_store()
+    result.create_shared_data(0, obj=np.arange(3))
+    assert list(result.f_get(0).read()) == [0, 1, 2]

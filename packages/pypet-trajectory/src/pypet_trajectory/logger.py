@@ -61,7 +61,8 @@ def logger_name(module: str, class_name: str | None = None) -> str:
     """
     if module.startswith(_DISTRIBUTION):
         module = _below_pypet(module, with_rest=class_name is None)
-    return module if class_name is None else f"{module}.{class_name}"
+    # A package may be known by the name of its only class.
+    return module if class_name in (None, module.rpartition(".")[2]) else f"{module}.{class_name}"
 
 
 def module_logger(module: str) -> logging.Logger:

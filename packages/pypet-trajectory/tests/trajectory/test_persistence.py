@@ -143,6 +143,19 @@ def test_links_are_named_or_given_by_group_and_name(recorded):
     assert not recorded._linked_by
 
 
+def test_names_of_links_may_be_abbreviated_and_hold_wildcards(recorded):
+    recorded.f_store()
+    recorded.results.f_add_group("run_00000000")
+    recorded.results.f_add_link("run_00000000.lx", recorded.f_get("x"))
+    recorded.results.f_add_link("ly", recorded.f_get("x"))
+    recorded.f_set_crun(0)
+    recorded.f_delete_link("res.$.lx", remove_from_trajectory=True)
+    assert recorded.v_storage_service.last[1] == [("DELETE_LINK", "results.run_00000000.lx")]
+    recorded.f_delete_link("res.ly", remove_from_trajectory=True)
+    assert recorded.v_storage_service.last[1] == [("DELETE_LINK", "results.ly")]
+    assert not recorded.v_index.linked_by
+
+
 def test_without_service_storing_says_what_to_do():
     traj = Trajectory("T")
     for call in (traj.f_store, traj.f_load, traj.f_backup):

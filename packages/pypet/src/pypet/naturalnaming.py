@@ -9,10 +9,12 @@ from pypet_trajectory.tree.branch_groups import (
 from pypet_trajectory.tree.groups import NNGroupNode
 from pypet_trajectory.tree.index import TreeIndex as NaturalNamingInterface
 from pypet_trajectory.tree.kinds import (
+    CHECK_REGEXP,
     CONFIG,
     CONFIG_GROUP,
     DERIVED_PARAMETER,
     DERIVED_PARAMETER_GROUP,
+    FAST_UPPER_BOUND,
     GROUP,
     LEAF,
     LINK,
@@ -31,10 +33,12 @@ from pypet_trajectory.tree.nodes import KnowsTrajectory, NNLeafNode, NNTreeNode
 from pypet_trajectory.tree.proxies import NNTreeNodeFunc, NNTreeNodeKids, NNTreeNodeVars
 
 __all__ = [
+    "CHECK_REGEXP",
     "CONFIG",
     "CONFIG_GROUP",
     "DERIVED_PARAMETER",
     "DERIVED_PARAMETER_GROUP",
+    "FAST_UPPER_BOUND",
     "GROUP",
     "LEAF",
     "LINK",

@@ -31,7 +31,7 @@ from pypet_storage_hdf5.service.files import (
     resolved_filename,
 )
 from pypet_storage_hdf5.service.files import backup_filename as default_backup_filename
-from pypet_storage_hdf5.settings import Settings, checked, seconds, switch, text
+from pypet_storage_hdf5.settings import OVERVIEW_SWITCHES, Settings, checked, seconds, switch, text
 from pypet_trajectory import constants
 from pypet_trajectory.exceptions import PypetValueError
 from pypet_trajectory.naming.wildcards import make_run_name
@@ -112,18 +112,26 @@ class HDF5StorageService(TreeStorageService):
     COMMENT: ClassVar = markers.COMMENT
     LENGTH: ClassVar = markers.LENGTH
     LEAF: ClassVar = markers.LEAF
+    CONFIG: ClassVar = "config"
+    PARAMETERS: ClassVar = "parameters"
+    DERIVED_PARAMETERS: ClassVar = "derived_parameters"
+    RESULTS: ClassVar = "results"
+    EXPLORED_PARAMETERS: ClassVar = "explored_parameters"
+    ARRAY: ClassVar = constants.ARRAY
+    CARRAY: ClassVar = constants.CARRAY
+    EARRAY: ClassVar = constants.EARRAY
+    VLARRAY: ClassVar = constants.VLARRAY
+    TABLE: ClassVar = constants.TABLE
+    DICT: ClassVar = constants.DICT
+    FRAME: ClassVar = constants.FRAME
+    SERIES: ClassVar = constants.SERIES
+    SPLIT_TABLE: ClassVar = markers.SPLIT_TABLE
+    DATATYPE_TABLE: ClassVar = markers.DATATYPE_TABLE
+    SHARED_DATA: ClassVar = constants.SHARED_DATA
+    NESTED_GROUP: ClassVar = constants.NESTED_GROUP
     #: Setting to name of its table switch, as in pypet 0.7.
     NAME_TABLE_MAPPING: ClassVar[Mapping[str, str]] = {
-        f"_overview_{name}": name
-        for name in (
-            "parameters_overview",
-            "config_overview",
-            "derived_parameters_overview",
-            "results_overview",
-            "explored_parameters_overview",
-            "derived_parameters_summary",
-            "results_summary",
-        )
+        f"_overview_{name.removesuffix('_overview')}": name for name in OVERVIEW_SWITCHES
     }
     PR_ATTR_NAME_MAPPING: ClassVar[Mapping[str, str]] = {
         "_derived_parameters_per_run": "derived_parameters_per_run",

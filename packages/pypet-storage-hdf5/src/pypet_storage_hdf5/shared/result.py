@@ -88,7 +88,8 @@ class SharedResult(Result, KnowsTrajectory):
                     f"{self.v_full_name!r} has {len(self._items)} items; say which one to create."
                 )
             name = next(iter(self._items))
-        elif name not in self:
+        name = self.f_translate_key(name)
+        if name not in self:
             cls = SHARED_CLASSES.get(kwargs.get("flag", ""))
             if cls is not None:
                 self.f_set_single(name, cls())
@@ -105,7 +106,7 @@ class SharedResult(Result, KnowsTrajectory):
 
 
 def make_shared_result(
-    result: Any, key: str, trajectory: Any, new_class: type[SharedData] | None = None
+    result: Any, key: str | int, trajectory: Any, new_class: type[SharedData] | None = None
 ) -> Any:
     """Make an item of a result shared data.
 
@@ -115,8 +116,8 @@ def make_shared_result(
     ----------
     result : SharedResult
         The result.
-    key : str
-        Name of the item.
+    key : str or int
+        Name of the item, or its position among items without names.
     trajectory : Trajectory
         The trajectory that holds the result.
     new_class : type, optional
@@ -134,11 +135,12 @@ def make_shared_result(
     TypeError
         If `result` is no `SharedResult`.
     """
-    data = result.f_get(key)
+    name: str = result.f_translate_key(key)
+    data = result.f_get(name)
     cls = new_class or _class_for(data)
     if cls is None:
         raise PypetRuntimeError(
-            f"There is no shared data class for item {key!r} of {result.v_full_name!r}, a "
+            f"There is no shared data class for item {name!r} of {result.v_full_name!r}, a "
             f"{type(data).__name__}."
         )
     if not isinstance(result, SharedResult):
@@ -148,20 +150,22 @@ def make_shared_result(
         )
     if not result.v_stored:
         trajectory.f_store_item(result)
-    _access(result, key, trajectory, "make_shared")
-    result[key] = cls(name=key, parent=result, trajectory=trajectory)
+    _access(result, name, trajectory, "make_shared")
+    result[name] = cls(name=name, parent=result, trajectory=trajectory)
     return result
 
 
-def make_ordinary_result(result: Any, key: str, trajectory: Any = None, reload: bool = True) -> Any:
+def make_ordinary_result(
+    result: Any, key: str | int, trajectory: Any = None, reload: bool = True
+) -> Any:
     """Make a shared item ordinary data again.
 
     Parameters
     ----------
     result : SharedResult
         The result.
-    key : str
-        Name of the item.
+    key : str or int
+        Name of the item, or its position among items without names.
     trajectory : Trajectory, optional
         The trajectory; by default that of the item.
     reload : bool, optional
@@ -172,10 +176,11 @@ def make_ordinary_result(result: Any, key: str, trajectory: Any = None, reload: 
     SharedResult
         The result.
     """
-    shared = result.f_get(key)
+    name: str = result.f_translate_key(key)
+    shared = result.f_get(name)
     trajectory = trajectory if trajectory is not None else shared.traj
-    _access(result, key, trajectory, "make_ordinary")
-    result.f_remove(key)
+    _access(result, name, trajectory, "make_ordinary")
+    result.f_remove(name)
     if reload:
         trajectory.f_load_item(result, load_data=OVERWRITE_DATA)
     return result

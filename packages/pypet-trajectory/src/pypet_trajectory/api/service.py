@@ -8,9 +8,12 @@ raise :class:`~pypet_trajectory.exceptions.NoSuchServiceError` for the rest.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar, runtime_checkable
+
+from pypet_trajectory.logger import logger_of
 
 if TYPE_CHECKING:
     from pypet_trajectory.api.records import RunDelta, RunLeaf, RunRows
@@ -22,8 +25,16 @@ class StorageService:
     """Base of all storage services.
 
     Subclasses override :meth:`store` and :meth:`load`, and the two properties where the
-    defaults do not hold.
+    defaults do not hold. They may log by ``self._logger``.
     """
+
+    @property
+    def _logger(self) -> logging.Logger:
+        return logger_of(self)
+
+    @_logger.setter
+    def _logger(self, logger: logging.Logger) -> None:
+        object.__setattr__(self, "_own_logger", logger)
 
     @property
     def is_open(self) -> bool:

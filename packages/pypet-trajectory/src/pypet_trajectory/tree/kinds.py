@@ -9,6 +9,7 @@ The string constants are what pypet 0.7 calls the kinds; its module ``naturalnam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -38,6 +39,10 @@ SUBTREE_MAPPING: Final = {
     "derived_parameters": (DERIVED_PARAMETER_GROUP, DERIVED_PARAMETER),
     "results": (RESULT_GROUP, RESULT),
 }
+#: What a component of a name consists of, and up to how many nodes of a name pypet 0.7 compared one
+#: by one; names are checked in :mod:`pypet_trajectory.naming.names`.
+CHECK_REGEXP: Final = re.compile(r"^[A-Za-z0-9_-]+$")
+FAST_UPPER_BOUND: Final = 3
 #: What a single run must not add.
 SENSITIVE_TYPES: Final = {PARAMETER, PARAMETER_GROUP, CONFIG, CONFIG_GROUP}
 SHORTCUT_SET: Final = set(ABBREVIATIONS)

@@ -17,6 +17,7 @@ from pypet_trajectory.api.service import StorageService, SupportsSessions, suppo
 from pypet_trajectory.constants import LOAD_DATA, OVERWRITE_DATA
 from pypet_trajectory.exceptions import PypetAttributeError, PypetTypeError, PypetValueError
 from pypet_trajectory.logger import logger_of
+from pypet_trajectory.naming import names
 from pypet_trajectory.tree.nodes import mark_stored
 
 if TYPE_CHECKING:
@@ -195,9 +196,9 @@ def delete_links(
     places: list[tuple[str, str]] = []
     for link in links:
         if isinstance(link, str):
-            location, _, name = link.rpartition(".")
+            location, _, name = _translated(traj, link).rpartition(".")
         else:
-            location, name = link[0].v_full_name, link[1]
+            location, name = link[0].v_full_name, _translated(traj, link[1])
         places.append((location, name))
         requests.append((constants.DELETE_LINK, f"{location}.{name}" if location else name))
     if not requests:
@@ -208,6 +209,14 @@ def delete_links(
         for location, name in places:
             parent = traj.f_get(location, shortcuts=False) if location else traj
             parent.f_remove_link(name)
+
+
+def _translated(traj: Any, full_name: str) -> str:
+    """A full name with abbreviations and wildcards written out."""
+    runs = traj.v_runs
+    return ".".join(
+        names.translate(part, runs.wildcards, runs.idx) for part in full_name.split(".")
+    )
 
 
 def remove_items(traj: Any, items: Iterable[Any], recursive: bool) -> None:
