@@ -39,8 +39,8 @@ class _Seen(NamedTuple):
     leaf: bool | None = None
     #: What lies in it, if it is no leaf.
     children: Children | None = None
-    #: Names of the attributes of the first group in it, if that had to be looked at.
-    first_names: list[str] | None = None
+    #: Names of the attributes of the last group in it, if that had to be looked at.
+    last_names: list[str] | None = None
 
 
 class TreeReader:
@@ -84,15 +84,15 @@ class TreeReader:
         if seen is None or seen.path != path or seen.children is None:
             found, names = self._handles.children(path), None
         else:
-            found, names = seen.children, seen.first_names
-        for name in found.groups:
-            own_names, names = names, None  # they are those of the very first, hidden or not
+            found, names = seen.children, seen.last_names
+        for name in reversed(found.groups):
+            own_names, names = names, None  # they are those of the very last, hidden or not
             if markers.is_unfinished(name) or (not full_name and name == OVERVIEW):
                 continue
             seen = self._seen = self._look_at(f"{path}/{name}", own_names)
             if seen is not None:
                 yield name, NodeKind.LEAF if seen.leaf else NodeKind.GROUP
-        for name in found.links:
+        for name in reversed(found.links):
             yield name, NodeKind.LINK
 
     def read(
@@ -210,14 +210,14 @@ class TreeReader:
         return _Seen(path, names, False, found, None if found.datasets else names_below)
 
     def _names_below(self, path: str, found: Children) -> list[str]:
-        """Names of the attributes of the first dataset in a group, without one of the first group.
+        """Names of the attributes of the first dataset in a group, without one of the last group.
 
         Leaves with nothing but pandas data or nested items have no datasets.
         """
         for name in found.datasets[:1]:
             with self._handles.dataset(f"{path}/{name}") as dataset:
                 return dataset.attribute_names()
-        for name in found.groups[:1]:
+        for name in found.groups[-1:]:
             return self._handles.group(f"{path}/{name}").attribute_names()
         return []
 

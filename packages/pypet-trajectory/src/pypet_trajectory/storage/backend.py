@@ -133,7 +133,7 @@ class TreeBackend(ABC):
 
     @abstractmethod
     def children(self, full_name: str) -> Iterable[tuple[str, NodeKind]]:
-        """Short names and kinds of everything directly below a group."""
+        """Short names and kinds of everything directly below a group, in `loading_order`."""
 
     @abstractmethod
     def read_node(
@@ -251,6 +251,14 @@ class TreeBackend(ABC):
             self.flush()
             for old_name in renames:
                 source.delete_node(old_name)
+
+
+def loading_order(children: Iterable[tuple[str, NodeKind]]) -> list[tuple[str, NodeKind]]:
+    """Children of a group as all stores list them: from the last name to the first, then links.
+
+    This is the order in which pypet 0.7 loads nodes, and scripts rely on it.
+    """
+    return sorted(children, key=lambda child: (child[1] is not NodeKind.LINK, child[0]), reverse=True)
 
 
 def write_rows(stored: RunTable, table: RunTable, rows: Collection[int] | None) -> RunTable:

@@ -123,7 +123,7 @@ class TreeLoader:
         if max_depth is not None and max_depth < 1:
             return
         remaining = None if max_depth is None else max_depth - 1
-        for name, kind in self._backend.children(""):
+        for name, kind in sorted(self._backend.children("")):  # as pypet 0.7 loads branches
             mode = modes.get(name, load_other_data)
             if mode == LOAD_NOTHING:
                 continue

@@ -25,7 +25,12 @@ from pypet_trajectory.api.records import (
 from pypet_trajectory.api.service import StorageService
 from pypet_trajectory.exceptions import DataNotInStorageError, PypetKeyError
 from pypet_trajectory.runs.table import RunTable
-from pypet_trajectory.storage.backend import TreeBackend, apply_run_rows, write_rows
+from pypet_trajectory.storage.backend import (
+    TreeBackend,
+    apply_run_rows,
+    loading_order,
+    write_rows,
+)
 from pypet_trajectory.storage.tree_service import TreeStorageService
 
 _ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes))
@@ -139,7 +144,9 @@ class InMemoryBackend(TreeBackend):
         """Short names and kinds of everything directly below a group."""
         tree = self._selected
         prefix = f"{full_name}." if full_name else ""
-        return [(name, tree.records[prefix + name].kind) for name in tree.children[full_name]]
+        return loading_order(
+            (name, tree.records[prefix + name].kind) for name in tree.children[full_name]
+        )
 
     def read_node(
         self,

@@ -38,7 +38,12 @@ from pypet_trajectory.storage.archive.index import (
 )
 from pypet_trajectory.storage.archive.runs import read_runs, stored_runs
 from pypet_trajectory.storage.archive.values import ArchiveDecoder, ArchiveEncoder
-from pypet_trajectory.storage.backend import TreeBackend, apply_run_rows, write_rows
+from pypet_trajectory.storage.backend import (
+    TreeBackend,
+    apply_run_rows,
+    loading_order,
+    write_rows,
+)
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -246,11 +251,11 @@ class ArchiveBackend(TreeBackend):
         return None if entry is None else kind_of(entry)
 
     def children(self, full_name: str) -> Iterable[tuple[str, NodeKind]]:
-        """Short names and kinds of everything directly below a group, in order of storing."""
+        """Short names and kinds of everything directly below a group."""
         nodes = self._nodes
         prefix = f"{full_name}." if full_name else ""
         names = self._children.get(full_name, {})
-        return [(name, kind_of(nodes[prefix + name])) for name in names]
+        return loading_order((name, kind_of(nodes[prefix + name])) for name in names)
 
     @property
     def _children(self) -> dict[str, dict[str, None]]:
