@@ -252,3 +252,18 @@ def test_pypet07_extends_our_file_and_we_read_it_again(traj, path, pypet07):
     assert pypet07("read", path)["leaves"]["results.added.later"]["content"] == {
         "later": ["int", "1"]
     }
+
+
+def test_loaded_nodes_have_the_order_of_pypet07(traj, path, pypet07):
+    for name in ("b", "a.y", "a.x", "a.z", "Q", "q10", "q9"):
+        traj.f_add_parameter(name, 1)
+        traj.f_add_result(name, 1)
+    traj.f_explore({"parameters.a.x": [1, 2, 3]})
+    for idx in range(3):
+        traj.v_idx = idx
+        traj.f_add_result("runs.$.z", idx)
+    traj.v_idx = -1
+    traj.f_store()
+    order = list(pypet07("read", path)["leaves"])
+    assert list(description.describe(load(path))["leaves"]) == order
+    assert order.index("results.runs.run_00000002.z") < order.index("results.runs.run_00000000.z")

@@ -76,14 +76,16 @@ def test_ordinary_data_is_read_without_nodes_of_pytables(new, load, monkeypatch)
 def test_what_was_seen_of_a_node_is_forgotten_when_something_is_written(backend):
     turns = backend.children("results.runs")
     name, kind = next(turns)
-    assert (name, kind) == ("run_00000000", NodeKind.GROUP)
+    assert (name, kind) == (f"run_{RUNS - 1:08d}", NodeKind.GROUP)
     full_name = f"results.runs.{name}"
     request = WriteRequest(
         NodeRecord(full_name, NodeKind.GROUP, annotations={"note": 1}), STORE_DATA
     )
     backend.write_node(request)
     assert backend.read_node(full_name, items=False).annotations == {"note": 1}
-    assert [name for name, _ in turns] == [f"run_{number:08d}" for number in range(1, RUNS)]
+    assert [name for name, _ in turns] == [
+        f"run_{number:08d}" for number in reversed(range(RUNS - 1))
+    ]
 
 
 def test_a_name_with_a_dot_that_a_foreign_program_gave_is_one_clear_error(many, load, path):

@@ -12,6 +12,7 @@ import pytest
 
 from pypet_storage_hdf5 import HDF5StorageService
 from pypet_trajectory.leaves.parameter import Parameter
+from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.trajectory import Trajectory
 from pypet_trajectory.tree.branch_groups import ParameterGroup
 
@@ -83,6 +84,19 @@ def test_groups_are_those_of_the_file(case):
         if not node.v_is_leaf and not of_the_service_only(node, expected)
     }
     assert groups == expected["groups"]
+
+
+def test_nodes_and_items_come_in_the_order_of_pypet_07(case):
+    _, traj, _ = case
+    for group in traj.f_iter_nodes(recursive=True, with_links=False):
+        if group.v_is_leaf:
+            if isinstance(group, Result):
+                assert list(group.f_to_dict()) == sorted(group.f_to_dict())
+            continue
+        if not group.v_full_name.startswith("config"):  # some of it was there before
+            names = [name for name in group.f_get_children() if name not in group.f_get_links()]
+            assert names == sorted(names, reverse=True)
+    assert list(traj.f_get_groups()) == sorted(traj.f_get_groups())
 
 
 def test_links_are_those_of_the_file(case):

@@ -65,6 +65,18 @@ def logger_name(module: str, class_name: str | None = None) -> str:
     return module if class_name in (None, module.rpartition(".")[2]) else f"{module}.{class_name}"
 
 
+def class_text(cls: type) -> str:
+    """What ``str(cls)`` would be if the class were defined at its public place.
+
+    Examples
+    --------
+    >>> from pypet_trajectory import Result
+    >>> class_text(Result)
+    "<class 'pypet.parameter.Result'>"
+    """
+    return f"<class '{logger_name(cls.__module__, cls.__qualname__)}'>"
+
+
 def module_logger(module: str) -> logging.Logger:
     """The logger of a module; called with its ``__name__``."""
     return logging.getLogger(logger_name(module))

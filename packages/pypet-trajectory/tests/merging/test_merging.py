@@ -11,6 +11,18 @@ from pypet_trajectory import (
 )
 
 
+def test_merging_makes_the_group_of_derived_parameters():
+    service = InMemoryStorageService()
+    trajectories = [Trajectory(name, storage_service=service) for name in ("t1", "t2")]
+    for number, traj in enumerate(trajectories):
+        traj.f_add_parameter("x", 1)
+        traj.f_explore({"x": [2 * number, 2 * number + 1]})
+        traj.f_store()
+    trajectories[0].f_merge(trajectories[1], backup=False)
+    loaded = [load_trajectory(name, storage_service=service) for name in ("t1", "t2")]
+    assert ["derived_parameters" in traj.f_get_groups() for traj in loaded] == [True, False]
+
+
 def make(name, xs, service, y=2, shared=1, trial=None):
     """A trajectory with completed runs and all kinds of results."""
     traj = Trajectory(name, storage_service=service)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
 import pytest
 
 from pypet_trajectory.exceptions import PickleRefusedError
@@ -146,14 +145,6 @@ def test_loading_with_as_new_and_other_modes_is_refused(service):
             False,
             trajectory_name="example",
         )
-
-
-def test_children_keep_the_order_in_which_they_were_stored(service):
-    traj = Trajectory("t", storage_service=service)
-    for name in ("c", "a", "b"):
-        traj.f_add_result(name, np.arange(2))
-    traj.f_store()
-    assert list(loaded(service, "t").results.f_get_leaves()) == ["c", "a", "b"]
 
 
 def test_a_parameter_that_was_there_before_follows_the_runs_that_are_loaded(service):

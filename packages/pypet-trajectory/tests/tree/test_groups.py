@@ -143,9 +143,19 @@ def test_kids_are_direct_children_and_nodes(traj: Trajectory):
 
 
 def test_the_text_of_a_group_names_class_place_comment_and_children(traj: Trajectory):
-    leaf = traj.f_add_result("g.x", 1)
+    traj.f_add_result("g.x", 1)
     traj.res.g.v_comment = "why"
-    assert str(traj.res.g) == f"ResultGroup results.g (`why`): (x: {type(leaf)})"
+    shown = "(x: <class 'pypet.parameter.Result'>)"  # where scripts import it from
+    assert str(traj.res.g) == f"ResultGroup results.g (`why`): {shown}"
+    assert "(g: <class 'pypet.naturalnaming.ResultGroup'>)" in str(traj.res)
+
+
+def test_the_text_of_a_group_names_classes_of_users_as_python_does(traj: Trajectory):
+    class Mine(Result):
+        pass
+
+    traj.f_add_result(Mine, "x", 1)
+    assert str(traj.res) == f"ResultGroup results: (x: {Mine})"
     assert repr(traj.res.g) == f"<{traj.res.g}>"
     assert str(ParameterGroup("a.b")) == "ParameterGroup a.b: "
 

@@ -234,15 +234,13 @@ class LeafItems:
                 self._file.handles.move(item_path, self._item_path(name))
 
     def _in_order(self, names: Collection[str]) -> list[str]:
-        """Names as they were given, as far as that is known; HDF5 sorts them."""
+        """Names as they were given, if the file says how; by name otherwise, as pypet 0.7 does."""
         if len(names) < 2:
             return list(names)
         owner = self._file.handles.group(self._path)
-        text = read_text(owner, markers.ITEM_ORDER, owner.attribute_names())
-        if text is None:
-            return list(names)
+        text = read_text(owner, markers.ITEM_ORDER, owner.attribute_names()) or ""
         places = {name: place for place, name in enumerate(text.split("\n"))}
-        return sorted(names, key=lambda name: places.get(name, len(places)))
+        return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
     def _write_order(self, names: list[str]) -> None:
         owner = self._file.handles.group(self._path)

@@ -102,6 +102,7 @@ def _merge_checked(traj: Trajectory, other: Trajectory, options: MergeOptions) -
     # Planned before anything grows, for a trajectory may be merged with itself.
     plan = data.plan_data(traj, other, renaming, new_indices, options.ignore_data)
     share = data.share_store(traj, other)
+    traj.f_get("derived_parameters")  # makes the branch, which merging has done since pypet 0.7
     with transaction(traj.v_storage_service, str(traj.v_name)):
         parameters.append_values(traj, other, names, used, trials)
         _append_runs(traj, other, used, new_indices)

@@ -258,7 +258,9 @@ def loading_order(children: Iterable[tuple[str, NodeKind]]) -> list[tuple[str, N
 
     This is the order in which pypet 0.7 loads nodes, and scripts rely on it.
     """
-    return sorted(children, key=lambda child: (child[1] is not NodeKind.LINK, child[0]), reverse=True)
+    return sorted(
+        children, key=lambda child: (child[1] is not NodeKind.LINK, child[0]), reverse=True
+    )
 
 
 def write_rows(stored: RunTable, table: RunTable, rows: Collection[int] | None) -> RunTable:

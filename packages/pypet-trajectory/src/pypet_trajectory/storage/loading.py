@@ -348,6 +348,7 @@ class TreeLoader:
         overwrite = mode == OVERWRITE_DATA
         if overwrite and leaf.v_is_parameter and leaf.v_locked:
             _logger.debug("%r is locked, so its data is kept.", leaf.v_full_name)
+            mark_stored(leaf, True)
             return
         with_data = overwrite or (mode == LOAD_DATA and leaf.f_is_empty())
         if not with_data and is_described(leaf):

@@ -76,22 +76,22 @@ def record_of(node: Any, store_flags: Mapping[str, str] | None = None) -> NodeRe
             node.v_comment,
             annotations,
         )
-    empty = node.f_is_empty()
+    is_parameter = node.v_is_parameter
+    length = node.f_get_range_length() if is_parameter and node.f_has_range() else 0
     flags = node._store_flags()
     if store_flags:
         flags = {**flags, **store_flags}
-    is_parameter = node.v_is_parameter
     return NodeRecord(
         node.v_full_name,
         NodeKind.LEAF,
         type(node).__name__,
         node.v_comment,
         annotations,
-        {} if empty else node._store(),
+        node._store() if length or not node.f_is_empty() else {},
         flags,
         is_parameter,
         _value_text(node),
-        node.f_get_range_length() if is_parameter and node.f_has_range() else 0,
+        length,
     )
 
 

@@ -22,7 +22,7 @@ from pypet_trajectory.exceptions import (
     PypetTypeError,
     PypetValueError,
 )
-from pypet_trajectory.logger import logger_of
+from pypet_trajectory.logger import class_text, logger_of
 from pypet_trajectory.tree import (
     adding,
     assignment,
@@ -668,7 +668,7 @@ class NNGroupNode(NNTreeNode):
     def _children_text(self) -> str:
         """The first children with their classes."""
         first = itertools.islice(self.v_children.items(), MAX_CHILDREN_SHOWN)
-        shown = ", ".join(f"({name}: {type(node)})" for name, node in first)
+        shown = ", ".join(f"({name}: {class_text(type(node))})" for name, node in first)
         return shown if len(self.v_children) < MAX_CHILDREN_SHOWN else f"{shown}, ..."
 
     def __str__(self) -> str:

@@ -316,10 +316,10 @@ def test_confirmed_leaves_survive_a_kill(path, stop_at):
             break
     writer.communicate()
     again = loaded(ArchiveStorageService(path), "t")
-    found = list(again.results.f_get_leaves())
+    found = again.results.f_get_leaves()
     assert len(found) > stop_at
-    for number, name in enumerate(found):
-        assert again.results[name] == list(range(number, number + 500))
+    for number in range(len(found)):
+        assert again.results[f"n{number}"] == list(range(number, number + 500))
 
 
 # ------------------------------------------------------------------ settings

@@ -422,7 +422,7 @@ def test_a_member_is_loaded_for_one_node_only(path):
             nodes[f"results.again{number}"] = dict(nodes["results.r"])
 
     change_index(path, repeat)
-    assert "used once" in refusal(path, "results.again0")
+    assert "used once" in refusal(path, "results.again9")
 
 
 @pytest.mark.parametrize(

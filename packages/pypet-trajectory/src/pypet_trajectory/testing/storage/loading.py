@@ -12,6 +12,7 @@ from pypet_trajectory.testing.equality import assert_same
 from pypet_trajectory.testing.examples import loaded
 from pypet_trajectory.testing.storage.store import Connect, StoreTests
 from pypet_trajectory.trajectory import Trajectory
+from pypet_trajectory.values.comparisons import nested_equal, parameters_equal
 
 
 class LoadingTests(StoreTests):
@@ -69,6 +70,78 @@ class LoadingTests(StoreTests):
         assert "parameters.cells.speed" not in again
         assert again.results.noted.value == 7
         assert again.f_get("free.thing").f_is_empty()
+
+    @pytest.mark.parametrize("load_data", [1, 2])
+    def test_nodes_come_from_the_last_name_to_the_first(
+        self, connect: Connect, load_data: int
+    ) -> None:
+        # What pypet 0.7 has after each of these calls, apart from links: there they come first.
+        traj = Trajectory("t", storage_service=connect())
+        traj.f_add_parameter("x", 1)
+        for name in ("b", "q10", "a.z", "a.x", "a.y", "Q", "q9"):
+            traj.f_add_result(name, 1)
+        traj.results.f_add_link("k", traj.f_get("q9"))
+        traj.results.f_add_link("m", traj.f_get("q10"))
+        traj.f_explore({"x": range(12)})
+        for idx in (3, 11, 2):
+            traj.v_idx = idx
+            traj.f_add_result("runs.$.z", idx)
+        traj.v_idx = -1
+        traj.f_store()
+        names = ["runs", "q9", "q10", "b", "a", "Q"]
+        runs = ["run_00000011", "run_00000003", "run_00000002"]
+
+        again = loaded(connect(), "t", load_data)
+        assert list(again.f_get_children()) == sorted(again.f_get_children())
+        results = again.results
+        assert list(results.f_get_children()) == [*names, "m", "k"]
+        assert list(results.f_get_leaves()) == ["q9", "q10", "b", "Q"]
+        assert list(results.a.f_get_children()) == ["z", "y", "x"]
+        assert list(results.runs.f_get_children()) == runs
+        assert [
+            node.v_full_name for node in results.f_iter_nodes(recursive=False, with_links=False)
+        ] == [f"results.{name}" for name in ("runs", "a", "q9", "q10", "b", "Q")]
+        assert list(again.f_get_from_runs("z")) == runs[::-1]
+
+        some = loaded(connect(), "t", 0)
+        some.v_auto_load = True
+        assert some.results.q10 == 1
+        assert some.results.runs.run_00000002.z == 2
+        assert list(some.results.f_get_children()) == ["q10", "runs"]
+        some.results.f_load(recursive=True, load_data=load_data)
+        assert list(some.results.f_get_children()) == ["q10", "runs", "q9", "b", "a", "Q", "m", "k"]
+        assert list(some.results.runs.f_get_children()) == [runs[2], *runs[:2]]
+
+    def test_items_come_in_the_order_in_which_they_were_stored(self, connect: Connect) -> None:
+        traj = Trajectory("t", storage_service=connect())
+        traj.f_add_result("r", m=1, a={"z": 1, "b": 2}, k=[1])
+        traj.f_store()
+        traj.r.f_set(c=3)
+        traj.f_store_item("r", store_data=2)
+        assert list(loaded(connect(), "t").r.f_to_dict()) == ["m", "a", "k", "c"]
+        assert list(loaded(connect(), "t").r.a) == ["z", "b"]
+
+    def test_mode_3_marks_locked_parameters_as_stored(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
+        again = Trajectory("example", storage_service=connect())
+        size = again.f_add_parameter("cells.size", 99)
+        size.f_lock()
+        again.f_load(load_data=3)
+        assert (size.f_get(), size.v_stored) == (99, True)
+
+    def test_a_range_without_a_default_value_comes_back(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
+        again = loaded(connect(), "example", load_data=1)
+        again.f_load_item("parameters.cells.speed", load_only="explored_data")
+        again.f_migrate(new_name="other", in_store=False)
+        again.f_store()
+        speed = loaded(connect(), "other").f_get("parameters.cells.speed")
+        assert speed.f_is_empty()
+        assert speed.f_get_range() == [1.5, 2.5, 3.5]
+        assert parameters_equal(speed, again.f_get("parameters.cells.speed"))
+        assert nested_equal(speed, again.f_get("parameters.cells.speed"))
 
     def test_max_depth_limits_loading(self, connect: Connect, traj: Trajectory) -> None:
         again = loaded(connect(), "example", max_depth=2)
