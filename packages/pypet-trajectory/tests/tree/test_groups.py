@@ -148,6 +148,8 @@ def test_the_text_of_a_group_names_class_place_comment_and_children(traj: Trajec
     shown = "(x: <class 'pypet.parameter.Result'>)"  # where scripts import it from
     assert str(traj.res.g) == f"ResultGroup results.g (`why`): {shown}"
     assert "(g: <class 'pypet.naturalnaming.ResultGroup'>)" in str(traj.res)
+    assert repr(traj.res.g) == f"<{traj.res.g}>"
+    assert str(ParameterGroup("a.b")) == "ParameterGroup a.b: "
 
 
 def test_the_text_of_a_group_names_classes_of_users_as_python_does(traj: Trajectory):
@@ -156,8 +158,6 @@ def test_the_text_of_a_group_names_classes_of_users_as_python_does(traj: Traject
 
     traj.f_add_result(Mine, "x", 1)
     assert str(traj.res) == f"ResultGroup results: (x: {Mine})"
-    assert repr(traj.res.g) == f"<{traj.res.g}>"
-    assert str(ParameterGroup("a.b")) == "ParameterGroup a.b: "
 
 
 @pytest.mark.parametrize(("children", "dots"), [(5, False), (6, True), (9, True)])

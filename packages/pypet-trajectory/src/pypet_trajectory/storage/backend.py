@@ -254,13 +254,19 @@ class TreeBackend(ABC):
 
 
 def loading_order(children: Iterable[tuple[str, NodeKind]]) -> list[tuple[str, NodeKind]]:
-    """Children of a group as all stores list them: from the last name to the first, then links.
+    """Children of a group as all back ends list them: from the last name to the first, then links.
 
     This is the order in which pypet 0.7 loads nodes, and scripts rely on it.
     """
     return sorted(
         children, key=lambda child: (child[1] is not NodeKind.LINK, child[0]), reverse=True
     )
+
+
+def children_to_load(backend: TreeBackend, full_name: str) -> Iterable[tuple[str, NodeKind]]:
+    """Children in the order in which they are loaded: as listed, but branches by name."""
+    children = backend.children(full_name)
+    return children if full_name else sorted(children)
 
 
 def write_rows(stored: RunTable, table: RunTable, rows: Collection[int] | None) -> RunTable:

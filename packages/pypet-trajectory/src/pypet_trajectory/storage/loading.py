@@ -30,7 +30,7 @@ from pypet_trajectory.exceptions import (
 )
 from pypet_trajectory.logger import module_logger
 from pypet_trajectory.runs.table import RunTable
-from pypet_trajectory.storage.backend import TreeBackend
+from pypet_trajectory.storage.backend import TreeBackend, children_to_load
 from pypet_trajectory.storage.restoring import (
     NodeRestorer,
     StoredLinks,
@@ -123,7 +123,7 @@ class TreeLoader:
         if max_depth is not None and max_depth < 1:
             return
         remaining = None if max_depth is None else max_depth - 1
-        for name, kind in sorted(self._backend.children("")):  # as pypet 0.7 loads branches
+        for name, kind in children_to_load(self._backend, ""):
             mode = modes.get(name, load_other_data)
             if mode == LOAD_NOTHING:
                 continue
@@ -321,7 +321,7 @@ class TreeLoader:
         if max_depth is not None and max_depth < 1:
             return
         remaining = None if max_depth is None else max_depth - 1
-        for name, kind in self._backend.children(group.v_full_name):
+        for name, kind in children_to_load(self._backend, group.v_full_name):
             self._load_entry(group, name, kind, mode, with_links, True, remaining)
 
     # ---------------------------------------------------------------- nodes

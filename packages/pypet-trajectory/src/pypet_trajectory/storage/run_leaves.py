@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pypet_trajectory.api.records import NO_RUN, NodeKind, NodeRecord, RunLeaf
 from pypet_trajectory.exceptions import DataNotInStorageError
 from pypet_trajectory.naming.names import translate
+from pypet_trajectory.storage.backend import children_to_load
 from pypet_trajectory.storage.copying import walk
 
 if TYPE_CHECKING:
@@ -27,22 +28,24 @@ def run_parents(backend: TreeBackend, traj: Any) -> dict[str, dict[int, str]]:
     -------
     dict
         Full name of each such group to its runs: index to full name of the run's group, with
-        index -1 for the group of no particular run. That one alone makes no entry.
+        index -1 for the group of no particular run. That one alone makes no entry. The order is
+        that in which a trajectory that is loaded meets the groups.
     """
     find, dummy = traj.v_runs.names.find, traj.f_wildcard("$", NO_RUN)
     parents: dict[str, dict[int, str]] = {}
-    waiting = [""]
-    while waiting:
-        group = waiting.pop()
+
+    def visit(group: str) -> None:
         prefix = f"{group}." if group else ""
-        for name, kind in backend.children(group):
+        for name, kind in children_to_load(backend, group):
             if kind is NodeKind.LEAF:
                 continue
             idx = NO_RUN if name == dummy else find(name)
             if idx is not None:
                 parents.setdefault(group, {})[idx] = prefix + name
             elif kind is NodeKind.GROUP:
-                waiting.append(prefix + name)
+                visit(prefix + name)
+
+    visit("")
     return {group: runs for group, runs in parents.items() if runs.keys() != {NO_RUN}}
 
 
@@ -70,7 +73,7 @@ def run_leaves(
 
     Notes
     -----
-    If a run has the name in several places, the place found last counts.
+    If a run has the name in several places, the place found last counts, as it does in memory.
     """
     places: dict[int, list[str]] = {}
     for groups in run_parents(backend, traj).values():

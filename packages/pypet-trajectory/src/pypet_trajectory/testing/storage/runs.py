@@ -94,3 +94,20 @@ class RunTests(StoreTests):
         assert named.leaf.v_annotations.unit == "mV"
         assert list(service.run_leaves(again, "sub.absent", (0, 1, 2, -1))) == []
         assert set(again.f_to_dict()) == nodes
+
+    def test_of_several_results_of_a_run_all_ways_of_looking_choose_the_same(
+        self, connect: Connect, traj: Trajectory
+    ) -> None:
+        for place in ("b", "a", "c", "b.d", "b.s"):
+            traj.f_add_result(f"{place}.run_00000001.z", place)
+        traj.f_add_derived_parameter("q.run_00000001.z", "derived")
+        traj.f_store()
+        service = connect()
+        again = loaded(service, "example")
+        assert again.f_get_from_runs("z", fast_access=True) == {"run_00000001": "a"}  # as in 0.7
+        bare = loaded(connect(), "example", load_data=0)
+        if supports(service, SupportsRunLeaves):
+            (found,) = service.run_leaves(bare, "z", (1,))
+            assert found.leaf.f_get() == "a"
+            found_on_demand = bare.f_get_from_runs("z", fast_access=True, auto_load=True)
+            assert found_on_demand == {"run_00000001": "a"}
