@@ -22,7 +22,7 @@ SIBLINGS = {distribution.import_name for distribution in DISTRIBUTIONS.values()}
 #: Looked for at run time where the user may have them; nothing asks for them.
 NEVER_REQUIRED = {
     "pypet_multiproc": {"IPython", "ipykernel"},
-    "pypet": {"brian2", "pytest", "sumatra"},
+    "pypet": {"pytest", "sumatra"},
 }
 
 

@@ -47,7 +47,9 @@ def names_from(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
     return __getattr__
 
 
-def import_optional(module: str, extra: str, purpose: str) -> Any:
+def import_optional(
+    module: str, extra: str, purpose: str, *, distribution: str = "pypet-trajectory"
+) -> Any:
     """Import and return a module of a package that not every user has.
 
     Parameters
@@ -55,9 +57,11 @@ def import_optional(module: str, extra: str, purpose: str) -> Any:
     module
         Its dotted name.
     extra
-        The extra of this distribution that brings the package.
+        The extra that brings the package.
     purpose
         What needs it, in the plural; the first words of the error.
+    distribution
+        The distribution that has the extra.
 
     Raises
     ------
@@ -72,5 +76,5 @@ def import_optional(module: str, extra: str, purpose: str) -> Any:
             raise
         raise MissingPackageError(
             f"{purpose} need {package}, which is not installed: "
-            f'pip install "pypet-trajectory[{extra}]".'
+            f'pip install "{distribution}[{extra}]".'
         ) from error

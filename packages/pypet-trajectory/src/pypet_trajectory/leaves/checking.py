@@ -56,7 +56,10 @@ def _range_of_one_type(kind: type, values: Iterable[Any]) -> CompactRange | None
     """Take values whose common type is evident, None if they need a look one by one."""
     if isinstance(values, CompactRange) and values.kind is kind and kind in SCALARS:
         return values
-    if isinstance(values, np.ndarray):
+    # Elements of an array with units are arrays, too, and would lose the unit here.
+    if isinstance(values, np.ndarray) and not (
+        values.ndim == 1 and any(isinstance(value, np.ndarray) for value in values[:1])
+    ):
         return CompactRange.from_array(values, kind)
     return None
 
