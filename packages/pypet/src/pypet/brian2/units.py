@@ -59,9 +59,11 @@ def split_quantity(quantity: Any) -> tuple[Any, str]:
 
 
 def in_si(quantity: Any) -> Any:
-    """Return a quantity as a Python number, or an array, in SI units."""
+    """Return a quantity as a float (or complex), or an array, in SI units."""
     numbers = np.asarray(quantity)
-    return numbers if numbers.ndim else numbers.item()
+    if numbers.ndim:
+        return numbers
+    return complex(numbers) if numbers.dtype.kind == "c" else float(numbers)
 
 
 def join_quantity(value: Any, text: str) -> Any:
@@ -73,7 +75,8 @@ def join_quantity(value: Any, text: str) -> Any:
         As `unit_from_expression`.
     """
     dimensions, factor = _unit_of_text(str(text))
-    quantity = Quantity(value, dim=dimensions)
+    # Asked for no dimensions, brian2 would return a plain number.
+    quantity = Quantity(value) if dimensions is DIMENSIONLESS else Quantity(value, dim=dimensions)
     return quantity if factor == 1 else quantity * factor
 
 
