@@ -8,6 +8,7 @@ class ``Quantity`` where a ``Unit`` such as ``mV`` was stored. Everything else i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +33,7 @@ from pypet_trajectory.leaves.result import Result
 from pypet_trajectory.tree.classes import register_class
 from pypet_trajectory.values.column_table import ColumnTable, column_values
 from pypet_trajectory.values.ranges import CompactRange
+from pypet_trajectory.values.summary import summarise
 
 __all__ = [
     "Brian2MonitorResult",
@@ -96,6 +98,27 @@ class Brian2Parameter(Parameter):
             same = self._values_of_same_type(val1, val2)
             return same and np.array_equal(np.asarray(val1), np.asarray(val2))
         return super()._equal_values(val1, val2)
+
+    def f_checked_range(self, values: Iterable[Any]) -> CompactRange:
+        """Return values as a range after checking that they may follow the default value.
+
+        Raises
+        ------
+        TypeError
+            If a value is unsupported or has other dimensions than the default value.
+        ValueError
+            If there are no values.
+        """
+        if isinstance(self._default, Quantity):
+            values = list(values)
+            for position, value in enumerate(values):
+                if isinstance(value, Quantity) and not have_same_dimensions(value, self._default):
+                    raise PypetTypeError(
+                        f"Value {position} to explore for parameter `{self._full_name}` is "
+                        f"{summarise(value)}, its default value {summarise(self._default)}: all "
+                        "values need the dimensions of the default."
+                    )
+        return super().f_checked_range(values)
 
     def _store(self) -> dict[str, Any]:
         """Return the number and the unit of the default value, and the numbers of the range; locks.
