@@ -101,7 +101,7 @@ def unit_text(dimensions: Any) -> str:
     except (ArithmeticError, PypetError, TypeError, ValueError):
         pass  # units of users have names that readers need not know
     exponents = zip(_BASE_UNITS, dimensions._dims, strict=True)
-    powers = (f"{name} ** {exponent!r}" for name, exponent in exponents if exponent)
+    powers = (f"{name} ** {float(exponent)!r}" for name, exponent in exponents if exponent)
     return " * ".join(["1.", *powers])
 
 
