@@ -17,7 +17,8 @@ pytestmark = pytest.mark.timeout(120)
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(pypet.__path__, "pypet.")
-    if not module.name.startswith("pypet.utils.")
+    # Those of pypet.brian2 are tested where brian2 is.
+    if not module.name.startswith(("pypet.utils.", "pypet.brian2"))
 ]
 
 
