@@ -23,6 +23,12 @@ def test_a_missing_package_is_an_import_error_that_says_how_to_get_it(monkeypatc
     assert isinstance(caught.value, MissingPackageError)
 
 
+def test_another_distribution_may_have_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "absent", None)
+    with pytest.raises(ImportError, match=r'pip install "pypet\[extra\]"'):
+        import_optional("absent", "extra", "Tests", distribution="pypet")
+
+
 def test_a_package_that_is_broken_fails_with_its_own_error(monkeypatch, tmp_path):
     (tmp_path / "broken_package.py").write_text("import what_it_needs_is_missing")
     monkeypatch.syspath_prepend(tmp_path)
