@@ -11,7 +11,9 @@ from pypet_trajectory.exceptions import MissingPackageError
 
 
 def test_pypet_does_not_import_brian2():
-    code = "import sys, pypet, pypet.parameter, pypet.environment; sys.exit('brian2' in sys.modules)"
+    code = (
+        "import sys, pypet, pypet.parameter, pypet.environment; sys.exit('brian2' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -22,7 +22,7 @@ _spec.loader.exec_module(sample)
 
 @pytest.fixture
 def pypet07(folder):
-    """Runs the script with pypet 0.7.0, if the variable PYPET07_PYTHON names it and brian2 is there."""
+    """Runs the script with pypet 0.7.0, if PYPET07_PYTHON names one that has brian2."""
     python = os.environ.get("PYPET07_PYTHON")
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
 

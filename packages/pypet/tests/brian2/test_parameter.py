@@ -64,7 +64,7 @@ def test_values_are_equal_whatever_the_unit():
 @pytest.mark.parametrize("values", [[1 * second], [1.0], [1 * mV, 3.0], np.array([1.0]), PAIR / mV])
 def test_other_dimensions_cannot_be_explored(values):
     parameter = Brian2Parameter("p", 10 * mV)
-    with pytest.raises(TypeError, match="value 0|Value [01]"):
+    with pytest.raises(TypeError, match=r"[vV]alue [01] to explore"):
         parameter._explore(values)
 
 
@@ -229,12 +229,8 @@ def test_other_dimensions_do_not_merge(filename):
     first.f_explore({"x": [1.0, 2.0]})
     first.f_store()
     second = trajectory("second", filename=filename)
-    second.f_get("v").f_set(1 * second_unit())
+    second.f_get("v").f_set(1 * brian2.second)
     second.f_explore({"x": [3.0]})
     second.f_store()
     with pytest.raises(TypeError, match=r"parameters\.v"):
         first.f_merge(second, backup=False)
-
-
-def second_unit():
-    return second

@@ -129,7 +129,9 @@ def test_words_of_the_user_are_not_written(monkeypatch):
     units.unit_text.cache_clear()
     dimensions = (volt**3).dim
     monkeypatch.setattr(Quantity, "__repr__", lambda self: "1. * my_unit")
-    assert units.unit_text(dimensions) == "1. * metre ** 6.0 * kilogram ** 3.0 * second ** -9.0 * amp ** -3.0"
+    assert units.unit_text(dimensions) == (
+        "1. * metre ** 6.0 * kilogram ** 3.0 * second ** -9.0 * amp ** -3.0"
+    )
     units.unit_text.cache_clear()
 
 

@@ -175,9 +175,7 @@ class NetworkRunner(NetworkComponent):
             self._logger.info(
                 "STARTING subrun `%s` (#%d) lasting %s.", current.v_name, number, duration
             )
-            network.run(
-                duration=duration, report=self._report, report_period=self._report_period
-            )
+            network.run(duration=duration, report=self._report, report_period=self._report_period)
             for analyser in analyser_list:
                 analyser.analyse(*now)
             for part in (self, *analyser_list, *component_list):

@@ -23,7 +23,7 @@ from pypet_trajectory.exceptions import PypetError, PypetKeyError, PypetRuntimeE
 _UNITS: Final[dict[str, Any]] = {
     name: unit for name, unit in vars(allunits).items() if isinstance(unit, Unit)
 }
-#: Names of the base units in the order of the exponents of dimensions.
+#: Names of the base units, which are also those of the dimensions.
 _BASE_UNITS: Final = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
 #: A text longer than that is no unit.
 _MAX_LENGTH: Final = 500
@@ -100,8 +100,8 @@ def unit_text(dimensions: Any) -> str:
             return text
     except (ArithmeticError, PypetError, TypeError, ValueError):
         pass  # units of users have names that readers need not know
-    exponents = zip(_BASE_UNITS, dimensions._dims, strict=True)
-    powers = (f"{name} ** {float(exponent)!r}" for name, exponent in exponents if exponent)
+    exponents = ((name, float(dimensions.get_dimension(name))) for name in _BASE_UNITS)
+    powers = (f"{name} ** {exponent!r}" for name, exponent in exponents if exponent)
     return " * ".join(["1.", *powers])
 
 
