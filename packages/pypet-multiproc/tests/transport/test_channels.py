@@ -24,7 +24,7 @@ from pypet_multiproc.transport.channels import (
     send_frame,
     socket_channel,
 )
-from pypet_multiproc.transport.chunks import ChunkSource
+from pypet_multiproc.transport.chunks import ChunkSource, left_out
 from pypet_multiproc.transport.sockets import SocketSource
 from pypet_multiproc.writer import process as writing_process
 
@@ -314,6 +314,19 @@ def test_messages_of_many_senders_mix_in_one_pipe(chunks):
 def test_a_pipe_cannot_be_pickled_for_a_running_process(chunks):
     writer, _ = chunks
     with pytest.raises(pickle.PicklingError, match="QUEUE"):
+        pickle.dumps(writer)
+
+
+def test_a_pipe_is_left_out_of_what_a_run_returns(chunks):
+    writer, _ = chunks
+    with left_out():
+        again = pickle.loads(pickle.dumps(writer))
+    twice = pickle.loads(pickle.dumps(again))
+    for sender in (again, twice):
+        with pytest.raises(RuntimeError, match="cannot store"):
+            sender.send(("STORE", (), {}))
+        sender.close()
+    with pytest.raises(pickle.PicklingError):
         pickle.dumps(writer)
 
 

@@ -13,6 +13,9 @@ import secrets
 import select
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from multiprocessing import context, get_context
 from multiprocessing.connection import Connection
 from pickle import PicklingError
@@ -29,22 +32,41 @@ _CHUNK = getattr(select, "PIPE_BUF", 512)
 _PIECE = _CHUNK - HEADER.size
 
 
+#: Whether writing ends are left out of what is pickled.
+_left_out: ContextVar[bool] = ContextVar("_left_out", default=False)
+
+
+@contextmanager
+def left_out() -> Iterator[None]:
+    """Pickle senders without their pipe in this block: for what a run returns.
+
+    A trajectory that comes back refers to what its run stored with, and stores nothing any more.
+    """
+    before = _left_out.set(True)
+    try:
+        yield
+    finally:
+        _left_out.reset(before)
+
+
 class ChunkWriter(Channel):
     """The senders' side; looks like a connection that can only be sent to.
 
     Parameters
     ----------
-    connection : multiprocessing.connection.Connection
-        Writing end of the pipe.
+    connection : multiprocessing.connection.Connection, optional
+        Writing end of the pipe; None if it was left out of what a run returned.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection | None) -> None:
+        self._connection: Any = connection
         self._pid = 0
         self._sender = 0
         self._forget_waiting()
 
     def __getstate__(self) -> dict[str, Any]:
+        if self._connection is None or _left_out.get():
+            return {"connection": None}
         if context.get_spawning_popen() is None:
             raise PicklingError(
                 "The end of a pipe can only be handed to a process when that is started, not sent "
@@ -67,7 +89,14 @@ class ChunkWriter(Channel):
         ------
         OSError
             If the writer is gone.
+        PypetRuntimeError
+            If this came back with what a run returned.
         """
+        if self._connection is None:
+            raise PypetRuntimeError(
+                "A trajectory that a run returned cannot store, for the pipe of its run is closed. "
+                "Store with the trajectory of the environment, or load it."
+            )
         if self._pid != os.getpid():
             self._forget_waiting()
             self._pid, self._sender = os.getpid(), secrets.randbits(64)
@@ -112,11 +141,12 @@ class ChunkWriter(Channel):
 
     def fileno(self) -> int:
         """File descriptor of this end."""
-        return self._connection.fileno()
+        return int(self._connection.fileno())
 
     def close(self) -> None:
         """Close this end."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
 
 class ChunkSource(MessageSource):

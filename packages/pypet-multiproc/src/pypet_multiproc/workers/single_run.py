@@ -33,6 +33,7 @@ from pypet_multiproc.model.tasks import Attempt
 from pypet_multiproc.processes.children import storing
 from pypet_multiproc.processes.interrupt import sigint_handling
 from pypet_multiproc.processes.limits import time_limit
+from pypet_multiproc.transport.chunks import left_out
 from pypet_multiproc.wrapping.services import MultiprocWrapper
 from pypet_multiproc.writer.files import flush_file
 from pypet_trajectory.constants import OVERWRITE_DATA, STORE_DATA
@@ -305,7 +306,8 @@ def outcome_bytes(outcome: RunOutcome) -> bytes:
     if outcome.exception is not None:
         outcome.exception = portable(outcome.exception)
     try:
-        return serialization.dumps(outcome)
+        with left_out():
+            return serialization.dumps(outcome)
     except Exception as exc:
         error = ResultNotPicklableError(
             f"Run {outcome.idx} returned something that cannot be sent to the main process. "

@@ -399,3 +399,39 @@ def test_an_interrupted_experiment_is_not_expanded_for_ever(explored):
     env.add_postprocessing(expand)
     env.run(interrupt_at_two)
     assert len(calls) == 1
+
+
+def _returns_its_tree(traj, what):
+    result = traj.f_add_result("z", traj.x)
+    return {"trajectory": traj, "result": result, "group": traj.results}[what]
+
+
+@pytest.mark.parametrize("what", ["trajectory", "result", "group"])
+@pytest.mark.parametrize(
+    ("wrap_mode", "way"),
+    [
+        ("PIPE", {"use_pool": True}),
+        ("PIPE", {"use_pool": True, "freeze_input": True}),
+        ("PIPE", {}),
+        ("QUEUE", {"use_pool": True}),
+        ("LOCK", {"use_pool": True}),
+        ("LOCAL", {}),
+    ],
+)
+def test_a_run_may_return_its_trajectory_or_parts_of_it(explored, folder, wrap_mode, way, what):
+    env = explored(
+        [1, 2],
+        filename=str(folder / "f.hdf5"),
+        multiproc=True,
+        ncores=2,
+        wrap_mode=wrap_mode,
+        **way,
+    )
+    returned = env.run(_returns_its_tree, what)
+    assert [idx for idx, _ in returned] == [0, 1]
+    for idx, tree in returned:  # what the run added has left the tree when it returns
+        if what == "result":
+            assert tree.f_get(0) == idx + 1
+        else:
+            assert tree.v_full_name == {"trajectory": "", "group": "results"}[what]
+    assert env.trajectory.f_is_completed()
