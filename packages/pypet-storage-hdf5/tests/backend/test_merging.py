@@ -95,6 +95,23 @@ def test_compacting_gives_back_the_space_of_deleted_data(tmp_path):
         assert file.root.mine.results.shortcut.target == "/mine/results/link_target"
 
 
+def test_compacting_never_makes_a_file_larger(tmp_path, caplog):
+    path = tmp_path / "data.hdf5"
+    example(path, "mine", [1, 2])
+    before = os.path.getsize(path)
+    for _ in range(3):
+        with caplog.at_level("INFO"):
+            assert compact_hdf5_file(str(path)) == 0
+        assert os.path.getsize(path) <= before
+    content, names = path.read_bytes(), sorted(os.listdir(tmp_path))
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        compact_hdf5_file(str(path))
+    assert "stays as it is" in caplog.text
+    assert (path.read_bytes(), sorted(os.listdir(tmp_path))) == (content, names)
+    assert stored_z(path, "mine") == [1, 2]
+
+
 def test_compacting_what_is_not_there_is_a_value_error(tmp_path):
     with pytest.raises(ValueError, match=r"nothing\.hdf5"):
         compact_hdf5_file(str(tmp_path / "nothing.hdf5"))

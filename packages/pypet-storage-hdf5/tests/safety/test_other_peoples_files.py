@@ -82,12 +82,21 @@ def test_what_has_a_name_that_we_might_take_stays_as_it_is(make, name, new, load
 def test_compacting_keeps_earlier_backups(new, path):
     traj = new()
     traj.f_store()
+
+    def leave_a_gap(name):
+        traj.f_add_result(f"big_{name}", np.random.default_rng(1).random(50_000))
+        traj.f_add_result(f"behind_{name}", 1)
+        traj.f_store()
+        traj.f_delete_item(f"big_{name}", remove_from_trajectory=True)
+
+    leave_a_gap("a")
     folder = Path(path).parent
     (folder / "data_backup.hdf5").write_bytes(b"the only copy of something")
     before = Path(path).read_bytes()
     compact_hdf5_file(path)
     assert (folder / "data_backup.hdf5").read_bytes() == b"the only copy of something"
     assert (folder / "data_backup_2.hdf5").read_bytes() == before
+    leave_a_gap("b")
     compact_hdf5_file(path)
     assert (folder / "data_backup_3.hdf5").exists()
 

@@ -37,7 +37,7 @@ def compact_hdf5_file(
     *,
     allow_pickle: bool = False,
 ) -> int:
-    """Repack a file, compressed as one of its trajectories says.
+    """Repack a file, compressed as one of its trajectories says, if that makes it smaller.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def compact_hdf5_file(
             path,
             title=str(source.tables.title),
             settings=settings,
-            before_replacing=lambda: _keep(path) if keep_backup else None,
+            accepts=lambda new: _is_smaller(new, path, keep_backup),
         ) as target:
             copy_tree(source, "/", target, "/", filters=settings.filters())
     finally:
@@ -101,6 +101,19 @@ def _complete(path: str, allow_pickle: bool) -> None:
         )
     if journal:
         complete_file(path)
+
+
+def _is_smaller(new: str, path: str, keep_backup: bool) -> bool:
+    """Whether the new file is to take the place of the old one, which is kept first if wanted."""
+    before, after = os.path.getsize(path), os.path.getsize(new)
+    if after >= before:
+        _logger.info(
+            "%r stays as it is: repacked it would have %d bytes instead of %d.", path, after, before
+        )
+        return False
+    if keep_backup:
+        _keep(path)
+    return True
 
 
 def _keep(path: str) -> None:
@@ -139,7 +152,7 @@ def new_file(
     *,
     title: str,
     settings: Settings,
-    before_replacing: Callable[[], None] = lambda: None,
+    accepts: Callable[[str], bool] = lambda new: True,
 ) -> Iterator[OpenFile]:
     """A file to be filled in this block, which then takes the place of whatever is at `path`.
 
@@ -151,8 +164,8 @@ def new_file(
         Title of the file.
     settings : Settings
         Filters for what is written.
-    before_replacing : callable, optional
-        Called when the new file is complete.
+    accepts : callable, optional
+        Called with the path of the new file when it is complete; says whether it is taken.
 
     Raises
     ------
@@ -191,8 +204,8 @@ def new_file(
             ) from error
         if identity(path) != base:
             raise HDF5FileError(f"{os.fspath(path)!r} was changed by another program meanwhile.")
-        before_replacing()
-        publish(folder.working, path)
+        if accepts(folder.working):
+            publish(folder.working, path)
     finally:
         write_errors.stop()
         if file is not None and file.tables.isopen:
