@@ -119,8 +119,13 @@ def test_compacting_what_is_not_there_is_a_value_error(tmp_path):
 
 def test_compacting_through_a_link_compacts_the_file(tmp_path):
     path, link = tmp_path / "data.hdf5", tmp_path / "link.hdf5"
-    Trajectory("T", storage_service=HDF5StorageService(str(path))).f_store()
+    traj = Trajectory("T", storage_service=HDF5StorageService(str(path)))
+    traj.f_store_item(traj.f_add_result("big", np.random.default_rng(1).random(20_000)))
+    traj.f_store_item(traj.f_add_result("behind", np.arange(1000)))
+    traj.f_delete_item("big")
+    before = os.path.getsize(path)
     link.symlink_to(path)
     compact_hdf5_file(link, keep_backup=False)
+    assert os.path.getsize(path) < before / 2
     assert link.is_symlink()
     assert sorted(os.listdir(tmp_path)) == ["data.hdf5", "link.hdf5"]

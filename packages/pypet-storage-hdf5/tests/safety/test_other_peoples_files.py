@@ -12,6 +12,16 @@ import pytest
 from pypet_storage_hdf5 import StorageContextManager, compact_hdf5_file
 
 
+def compact_with_a_gap(traj, path) -> None:
+    """Something amid the file is deleted, so that a new file takes the place of the old one."""
+    traj.f_store_item(traj.f_add_result("gap", np.random.default_rng(1).random(20_000)))
+    traj.f_store_item(traj.f_add_result("behind_the_gap", np.arange(1000)))
+    traj.f_delete_item("gap", remove_from_trajectory=True)
+    size = os.path.getsize(path)
+    compact_hdf5_file(path, keep_backup=False)
+    assert os.path.getsize(path) < size
+
+
 def store_in_every_way(traj) -> None:
     """By single calls, with the file held open, and in a session of many calls."""
     traj.f_store_item(traj.f_add_result("single", 1))
@@ -74,7 +84,7 @@ def test_what_has_a_name_that_we_might_take_stays_as_it_is(make, name, new, load
     make(folder / name)
     before = snapshot(folder, "data.hdf5")
     store_in_every_way(traj)
-    compact_hdf5_file(path, keep_backup=False)
+    compact_with_a_gap(traj, path)
     assert snapshot(folder, "data.hdf5") == before
     assert (load().single, load().session) == (1, 2)
 
@@ -119,7 +129,7 @@ def test_permissions_of_the_file_stay_as_they_are(new, path):
     traj.f_store()
     os.chmod(path, 0o640)
     store_in_every_way(traj)
-    compact_hdf5_file(path, keep_backup=False)
+    compact_with_a_gap(traj, path)
     assert os.stat(path).st_mode & 0o777 == 0o640
 
 

@@ -327,6 +327,7 @@ def test_constants_of_pypet_0_7_are_there():
     assert tuple(getattr(HDF5StorageService, name) for name in kinds) == kinds
     assert HDF5StorageService.SHARED_DATA == "SHARED_DATA_"
     assert HDF5StorageService.EXPLORED_PARAMETERS == "explored_parameters"
+    assert isinstance(HDF5StorageService.ATTR_LIST, list)
     assert HDF5StorageService.NAME_TABLE_MAPPING == {
         "_overview_config": "config_overview",
         "_overview_parameters": "parameters_overview",

@@ -158,6 +158,66 @@ def test_runs_that_are_only_in_the_store_are_loaded():
     assert found == {0: 0, 1: 1, 2: 2, 3: 3}
 
 
+class CountingService(InMemoryStorageService):
+    """Counts what is asked of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.loads = 0
+
+    def load(self, *args, **kwargs):
+        self.loads += 1
+        return super().load(*args, **kwargs)
+
+
+@pytest.mark.parametrize("skeleton", [False, True])
+@pytest.mark.parametrize("n_runs", [20, 80])
+def test_every_run_is_loaded_once_however_many_groups_hold_runs(n_runs, skeleton, caplog):
+    service = CountingService()
+    traj = Trajectory("T", storage_service=service)
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": range(n_runs)})
+    for idx in range(n_runs):
+        traj.f_add_result(f"part_{idx // 5}.run_{idx:08d}.z", idx)
+    traj.f_add_result("part_0.run_ALL.q", 7)
+    traj.f_store()
+    loaded = Trajectory("T", storage_service=service)
+    loaded.f_load(load_data=1 if skeleton else 0)
+    service.loads = 0
+    assert values(loaded, "z", auto_load=True) == dict(enumerate(range(n_runs)))
+    groups = 0 if skeleton else n_runs // 5
+    assert service.loads <= n_runs + groups
+    assert "is not in the store" not in caplog.text
+    assert values(loaded, "q", auto_load=True) == dict.fromkeys(range(n_runs), 7)
+
+
+def test_what_is_in_memory_and_in_the_store_is_found_together():
+    service = InMemoryStorageService()
+    traj = Trajectory("T", storage_service=service)
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": range(3)})
+    traj.f_add_result("runs.run_00000000.z", 0)
+    traj.f_store()
+    loaded = Trajectory("T", storage_service=service)
+    loaded.f_load(load_data=0)
+    loaded.f_add_result("runs.run_00000001.z", 1)
+    loaded.f_add_result("own.run_00000002.z", 2)
+    assert values(loaded, "z", auto_load=True) == {0: 0, 1: 1, 2: 2}
+
+
+def test_what_belongs_to_no_run_alone_is_loaded_where_memory_has_runs():
+    service = InMemoryStorageService()
+    traj = Trajectory("T", storage_service=service)
+    traj.f_add_parameter("x", 0)
+    traj.f_explore({"x": range(2)})
+    traj.f_add_result("runs.run_ALL.q", 7)
+    traj.f_store()
+    loaded = Trajectory("T", storage_service=service)
+    loaded.f_load(load_data=0)
+    loaded.f_add_result("runs.run_00000001.z", 1)
+    assert values(loaded, "q", auto_load=True) == {0: 7, 1: 7}
+
+
 def test_the_old_keyword_for_backwards_search_is_swallowed(traj):
     with pytest.warns(DeprecationWarning, match="backwards_search"):
         assert traj.f_get_from_runs("z", backwards_search=True) == traj.f_get_from_runs("z")

@@ -138,14 +138,14 @@ class HDF5StorageService(TreeStorageService):
         "_results_per_run": "results_per_run",
         "_purge_duplicate_comments": "purge_duplicate_comments",
     }
-    ATTR_LIST: ClassVar = (
+    ATTR_LIST: ClassVar = [
         "complevel",
         "complib",
         "shuffle",
         "fletcher32",
         "pandas_format",
         "encoding",
-    )
+    ]
 
     def __init__(
         self,
@@ -301,8 +301,8 @@ class HDF5StorageService(TreeStorageService):
         return super().load(msg, stuff_to_load, *args, **kwargs)
 
     @damage_reported
-    def run_parents(self, traj: Any) -> Collection[str]:
-        """Full names of the stored groups that hold groups of runs."""
+    def run_parents(self, traj: Any) -> Mapping[str, Collection[int]]:
+        """Full names of the stored groups that hold groups of runs, and of which runs."""
         return super().run_parents(traj)
 
     @property

@@ -9,7 +9,7 @@ raise :class:`~pypet_trajectory.exceptions.NoSuchServiceError` for the rest.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
@@ -181,8 +181,11 @@ class SupportsDeltas(Protocol):
 class SupportsRunLeaves(Protocol):
     """A service that reads what runs have in common without making them nodes of the tree."""
 
-    def run_parents(self, traj: Any) -> Collection[str]:
-        """Full names of the stored groups that hold groups of runs."""
+    def run_parents(self, traj: Any) -> Mapping[str, Collection[int]]:
+        """Full names of the stored groups that hold groups of runs, and of which runs.
+
+        Index -1 is no particular run; a group with a child for that alone is left out.
+        """
 
     def run_leaves(self, traj: Any, name: str, runs: Collection[int]) -> Iterable[RunLeaf]:
         """Leaves called `name` of these runs, by ascending index; -1 is no particular run.

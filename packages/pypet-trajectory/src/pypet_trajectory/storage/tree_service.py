@@ -184,8 +184,8 @@ class TreeStorageService(SessionService):
         ):
             self._backend.update_runs(rows)
 
-    def run_parents(self, traj: Any) -> Collection[str]:
-        """Full names of the stored groups that hold groups of runs."""
+    def run_parents(self, traj: Any) -> Mapping[str, Collection[int]]:
+        """Full names of the stored groups that hold groups of runs, and of which runs."""
         with self._session(traj.v_name, None, writable=False):
             return run_parents(self._backend, traj)
 

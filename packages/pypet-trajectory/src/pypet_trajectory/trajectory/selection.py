@@ -1,18 +1,20 @@
 """Picking across runs: one result from every run, or the runs whose parameters fit.
 
-Work is proportional to the number of run groups in memory, not to runs times groups: each group
-that holds runs is walked once, instead of being asked for every run. Two finds for one run are
-not an error; the one in the group that came last counts, as in pypet 0.7.
+Work is proportional to the number of run groups in memory and, with `auto_load`, in the store, not
+to runs times groups: each group that holds runs is walked once, instead of being asked for every
+run. Two finds for one run are not an error; the one in the group that came last counts, as in
+pypet 0.7.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from pypet_trajectory.api.records import NO_RUN
 from pypet_trajectory.api.service import SupportsRunLeaves, supports
 from pypet_trajectory.constants import LOAD_SKELETON
 from pypet_trajectory.exceptions import (
@@ -47,14 +49,14 @@ def get_from_runs(
     dummy = traj.f_wildcard("$", -1)
     found: OrderedDict[Any, Any] = OrderedDict()
     with _restored_run_context(traj), reading_session(traj) if auto_load else nullcontext():
-        parents = list(traj.v_index.run_parents.values())
-        if auto_load:
-            parents += _stored_parents(traj)
-        groups_of = _all_parents(traj, parents) if auto_load else _run_groups(traj, parents)
+        stored = _stored_runs(traj) if auto_load else {}
+        parents = _run_parents(traj, stored)
+        groups_of = _run_groups(traj, parents, stored)
         stand_ins = [
             parent
             for parent in parents
-            if include_default_run and (auto_load or dummy in parent.v_children)
+            if include_default_run
+            and (dummy in parent.v_children or NO_RUN in stored.get(parent.v_full_name, ()))
         ]
         indices: Iterable[int] = range(len(traj)) if stand_ins else sorted(groups_of)
         for idx in indices:
@@ -163,40 +165,41 @@ class _Search:
 
 
 def _run_groups(
-    traj: Trajectory, parents: Iterable[NNGroupNode]
+    traj: Trajectory, parents: Iterable[NNGroupNode], stored: Mapping[str, Collection[int]]
 ) -> dict[int, tuple[str, list[NNGroupNode]]]:
     """Run index to its name and the groups that have a child for it, in order of `parents`."""
-    find = traj.v_runs.names.find
+    names = traj.v_runs.names
     groups_of: dict[int, tuple[str, list[NNGroupNode]]] = {}
     for parent in parents:
+        found = {idx: names.name(idx) for idx in stored.get(parent.v_full_name, ()) if idx >= 0}
         for name in parent.v_children:
-            idx = find(name)
-            if idx is None:
-                continue
-            if idx in groups_of:
-                groups_of[idx][1].append(parent)
-            else:
-                groups_of[idx] = (name, [parent])
+            idx = names.find(name)
+            if idx is not None:
+                found[idx] = name
+        for idx, name in found.items():
+            groups_of.setdefault(idx, (name, []))[1].append(parent)
     return groups_of
 
 
-def _all_parents(
-    traj: Trajectory, parents: list[NNGroupNode]
-) -> dict[int, tuple[str, list[NNGroupNode]]]:
-    """Every run with all groups: a run that is not in memory may be in the storage."""
-    return {idx: (name, parents) for idx, name in enumerate(traj.v_runs.names)}
+def _stored_runs(traj: Trajectory) -> Mapping[str, Collection[int]]:
+    """Full names of groups to the runs for which they may have a child in the store.
 
-
-def _stored_parents(traj: Trajectory) -> list[NNGroupNode]:
-    """Groups that hold runs in the store but not in memory; they come into memory, empty."""
-    service = traj.v_storage_service
+    Groups that cannot be told about are asked for every run.
+    """
+    known, service = traj.v_index.run_parents, traj.v_storage_service
     if not (traj.v_stored and supports(service, SupportsRunLeaves)):
-        return []
+        return dict.fromkeys(known, range(NO_RUN, len(traj)))
+    # The service leaves out groups with a child for no particular run only.
+    return {**dict.fromkeys(known, (NO_RUN,)), **service.run_parents(traj)}
+
+
+def _run_parents(traj: Trajectory, stored: Iterable[str]) -> list[NNGroupNode]:
+    """Groups that hold runs; those which are in the store alone come into memory, empty."""
     known = traj.v_index.run_parents
+    missing = [name for name in stored if name not in known]
     return [
-        traj.f_load_child(name, load_data=LOAD_SKELETON)
-        for name in service.run_parents(traj)
-        if name not in known
+        *known.values(),
+        *(traj.f_load_child(name, load_data=LOAD_SKELETON) for name in missing),
     ]
 
 
