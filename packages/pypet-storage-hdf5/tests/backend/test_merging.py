@@ -120,6 +120,7 @@ def test_compacting_what_is_not_there_is_a_value_error(tmp_path):
 def test_compacting_through_a_link_compacts_the_file(tmp_path):
     path, link = tmp_path / "data.hdf5", tmp_path / "link.hdf5"
     traj = Trajectory("T", storage_service=HDF5StorageService(str(path)))
+    traj.f_store()
     traj.f_store_item(traj.f_add_result("big", np.random.default_rng(1).random(20_000)))
     traj.f_store_item(traj.f_add_result("behind", np.arange(1000)))
     traj.f_delete_item("big")
