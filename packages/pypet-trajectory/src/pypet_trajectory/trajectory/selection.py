@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from pypet_trajectory.api.records import NO_RUN
 from pypet_trajectory.api.service import SupportsRunLeaves, supports
 from pypet_trajectory.constants import LOAD_SKELETON
 from pypet_trajectory.exceptions import (
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
     from pypet_trajectory.tree.groups import NNGroupNode
 
 _NOTHING = object()
+
+#: Index of no particular run, as in `api.records`, which not every script needs.
+NO_RUN = -1
 
 
 def get_from_runs(

@@ -23,8 +23,16 @@ from pypet_trajectory.exceptions import PypetError, PypetKeyError, PypetRuntimeE
 _UNITS: Final[dict[str, Any]] = {
     name: unit for name, unit in vars(allunits).items() if isinstance(unit, Unit)
 }
-#: Names of the base units, which are also those of the dimensions.
-_BASE_UNITS: Final = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
+#: Names of the base units and their symbols, which are those of the dimensions.
+_BASE_UNITS: Final = {
+    "metre": "m",
+    "kilogram": "kg",
+    "second": "s",
+    "amp": "A",
+    "kelvin": "K",
+    "mole": "mol",
+    "candle": "cd",
+}
 #: A text longer than that is no unit.
 _MAX_LENGTH: Final = 500
 #: An exponent beyond that is no unit's.
@@ -100,7 +108,9 @@ def unit_text(dimensions: Any) -> str:
             return text
     except (ArithmeticError, PypetError, TypeError, ValueError):
         pass  # units of users have names that readers need not know
-    exponents = ((name, float(dimensions.get_dimension(name))) for name in _BASE_UNITS)
+    exponents = (
+        (name, float(dimensions.get_dimension(symbol))) for name, symbol in _BASE_UNITS.items()
+    )
     powers = (f"{name} ** {exponent!r}" for name, exponent in exponents if exponent)
     return " * ".join(["1.", *powers])
 
