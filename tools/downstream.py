@@ -101,10 +101,17 @@ def run(step: str, *command: str | Path, cwd: Path) -> str:
     return answer.stdout
 
 
+def python_of(environment: Path) -> Path:
+    """The Python of a virtual environment."""
+    return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
 def fetch_sdist(project: Project, python: Path, folder: Path) -> tuple[str, Path]:
     """Version and unpacked root of the project's newest sdist, with the tests it must hold."""
+    # Not every Python has pip (one that uv made has none); a fresh environment does.
+    run("environment", python, "-m", "venv", folder / "pip", cwd=folder)
     run(
-        "download", python, "-m", "pip", "download", "-q", "--no-binary", project.name,
+        "download", python_of(folder / "pip"), "-m", "pip", "download", "-q", "--no-binary", project.name,
         "--no-deps", "--dest", folder, project.name, cwd=folder,
     )  # fmt: skip
     archive = next(iter(folder.glob("*.tar.gz")), None)
@@ -125,7 +132,7 @@ def test_with(
 ) -> dict[str, bool]:
     """Results of the project's tests beside one pypet, in a fresh environment."""
     run("environment", python, "-m", "venv", folder, cwd=root)
-    inside = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    inside = python_of(folder)
     requirements = [f"{project.name}=={version}", "pytest", *pypet]
     run("installation", inside, "-m", "pip", "install", "-q", *requirements, cwd=folder)
     report = folder / "report.xml"
