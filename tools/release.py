@@ -11,6 +11,8 @@
     Install the wheels of ``dist/`` into clean environments: each distribution alone brings what
     it declares and imports; ``pypet`` brings all seven and runs the demo.
 
+Before tagging, ``hatch run downstream`` tests public projects that use pypet.
+
 Everything here also runs by hand, from any folder.
 """
 

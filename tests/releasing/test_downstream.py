@@ -19,7 +19,7 @@ REPORT = """<testsuites><testsuite>
 
 def answer_with(monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
     monkeypatch.setattr(downstream, "PROJECTS", (Project("p", ()),))
-    monkeypatch.setattr(downstream, "examine", lambda project, python: row)
+    monkeypatch.setattr(downstream, "examine", lambda project, python, tests: row)
 
 
 def test_failures_and_errors_do_not_pass_and_skipped_tests_do_not_count(tmp_path: Path) -> None:
